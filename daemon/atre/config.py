@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+import hashlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from atre.errors import ConfigError
+
+DEFAULT_PORT = 8765
+DEFAULT_LAN_PORT = 8443
+# A unix socket path has at most 104 bytes on macOS and 108 on Linux (unix(7)), file name included.
+_MAX_SOCKET_DIR_BYTES = 80
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a box was told: paths, listeners and the model. Handed unchanged to every process."""
+
+    data_dir: Path
+    runtime_dir: Path
+    profiles_dir: Path
+    port: int = DEFAULT_PORT
+    lan: bool = False
+    lan_port: int = DEFAULT_LAN_PORT
+    model: str | None = None
+    queue_limit: int = 64
+
+    def __post_init__(self) -> None:
+        for name in ("port", "lan_port"):
+            if not 1 <= getattr(self, name) <= 65535:  # noqa: PLR2004
+                raise ConfigError(f"{name} must be between 1 and 65535, not {getattr(self, name)}.")
+        if self.lan and self.port == self.lan_port:
+            raise ConfigError(f"port and lan_port are both {self.port}; choose two different ones.")
+        if self.queue_limit < 1:
+            raise ConfigError(f"queue_limit must be 1 or more, not {self.queue_limit}.")
+
+    @property
+    def engine_socket(self) -> Path:
+        return self.runtime_dir / "engine.sock"
+
+    @property
+    def management_socket(self) -> Path:
+        return self.runtime_dir / "atred.sock"
+
+    @property
+    def database(self) -> Path:
+        return self.data_dir / "atre.db"
+
+    @property
+    def secrets_dir(self) -> Path:
+        return self.data_dir / "secrets"
+
+    @property
+    def state_dir(self) -> Path:
+        return self.data_dir / "state"
+
+    @property
+    def tls_dir(self) -> Path:
+        return self.data_dir / "tls"
+
+
+def save(config: Config, path: Path) -> None:
+    """Write the resolved configuration, for child processes to ``load``."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(config)))
+
+
+def load(path: Path) -> Config:
+    """Read a configuration written by ``save`` or by hand.
+
+    Raises ConfigError naming the file and the field: unknown keys and wrong types are errors.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Config)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}.") from error
+
+
+def default_data_dir() -> Path:
+    """Where a user's box keeps its data (XDG base directories; Application Support on macOS)."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "Atre"
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "atre"
+
+
+def default_runtime_dir(data_dir: Path) -> Path:
+    """Where the sockets go: beside the data, or in the temporary directory if that path is too long."""
+    beside = data_dir / "run"
+    if len(os.fsencode(beside)) <= _MAX_SOCKET_DIR_BYTES:
+        return beside
+    digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"atre-{os.getuid()}-{digest}"

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every error that Âtre raises on purpose.
+
+AtreError
+├─ ConfigError                  a setting or a file of settings is wrong
+├─ RequestError                 the caller can mend the request
+│  ├─ InvalidRequestError       a field is missing, of the wrong type or out of range
+│  ├─ ModelNotFoundError        no such model on this box
+│  ├─ ContextLengthError        prompt and answer do not fit in the window
+│  └─ QueueFullError            too many requests are waiting
+├─ EngineError                  the box failed; the caller did nothing wrong
+│  ├─ ModelLoadError            the model file cannot be used
+│  ├─ DecodeError               llama.cpp refused a batch
+│  └─ EngineUnavailableError    the engine is not running, is loading, or was lost
+├─ HardwareError                a fact about the machine could not be read
+└─ DiscoveryError               the box could not be announced or found
+
+A message says what happened and what to do about it.
+"""
+
+
+class AtreError(Exception):
+    """Base of every error that Âtre raises on purpose."""
+
+
+class ConfigError(AtreError):
+    """A setting or a file of settings is wrong."""
+
+
+class RequestError(AtreError):
+    """The caller can mend the request; ``param`` names the field at fault."""
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+
+class InvalidRequestError(RequestError):
+    """A field is missing, of the wrong type or out of range."""
+
+
+class ModelNotFoundError(RequestError):
+    """No such model on this box."""
+
+    def __init__(self, model: str, available: str | None) -> None:
+        hint = f"use {available!r} or omit the field" if available else "no model is loaded"
+        super().__init__(f"The model {model[:200]!r} is not on this box; {hint}.", param="model")
+
+
+class ContextLengthError(RequestError):
+    """Prompt and answer do not fit in the window; nothing is ever cut silently."""
+
+    def __init__(self, num_tokens: int, limit: int, *, param: str = "messages") -> None:
+        super().__init__(
+            f"This model's context window is {limit} tokens, but the request needs {num_tokens} "
+            "(prompt, plus max_tokens where given). Shorten the prompt or lower max_tokens.",
+            param=param,
+        )
+        self.num_tokens = num_tokens
+        self.limit = limit
+
+
+class QueueFullError(RequestError):
+    """Too many requests are waiting; try again after ``retry_after_s`` seconds."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(
+            f"The box is busy and its queue is full. Try again in {retry_after_s} seconds."
+        )
+        self.retry_after_s = retry_after_s
+
+
+class EngineError(AtreError):
+    """The box failed; the caller did nothing wrong."""
+
+
+class ModelLoadError(EngineError):
+    """The model file cannot be used."""
+
+
+class DecodeError(EngineError):
+    """llama.cpp refused a batch; ``code`` is what ``llama_decode`` returned."""
+
+    def __init__(self, message: str, *, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class EngineUnavailableError(EngineError):
+    """The engine is not running, is still loading, or was lost during the answer."""
+
+
+class HardwareError(AtreError):
+    """A fact about the machine could not be read."""
+
+
+class DiscoveryError(AtreError):
+    """The box could not be announced or found."""

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Errors across a socket: ``failure`` packs one, ``error_from`` rebuilds the same one."""
+
+from collections.abc import Callable
+
+from atre.errors import (
+    AtreError,
+    ContextLengthError,
+    EngineError,
+    EngineUnavailableError,
+    InvalidRequestError,
+    ModelLoadError,
+    QueueFullError,
+    RequestError,
+)
+from atre.ipc.messages import Failed
+
+
+def failure(error: AtreError) -> Failed:
+    """Pack an error; its class name is its kind."""
+    return Failed(
+        kind=type(error).__name__,
+        message=str(error),
+        param=error.param if isinstance(error, RequestError) else None,
+        num_tokens=error.num_tokens if isinstance(error, ContextLengthError) else 0,
+        limit=error.limit if isinstance(error, ContextLengthError) else 0,
+        retry_after_s=error.retry_after_s if isinstance(error, QueueFullError) else 0,
+    )
+
+
+def error_from(failed: Failed) -> AtreError:
+    """Rebuild the error; a kind that this version does not know becomes an EngineError."""
+    rebuild = _REBUILD.get(failed.kind)
+    return rebuild(failed) if rebuild else EngineError(failed.message)
+
+
+def _request_error(kind: type[RequestError]) -> Callable[[Failed], AtreError]:
+    return lambda failed: kind(failed.message, param=failed.param)
+
+
+_REBUILD: dict[str, Callable[[Failed], AtreError]] = {
+    "RequestError": _request_error(RequestError),
+    "InvalidRequestError": _request_error(InvalidRequestError),
+    "ContextLengthError": lambda failed: ContextLengthError(
+        failed.num_tokens, failed.limit, param=failed.param or "messages"
+    ),
+    "QueueFullError": lambda failed: QueueFullError(failed.retry_after_s),
+    "ModelLoadError": lambda failed: ModelLoadError(failed.message),
+    "EngineUnavailableError": lambda failed: EngineUnavailableError(failed.message),
+}

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What crosses the unix sockets: one frozen Struct per message, MessagePack, tagged by type.
+
+On ``engine.sock`` a connection carries one request and its events, in this order:
+``Generate`` → ``Queued``* → ``Reading``* → ``Delta``* → ``Finished``, or ``Failed`` at any point;
+``DescribeEngine`` → ``EngineDescription``. Closing the connection cancels the generation.
+
+On ``atred.sock``: ``DescribeBox`` → ``BoxDescription``, or ``Failed``.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+    """Base of every message; the tag on the wire is the class name."""
+
+
+class Priority(StrEnum):
+    """What a request is for; decides who waits when not everybody can be served."""
+
+    CHAT = "chat"
+    API = "api"
+    BACKGROUND = "background"
+
+
+class ChatMessage(Message):
+    """One turn of a conversation, as the model's chat template receives it."""
+
+    role: str
+    content: str
+    name: str | None = None
+
+
+class Sampling(Message):
+    """How the next token is chosen. ``top_k`` 0 and ``top_p`` 1 switch those filters off.
+
+    ``logprobs`` is the number of alternatives reported for each token, None for no report.
+    """
+
+    temperature: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.7
+    top_k: Annotated[int, Meta(ge=0, le=1_000_000)] = 40
+    top_p: Fraction = 0.95
+    min_p: Fraction = 0.05
+    repetition_penalty: Annotated[float, Meta(gt=0.0, le=10.0)] = 1.0
+    frequency_penalty: Annotated[float, Meta(ge=-2.0, le=2.0)] = 0.0
+    presence_penalty: Annotated[float, Meta(ge=-2.0, le=2.0)] = 0.0
+    seed: Annotated[int, Meta(ge=0, lt=2**32)] | None = None
+    logit_bias: dict[int, Annotated[float, Meta(ge=-100.0, le=100.0)]] = {}
+    logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+
+
+class Generate(Message):
+    """Ask for one completion, of a conversation (``messages``) or of raw text or tokens (``prompt``).
+
+    ``user`` names the person or key that is charged; ``max_tokens`` None means up to the window.
+    """
+
+    messages: list[ChatMessage] | None = None
+    prompt: str | list[int] | None = None
+    sampling: Sampling = Sampling()
+    max_tokens: int | None = None
+    stop: list[str] = []
+    user: str = ""
+    priority: Priority = Priority.API
+
+
+class Queued(Message):
+    """The request waits; ``position`` 1 is next to be admitted."""
+
+    position: int
+
+
+class Reading(Message):
+    """The prompt is being read: ``processed`` of ``total`` tokens, ``cached`` of them reused."""
+
+    total: int
+    cached: int
+    processed: int
+    time_ms: int
+
+
+class TokenLogprob(Message):
+    """Natural-log probability of one token, and of the likeliest ones at its place.
+
+    ``piece`` is the token's own bytes, which need not be whole UTF-8 characters.
+    """
+
+    piece: bytes
+    logprob: float
+    top: list[tuple[bytes, float]]
+
+
+class Delta(Message):
+    """Text to append to the answer: whole characters only, never part of a stop string."""
+
+    text: str
+    logprobs: list[TokenLogprob] = []
+
+
+class FinishReason(StrEnum):
+    """Why an answer ended, in the words of the OpenAI API."""
+
+    STOP = "stop"
+    LENGTH = "length"
+
+
+class Finished(Message):
+    """The last event of an answer, with what it cost. Times are from the request's arrival."""
+
+    reason: FinishReason
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    first_token_ms: float
+    total_ms: float
+
+
+class Failed(Message):
+    """The last event of a request that cannot be answered; see ``atre.ipc.failure``."""
+
+    kind: str
+    message: str
+    param: str | None = None
+    num_tokens: int = 0
+    limit: int = 0
+    retry_after_s: int = 0
+
+
+class DescribeEngine(Message):
+    """Ask the engine what it runs and how it is doing."""
+
+
+class EngineDescription(Message):
+    """What the engine runs and how it is doing. Speeds are means over the last minute."""
+
+    model: str
+    description: str
+    licence: str
+    num_parameters: int
+    size_bytes: int
+    n_ctx: int
+    n_ctx_train: int
+    num_slots: int
+    threads: int
+    device: str
+    started_at: float
+    num_running: int
+    num_waiting: int
+    queue_limit: int
+    kv_cells_used: int
+    kv_cells_total: int
+    decode_tokens_per_s: float
+    prefill_tokens_per_s: float
+    completion_tokens_total: int
+    requests_total: int
+
+
+class DescribeBox(Message):
+    """Ask the management daemon about the box: its names, its profile, its certificate."""
+
+
+class DiscoveryState(StrEnum):
+    """Whether the LAN can find the box by itself."""
+
+    OFF = "off"
+    PROBING = "probing"
+    ANNOUNCED = "announced"
+    UNAVAILABLE = "unavailable"
+
+
+class BoxDescription(Message):
+    """The box as seen from the LAN. ``detail`` says why discovery is not announced, or is empty."""
+
+    version: str
+    mdns_name: str | None
+    addresses: list[str]
+    lan_port: int | None
+    discovery: DiscoveryState
+    detail: str
+    responder: str
+    certificate_sha256: str | None
+    profile: str
+    profile_reason: str
+    issues: list[str]
+
+
+EngineRequest = Generate | DescribeEngine
+EngineEvent = Queued | Reading | Delta | Finished | Failed | EngineDescription
+ManagementRequest = DescribeBox
+ManagementReply = BoxDescription | Failed
