@@ -88,7 +88,7 @@ def default_data_dir() -> Path:
 
 
 def default_runtime_dir(data_dir: Path) -> Path:
-    """Where the sockets go: beside the data, or in the temporary directory if that path is too long."""
+    """Where the sockets go: beside the data, or under the temporary directory for long paths."""
     beside = data_dir / "run"
     if len(os.fsencode(beside)) <= _MAX_SOCKET_DIR_BYTES:
         return beside

@@ -29,7 +29,7 @@ class Priority(StrEnum):
     BACKGROUND = "background"
 
 
-class ChatMessage(Message):
+class ChatMessage(Message, frozen=True):
     """One turn of a conversation, as the model's chat template receives it."""
 
     role: str
@@ -37,7 +37,7 @@ class ChatMessage(Message):
     name: str | None = None
 
 
-class Sampling(Message):
+class Sampling(Message, frozen=True):
     """How the next token is chosen. ``top_k`` 0 and ``top_p`` 1 switch those filters off.
 
     ``logprobs`` is the number of alternatives reported for each token, None for no report.
@@ -55,8 +55,8 @@ class Sampling(Message):
     logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
 
 
-class Generate(Message):
-    """Ask for one completion, of a conversation (``messages``) or of raw text or tokens (``prompt``).
+class Generate(Message, frozen=True):
+    """Ask for one completion, of a conversation (``messages``) or of text or tokens (``prompt``).
 
     ``user`` names the person or key that is charged; ``max_tokens`` None means up to the window.
     """
@@ -70,13 +70,13 @@ class Generate(Message):
     priority: Priority = Priority.API
 
 
-class Queued(Message):
+class Queued(Message, frozen=True):
     """The request waits; ``position`` 1 is next to be admitted."""
 
     position: int
 
 
-class Reading(Message):
+class Reading(Message, frozen=True):
     """The prompt is being read: ``processed`` of ``total`` tokens, ``cached`` of them reused."""
 
     total: int
@@ -85,7 +85,7 @@ class Reading(Message):
     time_ms: int
 
 
-class TokenLogprob(Message):
+class TokenLogprob(Message, frozen=True):
     """Natural-log probability of one token, and of the likeliest ones at its place.
 
     ``piece`` is the token's own bytes, which need not be whole UTF-8 characters.
@@ -96,7 +96,7 @@ class TokenLogprob(Message):
     top: list[tuple[bytes, float]]
 
 
-class Delta(Message):
+class Delta(Message, frozen=True):
     """Text to append to the answer: whole characters only, never part of a stop string."""
 
     text: str
@@ -110,7 +110,7 @@ class FinishReason(StrEnum):
     LENGTH = "length"
 
 
-class Finished(Message):
+class Finished(Message, frozen=True):
     """The last event of an answer, with what it cost. Times are from the request's arrival."""
 
     reason: FinishReason
@@ -121,7 +121,7 @@ class Finished(Message):
     total_ms: float
 
 
-class Failed(Message):
+class Failed(Message, frozen=True):
     """The last event of a request that cannot be answered; see ``atre.ipc.failure``."""
 
     kind: str
@@ -132,11 +132,11 @@ class Failed(Message):
     retry_after_s: int = 0
 
 
-class DescribeEngine(Message):
+class DescribeEngine(Message, frozen=True):
     """Ask the engine what it runs and how it is doing."""
 
 
-class EngineDescription(Message):
+class EngineDescription(Message, frozen=True):
     """What the engine runs and how it is doing. Speeds are means over the last minute."""
 
     model: str
@@ -161,7 +161,7 @@ class EngineDescription(Message):
     requests_total: int
 
 
-class DescribeBox(Message):
+class DescribeBox(Message, frozen=True):
     """Ask the management daemon about the box: its names, its profile, its certificate."""
 
 
@@ -174,7 +174,7 @@ class DiscoveryState(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-class BoxDescription(Message):
+class BoxDescription(Message, frozen=True):
     """The box as seen from the LAN. ``detail`` says why discovery is not announced, or is empty."""
 
     version: str
