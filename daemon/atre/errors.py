@@ -12,6 +12,7 @@ AtreError
 │  ├─ ModelLoadError            the model file cannot be used
 │  ├─ DecodeError               llama.cpp refused a batch
 │  └─ EngineUnavailableError    the engine is not running, is loading, or was lost
+├─ StorageError                 the box's database cannot be read or written
 ├─ HardwareError                a fact about the machine could not be read
 └─ DiscoveryError               the box could not be announced or found
 
@@ -89,6 +90,10 @@ class DecodeError(EngineError):
 
 class EngineUnavailableError(EngineError):
     """The engine is not running, is still loading, or was lost during the answer."""
+
+
+class StorageError(AtreError):
+    """The box's database cannot be read or written."""
 
 
 class HardwareError(AtreError):
