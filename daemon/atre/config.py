@@ -63,7 +63,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 def save(config: Config, path: Path) -> None:
     """Write the resolved configuration, for child processes to ``load``."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(config)))
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(config, enc_hook=str)))
 
 
 def load(path: Path) -> Config:
@@ -72,11 +72,17 @@ def load(path: Path) -> Config:
     Raises ConfigError naming the file and the field: unknown keys and wrong types are errors.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Config)
+        return msgspec.json.decode(path.read_bytes(), type=Config, dec_hook=_decode_path)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}.") from error
+
+
+def _decode_path(kind: type, value: object) -> Path:
+    if kind is not Path or not isinstance(value, str):
+        raise TypeError(f"expected a path, not {value!r}")
+    return Path(value)
 
 
 def default_data_dir() -> Path:

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+
+from atre.engine.answer import Answer
+from atre.engine.kv_cache import KVCache
+from atre.engine.model_runner import ModelRunner, Sampled, Vocabulary
+from atre.engine.rates import Rates
+from atre.engine.scheduler import Scheduler
+from atre.engine.sequence import Chunk, Sequence, Status
+from atre.errors import AtreError, DecodeError, QueueFullError
+from atre.ipc.failure import failure
+
+_log = logging.getLogger(__name__)
+
+_MAX_RETRY_AFTER_S = 120  # the openai client gives up on a longer one
+_NO_ROOM = 1  # llama_decode: no KV cells for the batch; its state is as before the call
+
+
+class Engine:
+    """Steps the model for everybody at once: schedule, run, update.
+
+    ``submit`` and ``abort`` may be called from any thread; everything else belongs to the one
+    thread that calls ``run``.
+    """
+
+    def __init__(
+        self,
+        *,
+        runner: ModelRunner,
+        vocabulary: Vocabulary,
+        kv: KVCache,
+        max_batch_tokens: int,
+        queue_limit: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._runner = runner
+        self._vocabulary = vocabulary
+        self._kv = kv
+        self._scheduler = Scheduler(kv, max_batch_tokens=max_batch_tokens)
+        self._queue_limit = queue_limit
+        self._clock = clock
+        self._answers: dict[int, Answer] = {}
+        self._arrivals: list[Answer] = []
+        self._departures: list[Answer] = []
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._mean_service_s = 1.0
+        self.rates = Rates()
+        self.num_requests = 0
+        self.num_completion_tokens = 0
+
+    @property
+    def num_running(self) -> int:
+        return len(self._scheduler.running)
+
+    @property
+    def num_waiting(self) -> int:
+        return len(self._scheduler.waiting) + len(self._arrivals)
+
+    @property
+    def num_cells_used(self) -> int:
+        return self._kv.num_used
+
+    def submit(self, answer: Answer) -> None:
+        """Queue a generation. Raises QueueFullError when too many wait."""
+        with self._wake:
+            if self.num_waiting >= self._queue_limit:
+                raise QueueFullError(self._retry_after_s())
+            self._arrivals.append(answer)
+            self._wake.notify()
+
+    def abort(self, answer: Answer) -> None:
+        """End a generation whose reader left; takes effect before the next step."""
+        with self._wake:
+            self._departures.append(answer)
+            self._wake.notify()
+
+    def run(self) -> None:
+        """Step until ``stop``; sleeps while there is nothing to do."""
+        while not self._stopping:
+            with self._wake:
+                self._wake.wait_for(self._has_work)
+            self.step()
+
+    def stop(self) -> None:
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+
+    def step(self) -> None:
+        """Let requests join and leave, compute one batch, send what it produced."""
+        self._take_changes()
+        batch = self._scheduler.schedule()
+        self._release_slots()
+        if batch:
+            started_s = self._clock()
+            num_decode = sum(chunk.sequence.is_decoding for chunk in batch)
+            sampled = self._compute(batch)
+            self._record(batch, num_decode, self._clock() - started_s)
+            self._deliver(batch, sampled)
+        for position, sequence in enumerate(self._scheduler.waiting, start=1):
+            self._answers[sequence.id].report_position(position)
+
+    def _has_work(self) -> bool:
+        scheduler = self._scheduler
+        pending = self._arrivals or self._departures or scheduler.running or scheduler.waiting
+        return bool(self._stopping or pending)
+
+    def _take_changes(self) -> None:
+        """Let requests join and leave; both lists at once, so that none leaves before it joins."""
+        with self._wake:
+            arrivals, self._arrivals = self._arrivals, []
+            departures, self._departures = self._departures, []
+        for answer in arrivals:
+            self._answers[answer.sequence.id] = answer
+            self._scheduler.add(answer.sequence)
+            self.num_requests += 1
+        for answer in departures:
+            self._end(answer.sequence)
+
+    def _end(self, sequence: Sequence) -> None:
+        if self._answers.pop(sequence.id, None):
+            self._scheduler.finish(sequence)
+            self._runner.forget(sequence)
+
+    def _release_slots(self) -> None:
+        while self._scheduler.released_slots:
+            self._runner.release_slot(self._scheduler.released_slots.pop())
+
+    def _compute(self, batch: list[Chunk]) -> dict[int, Sampled]:
+        """Run the batch; when the model refuses it, run its chunks one by one.
+
+        So a sequence that the model cannot compute fails alone.
+        """
+        try:
+            sampled = self._runner.run(batch)
+        except DecodeError as error:
+            _log.warning("a batch of %d sequences was refused: %s", len(batch), error)
+            return self._compute_each(batch)
+        self._scheduler.update(batch, {i: s.token for i, s in sampled.items()})
+        return sampled
+
+    def _compute_each(self, batch: list[Chunk]) -> dict[int, Sampled]:
+        sampled: dict[int, Sampled] = {}
+        for chunk in batch:
+            if chunk.sequence.status is not Status.RUNNING:
+                continue
+            try:
+                alone = self._runner.run([chunk])
+            except DecodeError as error:
+                self._refuse(chunk.sequence, error)
+            else:
+                self._scheduler.update([chunk], {i: s.token for i, s in alone.items()})
+                sampled |= alone
+        return sampled
+
+    def _refuse(self, sequence: Sequence, error: DecodeError) -> None:
+        """Preempt a sequence that found no room among others; fail any other."""
+        if error.code == _NO_ROOM and self.num_running > 1:
+            self._scheduler.preempt(sequence)
+            self._release_slots()
+        else:
+            self._fail(sequence, error)
+
+    def _fail(self, sequence: Sequence, error: AtreError) -> None:
+        answer = self._answers[sequence.id]
+        self._end(sequence)
+        self._release_slots()
+        answer.sink(failure(error))
+
+    def _deliver(self, batch: list[Chunk], sampled: dict[int, Sampled]) -> None:
+        now_s = self._clock()
+        for chunk in batch:
+            sequence = chunk.sequence
+            answer = self._answers.get(sequence.id)
+            if answer is None:
+                continue
+            if sequence.id not in sampled:
+                answer.report_reading(now_s)
+                continue
+            if answer.first_token_s is None:
+                answer.report_reading(now_s)
+            self.num_completion_tokens += 1
+            reason = answer.push(sampled[sequence.id], self._vocabulary, now_s)
+            if reason:
+                self._end(sequence)
+                answer.finish(reason, now_s)
+                self._mean_service_s += 0.1 * (now_s - answer.arrived_s - self._mean_service_s)
+
+    def _record(self, batch: list[Chunk], num_decode: int, duration_s: float) -> None:
+        num_rows = sum(chunk.num_tokens for chunk in batch)
+        self.rates.record(
+            now_s=self._clock(),
+            duration_s=duration_s,
+            num_decode=num_decode,
+            num_prefill=num_rows - num_decode,
+        )
+
+    def _retry_after_s(self) -> int:
+        """Seconds until a place in the queue is likely free, from recent answers."""
+        per_answer_s = self._mean_service_s / max(1, self.num_running)
+        return max(1, min(_MAX_RETRY_AFTER_S, math.ceil(per_answer_s)))

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from llama_cpp import llama_cpp as lib
+
+from atre.engine.llama.log import redirect_log, take_errors
+from atre.errors import InvalidRequestError, ModelLoadError
+
+_PIECE_BYTES = 256
+_TEXT_BYTES = 4096
+_KEEP_LOADING = True
+
+
+class LlamaModel:
+    """A GGUF model in memory: its weights, its description and its vocabulary."""
+
+    def __init__(
+        self, path: Path, *, n_gpu_layers: int, on_progress: Callable[[float], None]
+    ) -> None:
+        """Load the weights; ``on_progress`` hears fractions from 0 to 1.
+
+        Raises ModelLoadError with llama.cpp's own words.
+        """
+        redirect_log()
+        lib.llama_backend_init()
+        params: Any = lib.llama_model_default_params()
+        params.n_gpu_layers = n_gpu_layers
+        callback = lib.llama_progress_callback(_progress(on_progress))
+        params.progress_callback = callback
+        take_errors()
+        self.handle: Any = lib.llama_model_load_from_file(bytes(path), params)
+        if not self.handle:
+            raise ModelLoadError(f"{path.name} cannot be loaded: {take_errors() or 'no reason'}.")
+        self._vocab: Any = lib.llama_model_get_vocab(self.handle)
+        self.num_tokens: int = lib.llama_vocab_n_tokens(self._vocab)
+        self.n_ctx_train: int = lib.llama_model_n_ctx_train(self.handle)
+        self.num_parameters: int = lib.llama_model_n_params(self.handle)
+        self.size_bytes: int = lib.llama_model_size(self.handle)
+        self._end_tokens = {
+            token for token in range(self.num_tokens) if lib.llama_vocab_is_eog(self._vocab, token)
+        }
+        self._pieces: dict[int, bytes] = {}
+
+    def close(self) -> None:
+        lib.llama_model_free(self.handle)
+
+    @property
+    def name(self) -> str:
+        return self.metadata("general.name") or self.description
+
+    @property
+    def description(self) -> str:
+        """Architecture, size and quantisation in llama.cpp's words, "llama 8B Q4_K - Medium"."""
+        buffer = ctypes.create_string_buffer(_TEXT_BYTES)
+        lib.llama_model_desc(self.handle, buffer, _TEXT_BYTES)
+        return buffer.value.decode("utf-8", "replace")
+
+    @property
+    def chat_template(self) -> str | None:
+        template = lib.llama_model_chat_template(self.handle, None)
+        return template.decode("utf-8", "replace") if template else None
+
+    @property
+    def bos_text(self) -> str:
+        return self._token_text(lib.llama_vocab_bos(self._vocab))
+
+    @property
+    def eos_text(self) -> str:
+        return self._token_text(lib.llama_vocab_eos(self._vocab))
+
+    def metadata(self, key: str) -> str | None:
+        """The value of a GGUF metadata key as text, None if it has none."""
+        buffer = ctypes.create_string_buffer(_TEXT_BYTES)
+        length = lib.llama_model_meta_val_str(self.handle, key.encode(), buffer, _TEXT_BYTES)
+        return None if length < 0 else buffer.value.decode("utf-8", "replace")
+
+    def tokenize(self, text: str, *, add_special: bool) -> list[int]:
+        """Tokens of ``text``. Raises InvalidRequestError for text that is not valid Unicode."""
+        try:
+            data = text.encode("utf-8")
+        except UnicodeEncodeError as error:  # lone surrogates, which JSON's \\ud800 can spell
+            raise InvalidRequestError(
+                "The text holds half of a surrogate pair, which is no character. Send valid UTF-8."
+            ) from error
+        # One byte gives at most one token, plus the special ones at both ends.
+        capacity = len(data) + 8
+        tokens: Any = (lib.llama_token * capacity)()
+        count = lib.llama_tokenize(
+            self._vocab, data, len(data), tokens, capacity, add_special, True
+        )
+        if count < 0:
+            raise InvalidRequestError("The text cannot be turned into tokens by this model.")
+        return list(tokens[:count])
+
+    def piece(self, token: int) -> bytes:
+        cached = self._pieces.get(token)
+        if cached is None:
+            cached = self._pieces[token] = self._read_piece(token, special=False)
+        return cached
+
+    def is_end(self, token: int) -> bool:
+        return token in self._end_tokens
+
+    def _token_text(self, token: int) -> str:
+        known = 0 <= token < self.num_tokens  # LLAMA_TOKEN_NULL is -1
+        return self._read_piece(token, special=True).decode("utf-8", "replace") if known else ""
+
+    def _read_piece(self, token: int, *, special: bool) -> bytes:
+        size = _PIECE_BYTES
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            length = lib.llama_token_to_piece(self._vocab, token, buffer, size, 0, special)
+            if length >= 0:
+                return buffer.raw[:length]
+            size = -length
+
+
+def _progress(on_progress: Callable[[float], None]) -> Callable[[float, object], bool]:
+    def receive(fraction: float, _user_data: object) -> bool:
+        on_progress(fraction)
+        return _KEEP_LOADING
+
+    return receive

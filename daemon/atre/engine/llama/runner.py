@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+import ctypes
+from typing import Any
+
+import numpy as np
+from llama_cpp import llama_cpp as lib
+from numpy.typing import NDArray
+
+from atre.engine.llama.log import take_errors
+from atre.engine.llama.logprob import token_logprob
+from atre.engine.llama.model import LlamaModel
+from atre.engine.llama.sampler import Sampler
+from atre.engine.model_runner import Sampled
+from atre.engine.sequence import Chunk, Sequence
+from atre.engine_plan import EnginePlan
+from atre.errors import DecodeError, ModelLoadError
+
+_KV_TYPES = {"f16": lib.GGML_TYPE_F16, "q8_0": lib.GGML_TYPE_Q8_0}
+_FLASH_ATTENTION_AUTO = -1  # enum llama_flash_attn_type
+_TO_END = -1  # llama_memory_seq_rm: up to the last position
+_MEANING = {
+    1: "no room in the KV cache for this batch",
+    2: "the computation was interrupted",
+    -1: "the batch is invalid",
+}
+
+
+class LlamaRunner:
+    """A ModelRunner on a llama.cpp context with one unified KV cache for all slots.
+
+    The arrays of the batch are numpy's and live as long as the runner: filling them costs four
+    slice assignments a chunk, whatever its length.
+    """
+
+    def __init__(self, model: LlamaModel, plan: EnginePlan) -> None:
+        self._model = model
+        self._context = _make_context(model, plan)
+        self._memory: Any = lib.llama_get_memory(self._context)
+        self._samplers: dict[int, Sampler] = {}
+        self._token: NDArray[np.int32] = np.zeros(plan.n_batch, np.int32)
+        self._position: NDArray[np.int32] = np.zeros(plan.n_batch, np.int32)
+        self._slot: NDArray[np.int32] = np.zeros(plan.n_batch, np.int32)
+        self._wants_logits: NDArray[np.int8] = np.zeros(plan.n_batch, np.int8)
+        self._num_slots_of_row: NDArray[np.int32] = np.ones(plan.n_batch, np.int32)
+        # llama_batch.seq_id is an array of pointers, here each to one element of ``_slot``.
+        self._slot_pointers: NDArray[np.uintp] = (
+            self._slot.ctypes.data + self._slot.itemsize * np.arange(plan.n_batch)
+        ).astype(np.uintp)
+        self._batch = self._make_batch()
+
+    def run(self, batch: list[Chunk]) -> dict[int, Sampled]:
+        last_rows = self._fill(batch)
+        code = lib.llama_decode(self._context, self._batch)
+        if code != 0:
+            self._undo(batch)
+            reason = _MEANING.get(code, take_errors() or "unknown reason")
+            raise DecodeError(f"The model could not compute a step: {reason} ({code}).", code=code)
+        return {
+            chunk.sequence.id: self._sample(chunk.sequence, row)
+            for chunk, row in zip(batch, last_rows, strict=True)
+            if chunk.is_last
+        }
+
+    def release_slot(self, slot: int) -> None:
+        lib.llama_memory_seq_rm(self._memory, slot, 0, _TO_END)
+
+    def forget(self, sequence: Sequence) -> None:
+        sampler = self._samplers.pop(sequence.id, None)
+        if sampler:
+            sampler.close()
+
+    def close(self) -> None:
+        for sampler in self._samplers.values():
+            sampler.close()
+        lib.llama_free(self._context)
+
+    def _fill(self, batch: list[Chunk]) -> list[int]:
+        """Lay the chunks out as rows; return the last row of each."""
+        last_rows = []
+        start = 0
+        for chunk in batch:
+            sequence = chunk.sequence
+            first = sequence.num_computed
+            end = start + chunk.num_tokens
+            self._token[start:end] = sequence.tokens[first : first + chunk.num_tokens]
+            self._position[start:end] = np.arange(first, first + chunk.num_tokens)
+            self._slot[start:end] = sequence.running_slot
+            self._wants_logits[start:end] = 0
+            self._wants_logits[end - 1] = chunk.is_last
+            last_rows.append(end - 1)
+            start = end
+        self._batch.n_tokens = start
+        return last_rows
+
+    def _undo(self, batch: list[Chunk]) -> None:
+        """Remove what a failed call may have computed: parts of a batch stay after some errors."""
+        for chunk in batch:
+            sequence = chunk.sequence
+            lib.llama_memory_seq_rm(
+                self._memory, sequence.running_slot, sequence.num_computed, _TO_END
+            )
+
+    def _sample(self, sequence: Sequence, row: int) -> Sampled:
+        sampler = self._samplers.get(sequence.id)
+        if sampler is None:
+            sampler = self._samplers[sequence.id] = Sampler(
+                sequence.sampling,
+                num_tokens=self._model.num_tokens,
+                prompt=sequence.tokens[: sequence.num_prompt],
+            )
+        token = sampler.sample(self._context, row)
+        if sequence.sampling.logprobs is None:
+            return Sampled(token)
+        pointer = lib.llama_get_logits_ith(self._context, row)
+        logits = np.ctypeslib.as_array(pointer, shape=(self._model.num_tokens,))
+        num_top = sequence.sampling.logprobs
+        return Sampled(token, token_logprob(logits, token, num_top, self._model.piece))
+
+    def _make_batch(self) -> Any:
+        batch: Any = lib.llama_batch()
+        batch.token = _pointer(self._token, lib.llama_token)
+        batch.pos = _pointer(self._position, lib.llama_pos)
+        batch.n_seq_id = _pointer(self._num_slots_of_row, ctypes.c_int32)
+        batch.seq_id = _pointer(self._slot_pointers, ctypes.POINTER(lib.llama_seq_id))
+        batch.logits = _pointer(self._wants_logits, ctypes.c_int8)
+        return batch
+
+
+def _pointer(array: NDArray[Any], kind: Any) -> Any:
+    return ctypes.cast(array.ctypes.data, ctypes.POINTER(kind))
+
+
+def _make_context(model: LlamaModel, plan: EnginePlan) -> Any:
+    params: Any = lib.llama_context_default_params()
+    params.n_ctx = plan.n_ctx
+    params.n_batch = plan.n_batch
+    params.n_ubatch = plan.n_ubatch
+    params.n_seq_max = plan.num_slots
+    params.n_threads = plan.threads
+    params.n_threads_batch = plan.threads_batch
+    params.type_k = params.type_v = _KV_TYPES[plan.kv_type]
+    params.flash_attn_type = (
+        _FLASH_ATTENTION_AUTO if plan.flash_attention is None else int(plan.flash_attention)
+    )
+    params.kv_unified = True
+    params.no_perf = True
+    take_errors()
+    context = lib.llama_init_from_model(model.handle, params)
+    if not context:
+        raise ModelLoadError(f"The model does not start: {take_errors() or 'no reason given'}.")
+    return context

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+from dataclasses import dataclass
+from typing import Protocol
+
+from atre.engine.sequence import Chunk, Sequence
+from atre.ipc.messages import TokenLogprob
+
+
+@dataclass(slots=True, frozen=True)
+class Sampled:
+    """The model's next token for a sequence; ``logprob`` where the request asked for it."""
+
+    token: int
+    logprob: TokenLogprob | None = None
+
+
+class ModelRunner(Protocol):
+    """What the engine needs from a model: compute batches, forget slots."""
+
+    def run(self, batch: list[Chunk]) -> dict[int, Sampled]:
+        """Compute the chunks; return the next token of each whose ``is_last``, by sequence id.
+
+        Raises DecodeError and leaves every slot as it was before the call.
+        """
+
+    def release_slot(self, slot: int) -> None:
+        """Forget what a slot holds, so that another sequence can take it."""
+
+    def forget(self, sequence: Sequence) -> None:
+        """Drop what is kept for a sequence beyond its slot: its sampler's state."""
+
+
+class Vocabulary(Protocol):
+    """Text to tokens and back. Safe to use while the model runs in another thread."""
+
+    num_tokens: int
+
+    def tokenize(self, text: str, *, add_special: bool) -> list[int]:
+        """Tokens of ``text``; special tokens written out in it are recognised."""
+
+    def piece(self, token: int) -> bytes:
+        """The token's bytes, which need not be whole UTF-8 characters; none for control tokens."""
+
+    def is_end(self, token: int) -> bool:
+        """Whether the token ends an answer."""

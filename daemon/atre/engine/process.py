@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+import logging
+import signal
+import sys
+import time
+from pathlib import Path
+
+import click
+import msgspec
+
+from atre import config as configuration
+from atre.engine.chat_template import PLAIN_TEMPLATE, ChatTemplate
+from atre.engine.engine import Engine
+from atre.engine.kv_cache import KVCache
+from atre.engine.llama.model import LlamaModel
+from atre.engine.llama.runner import LlamaRunner
+from atre.engine.llama.warm_up import warm_up
+from atre.engine.serving import EngineServer, Loaded
+from atre.engine_plan import EnginePlan
+from atre.errors import EngineError, EngineUnavailableError, ModelLoadError
+from atre.ipc.messages import EngineDescription
+from atre.lifeline import end_with_parent
+from atre.notify import notify
+
+_log = logging.getLogger(__name__)
+
+# After a native call Python waits this long for a busy thread to hand over the interpreter: the
+# default of 5 ms would be added to every step while a prompt is being tokenised.
+_SWITCH_INTERVAL_S = 0.0005
+
+
+@click.command()
+@click.option("--config", "config_path", type=click.Path(path_type=Path), required=True)
+@click.option("--plan", "plan_path", type=click.Path(path_type=Path))
+@click.option("--no-model", "no_model_reason", help="Serve no model and say this instead.")
+@click.option("--lifeline", is_flag=True, help="End when standard input closes.")
+def main(
+    config_path: Path, plan_path: Path | None, no_model_reason: str | None, *, lifeline: bool
+) -> None:
+    """Run the inference engine on the box's engine socket."""
+    logging.basicConfig(level=logging.INFO, format="atre-engine: %(message)s", stream=sys.stderr)
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    if lifeline:
+        end_with_parent()
+    config = configuration.load(config_path)
+    server = EngineServer(config.engine_socket)
+    server.start()
+    try:
+        if plan_path is None:
+            raise ModelLoadError(no_model_reason or "No model was chosen.")
+        plan = msgspec.json.decode(plan_path.read_bytes(), type=EnginePlan)
+        _serve(server, plan, queue_limit=config.queue_limit)
+    except EngineError as error:
+        _log.error("%s", error)
+        server.refusal = error
+        notify("READY=1", f"STATUS={error}")
+        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    finally:
+        server.close()
+
+
+def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
+    def on_progress(fraction: float) -> None:
+        server.refusal = EngineUnavailableError(
+            f"The model is loading ({fraction:.0%}). Try again in a few seconds."
+        )
+        notify(f"STATUS=loading the model, {fraction:.0%}")
+
+    model = LlamaModel(
+        Path(plan.model_path), n_gpu_layers=plan.n_gpu_layers, on_progress=on_progress
+    )
+    template = ChatTemplate(
+        model.chat_template or PLAIN_TEMPLATE, bos_token=model.bos_text, eos_token=model.eos_text
+    )
+    runner = LlamaRunner(model, plan)
+    warm_up(runner, model)
+    engine = Engine(
+        runner=runner,
+        vocabulary=model,
+        kv=KVCache(num_cells=plan.n_ctx, num_slots=plan.num_slots),
+        max_batch_tokens=plan.n_batch,
+        queue_limit=queue_limit,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: engine.stop())
+    server.serve(
+        Loaded(
+            engine=engine,
+            vocabulary=model,
+            template=template,
+            window=plan.max_sequence_tokens,
+            description=_describe(model, plan, queue_limit),
+        )
+    )
+    notify("READY=1", f"STATUS=serving {model.name}")
+    engine.run()
+    runner.close()
+    model.close()
+
+
+def _describe(model: LlamaModel, plan: EnginePlan, queue_limit: int) -> EngineDescription:
+    """The part of the description that does not change while the model is served."""
+    return EngineDescription(
+        model=model.name,
+        description=model.description,
+        licence=model.metadata("general.license") or "",
+        num_parameters=model.num_parameters,
+        size_bytes=model.size_bytes,
+        n_ctx=plan.max_sequence_tokens,
+        n_ctx_train=model.n_ctx_train,
+        num_slots=plan.num_slots,
+        threads=plan.threads,
+        device="gpu" if plan.n_gpu_layers else "cpu",
+        started_at=time.time(),
+        num_running=0,
+        num_waiting=0,
+        queue_limit=queue_limit,
+        kv_cells_used=0,
+        kv_cells_total=plan.n_ctx,
+        decode_tokens_per_s=0.0,
+        prefill_tokens_per_s=0.0,
+        completion_tokens_total=0,
+        requests_total=0,
+    )
+
+
+if __name__ == "__main__":
+    main()
