@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+from typing import Literal
+
+import msgspec
+
+from atre.errors import ConfigError
+
+# llama.cpp's LLAMA_MAX_SEQ is 256; past 64 streams no machine of this class has anything to share.
+MAX_SLOTS = 64
+
+KvType = Literal["f16", "q8_0"]
+
+
+class EnginePlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the engine loads one model on this machine.
+
+    ``n_ctx`` counts KV cells of the one pool that all sequences share; ``max_sequence_tokens`` is
+    the window that one request may use; ``num_slots`` sequences run at the same time.
+    ``flash_attention`` None leaves the choice to llama.cpp. ``reasons`` holds one English sentence
+    a decision, ``issues`` what somebody should mend. Raises ConfigError if the numbers disagree.
+    """
+
+    model_path: str
+    n_ctx: int
+    max_sequence_tokens: int
+    num_slots: int
+    n_batch: int
+    n_ubatch: int
+    threads: int
+    threads_batch: int
+    n_gpu_layers: int = 0
+    kv_type: KvType = "f16"
+    flash_attention: bool | None = None
+    reasons: list[str] = []
+    issues: list[str] = []
+
+    def __post_init__(self) -> None:
+        for rule, kept in (
+            (f"num_slots must be between 1 and {MAX_SLOTS}", 1 <= self.num_slots <= MAX_SLOTS),
+            ("threads and threads_batch must be 1 or more", self.threads and self.threads_batch),
+            ("n_batch must hold one token of every slot", self.n_batch >= self.num_slots),
+            ("n_ubatch must be between 1 and n_batch", 1 <= self.n_ubatch <= self.n_batch),
+            ("max_sequence_tokens must fit in n_ctx", 1 <= self.max_sequence_tokens <= self.n_ctx),
+            ("n_gpu_layers must be 0 or more", self.n_gpu_layers >= 0),
+        ):
+            if not kept:
+                raise ConfigError(f"The engine plan is contradictory: {rule}, but it says {self}.")

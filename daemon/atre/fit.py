@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What fits where: a pure decision from facts about machine, profile and model."""
+
+import math
+
+import msgspec
+
+from atre.engine_plan import EnginePlan
+from atre.errors import ModelLoadError
+from atre.hardware.machine import DeviceType, GgmlDevice, Machine
+from atre.hardware.profiles import Profile, RunSettings
+from atre.hardware.threads import count_threads
+from atre.models.footprint import buffer_bytes, kv_cell_bytes
+from atre.models.gguf_header import GgufHeader
+
+_CELL_PADDING = 256  # llama.cpp rounds n_ctx up to this (llama-context.cpp)
+_MIN_POOL_TOKENS = 2048  # below, a question with one page of text no longer fits
+_GPU_TYPES = (DeviceType.GPU, DeviceType.IGPU)
+_FLASH: dict[str, bool | None] = {"auto": None, "on": True, "off": False}
+
+
+class _Room(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes that the model may take; None is unknown. ``shared``: both are the same memory."""
+
+    main_bytes: int | None
+    gpu_bytes: int | None = None
+    shared: bool = False
+
+
+class _Load(msgspec.Struct, frozen=True, kw_only=True):
+    """One way to load the model: a pool of KV cells, and some of the layers on the GPU."""
+
+    pool: int
+    layers: int
+    main_bytes: int
+    gpu_bytes: int
+
+
+def fit(machine: Machine, profile: Profile, header: GgufHeader) -> EnginePlan:
+    """The plan that loads this model on this machine, with a sentence for every decision.
+
+    Memory is weights + KV cells + an estimate of llama.cpp's buffers + the profile's reserve. When
+    it does not fit, the context is lowered first, then the layers on the GPU, and an issue says so.
+    Raises ModelLoadError when not even the smallest context fits, or the file is not a model.
+    """
+    if header.kind != "model":
+        raise ModelLoadError(
+            f"{header.path} is a GGUF of kind {header.kind!r}, which cannot answer by itself. "
+            "Choose a whole model."
+        )
+    run = profile.run
+    window = min(run.sequence_tokens, header.n_ctx_train)
+    wanted = _padded(min(run.context_tokens, window * run.slots))
+    gpu = _gpu(machine) if run.layers_on_gpu != "none" else None
+    room = _room(machine, gpu, run.reserve_bytes)
+    load = _largest(header, run, room, wanted, use_gpu=gpu is not None)
+    threads, threads_reason = count_threads(machine.cpu, run.threads)
+    n_batch = min(run.batch_tokens, load.pool)
+    return EnginePlan(
+        model_path=header.path,
+        n_ctx=load.pool,
+        max_sequence_tokens=min(window, load.pool),
+        num_slots=run.slots,
+        n_batch=n_batch,
+        n_ubatch=min(run.micro_batch_tokens, n_batch),
+        threads=threads,
+        threads_batch=count_threads(machine.cpu, run.threads_batch)[0],
+        n_gpu_layers=load.layers,
+        kv_type=run.kv_type,
+        flash_attention=_FLASH[run.flash_attention],
+        reasons=[
+            threads_reason,
+            _window_reason(min(window, load.pool), header),
+            f"{run.slots} requests at once share a context of {load.pool} tokens.",
+            _memory_reason(load, room),
+            _device_reason(gpu, load, header),
+        ],
+        issues=_issues(run, gpu, room, load, header, wanted),
+    )
+
+
+def _padded(num_tokens: int) -> int:
+    return -(-num_tokens // _CELL_PADDING) * _CELL_PADDING
+
+
+def _gpu(machine: Machine) -> GgmlDevice | None:
+    """What llama.cpp would use: the largest card, an integrated GPU only without a card."""
+    return max(
+        (device for device in machine.devices or () if device.type in _GPU_TYPES),
+        key=lambda device: (device.type is DeviceType.GPU, device.memory_total_bytes or 0),
+        default=None,
+    )
+
+
+def _room(machine: Machine, gpu: GgmlDevice | None, reserve_bytes: int) -> _Room:
+    memory = machine.memory
+    known = [size for size in (memory.available_bytes, memory.limit_bytes) if size is not None]
+    main_bytes = max(0, min(known) - reserve_bytes) if known else None
+    if gpu is None:
+        return _Room(main_bytes=main_bytes)
+    shared = gpu.type is DeviceType.IGPU or machine.os == "macos"
+    free_bytes = gpu.memory_free_bytes or gpu.memory_total_bytes
+    if free_bytes is not None and not shared:
+        free_bytes = max(0, free_bytes - reserve_bytes)
+    return _Room(main_bytes=main_bytes, gpu_bytes=free_bytes, shared=shared)
+
+
+def _largest(
+    header: GgufHeader, run: RunSettings, room: _Room, wanted: int, *, use_gpu: bool
+) -> _Load:
+    """The first load that fits: ever smaller pools, then ever fewer layers on the GPU."""
+    top = _top_layers(header, run) if use_gpu else 0
+    pools = [wanted]
+    while pools[-1] > _MIN_POOL_TOKENS:
+        pools.append(max(_MIN_POOL_TOKENS, _padded(pools[-1] // 2)))
+    ways = [(pool, top) for pool in pools]
+    ways += [(pools[-1], layers) for layers in range(top - 1, -1, -1)]
+    for pool, layers in ways:
+        load = _load(header, run, pool, layers)
+        if _fits(load, room):
+            return load
+    raise ModelLoadError(
+        f"{header.path} needs {_size(load.main_bytes)} of memory even with the smallest context, "
+        f"and {_size(room.main_bytes)} can be used. Choose a smaller model or quantisation."
+    )
+
+
+def _top_layers(header: GgufHeader, run: RunSettings) -> int:
+    every_layer = header.n_layer + 1  # llama.cpp counts the output as one more
+    asked = run.layers_on_gpu
+    return min(asked, every_layer) if isinstance(asked, int) else every_layer
+
+
+def _load(header: GgufHeader, run: RunSettings, pool: int, layers: int) -> _Load:
+    kv_bytes = pool * kv_cell_bytes(header, run.kv_type)
+    buffers = buffer_bytes(header, run.micro_batch_tokens)
+    moved = math.ceil((header.block_bytes + kv_bytes) * min(layers / header.n_layer, 1))
+    if layers > header.n_layer:
+        moved += header.weights_bytes - header.block_bytes
+    return _Load(
+        pool=pool,
+        layers=layers,
+        main_bytes=header.weights_bytes + kv_bytes - moved + buffers,
+        gpu_bytes=moved + buffers if layers else 0,
+    )
+
+
+def _fits(load: _Load, room: _Room) -> bool:
+    in_main = load.main_bytes + (load.gpu_bytes if room.shared else 0)
+    return (room.main_bytes is None or in_main <= room.main_bytes) and (
+        room.gpu_bytes is None or load.gpu_bytes <= room.gpu_bytes
+    )
+
+
+def _window_reason(window: int, header: GgufHeader) -> str:
+    if window == header.n_ctx_train:
+        return f"One request may use {window} tokens: the model was trained for no more."
+    return f"One request may use {window} of the {header.n_ctx_train} tokens it was trained for."
+
+
+def _memory_reason(load: _Load, room: _Room) -> str:
+    free = "how much is free is unknown"
+    if room.main_bytes is not None:
+        free = f"{_size(room.main_bytes)} can be used"
+    return f"About {_size(load.main_bytes)} of main memory are needed; {free}."
+
+
+def _device_reason(gpu: GgmlDevice | None, load: _Load, header: GgufHeader) -> str:
+    if gpu is None:
+        return "The model runs on the processor."
+    layers = min(load.layers, header.n_layer)
+    return (
+        f"{layers} of {header.n_layer} layers run on {gpu.description} ({gpu.name}), with "
+        f"{_size(load.gpu_bytes)} of its memory."
+    )
+
+
+def _issues(
+    run: RunSettings,
+    gpu: GgmlDevice | None,
+    room: _Room,
+    load: _Load,
+    header: GgufHeader,
+    wanted: int,
+) -> list[str]:
+    issues: list[str] = []
+    if load.pool < wanted:
+        issues.append(
+            f"The context was lowered from {wanted} to {load.pool} tokens to fit in memory. Use a "
+            "smaller model, or free memory, to get it back."
+        )
+    if room.main_bytes is None:
+        issues.append("The free memory is unknown, so nothing was checked against it.")
+    if run.layers_on_gpu != "none" and gpu is None:
+        issues.append("The profile wants a GPU, but llama.cpp reports none: the processor is used.")
+    elif gpu is not None and load.layers < _top_layers(header, run):
+        issues.append(
+            f"Only {min(load.layers, header.n_layer)} of {header.n_layer} layers fit on the GPU; "
+            "the rest runs on the processor and is slower. Use a smaller model."
+        )
+    return issues
+
+
+def _size(num_bytes: int | None) -> str:
+    if num_bytes is None:
+        return "an unknown amount"
+    return f"{num_bytes / 2**30:.1f} GiB" if num_bytes >= 2**30 else f"{num_bytes / 2**20:.0f} MiB"

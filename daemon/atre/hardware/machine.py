@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Facts about one machine. None always means unknown, never zero or absent."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class IssueCode(StrEnum):
+    """Why a fact is missing; the panel has a sentence for each in both languages."""
+
+    UNREADABLE = "unreadable"
+    MALFORMED = "malformed"
+    VANISHED = "vanished"
+    TIMED_OUT = "timed_out"
+    CRASHED = "crashed"
+    FAILED = "failed"
+
+
+class Issue(msgspec.Struct, frozen=True):
+    """Something that could not be read: where, and what was there instead."""
+
+    code: IssueCode
+    source: str
+    detail: str
+
+
+class Cpu(msgspec.Struct, frozen=True, kw_only=True):
+    """``flags`` holds only those that decide how fast llama.cpp runs.
+
+    ``performance_cores`` is known only where cores differ. ``cache_bytes`` is the last level of
+    the first core. ``quota_cpus`` is the cgroup's CPU time in whole CPUs, ``allowed_cpus`` the
+    number of CPUs this process may run on.
+    """
+
+    architecture: str | None = None
+    vendor: str | None = None
+    model: str | None = None
+    flags: tuple[str, ...] | None = None
+    physical_cores: int | None = None
+    logical_cpus: int | None = None
+    performance_cores: int | None = None
+    cache_bytes: int | None = None
+    quota_cpus: float | None = None
+    allowed_cpus: int | None = None
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """Main memory. ``limit_bytes`` is the tightest cgroup limit, None when there is none."""
+
+    total_bytes: int | None = None
+    available_bytes: int | None = None
+    limit_bytes: int | None = None
+
+
+class PciDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """One GPU or NPU as the PCI bus shows it; ids are lower-case hexadecimal without 0x.
+
+    ``memory_bytes`` is its own memory, ``shared_bytes`` what it may take from main memory.
+    """
+
+    address: str
+    vendor_id: str
+    device_id: str
+    pci_class: str | None = None
+    driver: str | None = None
+    integrated: bool | None = None
+    memory_bytes: int | None = None
+    shared_bytes: int | None = None
+    node: str | None = None
+
+    @property
+    def pci_id(self) -> str:
+        return f"{self.vendor_id}:{self.device_id}"
+
+    @property
+    def base_class(self) -> str | None:
+        """Class and subclass without the programming interface, as ``0300``."""
+        return self.pci_class[:4] if self.pci_class else None
+
+
+class Product(msgspec.Struct, frozen=True, kw_only=True):
+    """Names given by the maker (DMI, or the device tree on ARM boards); never a serial number."""
+
+    vendor: str | None = None
+    name: str | None = None
+    family: str | None = None
+    board_vendor: str | None = None
+    board_name: str | None = None
+    compatible: tuple[str, ...] | None = None
+
+
+class DeviceType(StrEnum):
+    """ggml_backend_dev_type of ggml-backend.h."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+    IGPU = "igpu"
+    ACCEL = "accel"
+    META = "meta"
+
+
+class GgmlDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """A device that the installed llama.cpp can compute on; ``pci_address`` joins it to sysfs."""
+
+    name: str
+    description: str
+    type: DeviceType
+    memory_total_bytes: int | None = None
+    memory_free_bytes: int | None = None
+    pci_address: str | None = None
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything detection found. ``gpus``, ``npus`` and ``devices`` None means nobody could look.
+
+    ``cpu_features`` are those that the installed llama.cpp was compiled for.
+    """
+
+    os: str | None = None
+    os_version: str | None = None
+    kernel: str | None = None
+    cpu: Cpu = Cpu()
+    memory: Memory = Memory()
+    gpus: tuple[PciDevice, ...] | None = None
+    npus: tuple[PciDevice, ...] | None = None
+    product: Product = Product()
+    devices: tuple[GgmlDevice, ...] | None = None
+    cpu_features: tuple[str, ...] | None = None
+    issues: tuple[Issue, ...] = ()

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+from atre.hardware.cgroup import memory_limit_bytes
+from atre.hardware.machine import IssueCode, Memory
+from atre.hardware.tree import Tree
+
+_KIB_BYTES = 1024  # /proc/meminfo says kB and means KiB (proc_meminfo(5))
+
+
+def read_memory(tree: Tree) -> Memory:
+    """Main memory from /proc/meminfo and the cgroup; /proc/meminfo ignores container limits."""
+    lines = (tree.text("proc/meminfo") or "").splitlines()
+    fields = {key: value for key, _, value in (line.partition(":") for line in lines)}
+    return Memory(
+        total_bytes=_field_bytes(tree, fields, "MemTotal"),
+        available_bytes=_field_bytes(tree, fields, "MemAvailable"),
+        limit_bytes=memory_limit_bytes(tree),
+    )
+
+
+def _field_bytes(tree: Tree, fields: dict[str, str], key: str) -> int | None:
+    if key not in fields:
+        return None
+    number = fields[key].removesuffix("kB").strip()
+    if not (number.isascii() and number.isdigit()):
+        tree.report(IssueCode.MALFORMED, "proc/meminfo", f"{key} is {fields[key].strip()[:40]!r}")
+        return None
+    return int(number) * _KIB_BYTES
