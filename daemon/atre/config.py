@@ -2,6 +2,7 @@
 import hashlib
 import os
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -91,6 +92,13 @@ def default_data_dir() -> Path:
         return Path.home() / "Library" / "Application Support" / "Atre"
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(base) / "atre"
+
+
+def default_profiles_dir() -> Path:
+    """The checkout's ``hardware-profiles``, or where the wheel installed them."""
+    checkout = Path(__file__).parents[2] / "hardware-profiles"
+    installed = Path(sysconfig.get_path("data")) / "share" / "atre" / "hardware-profiles"
+    return checkout if checkout.is_dir() else installed
 
 
 def default_runtime_dir(data_dir: Path) -> Path:

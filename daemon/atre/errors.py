@@ -44,10 +44,6 @@ class InvalidRequestError(RequestError):
 class ModelNotFoundError(RequestError):
     """No such model on this box."""
 
-    def __init__(self, model: str, available: str | None) -> None:
-        hint = f"use {available!r} or omit the field" if available else "no model is loaded"
-        super().__init__(f"The model {model[:200]!r} is not on this box; {hint}.", param="model")
-
 
 class ContextLengthError(RequestError):
     """Prompt and answer do not fit in the window; nothing is ever cut silently."""

@@ -10,21 +10,25 @@ from atre.errors import ModelLoadError
 from atre.hardware.machine import DeviceType, GgmlDevice, Machine
 from atre.hardware.profiles import Profile, RunSettings
 from atre.hardware.threads import count_threads
+from atre.hardware.usage import best_gpu
 from atre.models.footprint import buffer_bytes, kv_cell_bytes
 from atre.models.gguf_header import GgufHeader
 
 _CELL_PADDING = 256  # llama.cpp rounds n_ctx up to this (llama-context.cpp)
 _MIN_POOL_TOKENS = 2048  # below, a question with one page of text no longer fits
-_GPU_TYPES = (DeviceType.GPU, DeviceType.IGPU)
 _FLASH: dict[str, bool | None] = {"auto": None, "on": True, "off": False}
 
 
 class _Room(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes that the model may take; None is unknown. ``shared``: both are the same memory."""
+    """Bytes that the model may take; None is unknown.
+
+    ``total_bytes`` bounds both together: an integrated GPU takes from main memory, beside what the
+    firmware set apart for it, which main memory does not show.
+    """
 
     main_bytes: int | None
     gpu_bytes: int | None = None
-    shared: bool = False
+    total_bytes: int | None = None
 
 
 class _Load(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +55,7 @@ def fit(machine: Machine, profile: Profile, header: GgufHeader) -> EnginePlan:
     run = profile.run
     window = min(run.sequence_tokens, header.n_ctx_train)
     wanted = _padded(min(run.context_tokens, window * run.slots))
-    gpu = _gpu(machine) if run.layers_on_gpu != "none" else None
+    gpu = best_gpu(machine.devices) if run.layers_on_gpu != "none" else None
     room = _room(machine, gpu, run.reserve_bytes)
     load = _largest(header, run, room, wanted, use_gpu=gpu is not None)
     threads, threads_reason = count_threads(machine.cpu, run.threads)
@@ -83,26 +87,27 @@ def _padded(num_tokens: int) -> int:
     return -(-num_tokens // _CELL_PADDING) * _CELL_PADDING
 
 
-def _gpu(machine: Machine) -> GgmlDevice | None:
-    """What llama.cpp would use: the largest card, an integrated GPU only without a card."""
-    return max(
-        (device for device in machine.devices or () if device.type in _GPU_TYPES),
-        key=lambda device: (device.type is DeviceType.GPU, device.memory_total_bytes or 0),
-        default=None,
-    )
-
-
 def _room(machine: Machine, gpu: GgmlDevice | None, reserve_bytes: int) -> _Room:
     memory = machine.memory
     known = [size for size in (memory.available_bytes, memory.limit_bytes) if size is not None]
     main_bytes = max(0, min(known) - reserve_bytes) if known else None
     if gpu is None:
         return _Room(main_bytes=main_bytes)
-    shared = gpu.type is DeviceType.IGPU or machine.os == "macos"
     free_bytes = gpu.memory_free_bytes or gpu.memory_total_bytes
-    if free_bytes is not None and not shared:
+    if gpu.type is DeviceType.IGPU or machine.os == "macos":
+        total_bytes = None if main_bytes is None else main_bytes + _own_bytes(machine, gpu)
+        return _Room(main_bytes=main_bytes, gpu_bytes=free_bytes, total_bytes=total_bytes)
+    if free_bytes is not None:
         free_bytes = max(0, free_bytes - reserve_bytes)
-    return _Room(main_bytes=main_bytes, gpu_bytes=free_bytes, shared=shared)
+    return _Room(main_bytes=main_bytes, gpu_bytes=free_bytes)
+
+
+def _own_bytes(machine: Machine, gpu: GgmlDevice) -> int:
+    return sum(
+        device.memory_bytes or 0
+        for device in machine.gpus or ()
+        if device.address == gpu.pci_address
+    )
 
 
 def _largest(
@@ -133,7 +138,13 @@ def _top_layers(header: GgufHeader, run: RunSettings) -> int:
 
 def _load(header: GgufHeader, run: RunSettings, pool: int, layers: int) -> _Load:
     kv_bytes = pool * kv_cell_bytes(header, run.kv_type)
-    buffers = buffer_bytes(header, run.micro_batch_tokens)
+    buffers = buffer_bytes(
+        header,
+        n_ctx=pool,
+        n_ubatch=min(run.micro_batch_tokens, pool),
+        num_slots=run.slots,
+        flash_attention=run.flash_attention != "off",
+    )
     moved = math.ceil((header.block_bytes + kv_bytes) * min(layers / header.n_layer, 1))
     if layers > header.n_layer:
         moved += header.weights_bytes - header.block_bytes
@@ -146,9 +157,13 @@ def _load(header: GgufHeader, run: RunSettings, pool: int, layers: int) -> _Load
 
 
 def _fits(load: _Load, room: _Room) -> bool:
-    in_main = load.main_bytes + (load.gpu_bytes if room.shared else 0)
-    return (room.main_bytes is None or in_main <= room.main_bytes) and (
-        room.gpu_bytes is None or load.gpu_bytes <= room.gpu_bytes
+    return all(
+        limit is None or needed <= limit
+        for needed, limit in (
+            (load.main_bytes, room.main_bytes),
+            (load.gpu_bytes, room.gpu_bytes),
+            (load.main_bytes + load.gpu_bytes, room.total_bytes),
+        )
     )
 
 

@@ -6,6 +6,7 @@ from atre.engine.detokenizer import Detokenizer, StopStrings
 from atre.engine.model_runner import Sampled, Vocabulary
 from atre.engine.sequence import Sequence
 from atre.ipc.messages import (
+    Accepted,
     Delta,
     EngineEvent,
     Finished,
@@ -24,6 +25,7 @@ class Answer:
 
     sequence: Sequence
     sink: Sink
+    model: str
     stops: StopStrings
     arrived_s: float
     first_token_s: float | None = None
@@ -31,6 +33,10 @@ class Answer:
     _detokenizer: Detokenizer = field(default_factory=Detokenizer)
     _logprobs: list[TokenLogprob] = field(default_factory=list)
     _position: int | None = None
+
+    def accept(self) -> None:
+        """Tell the reader that an answer will come."""
+        self.sink(Accepted(model=self.model, prompt_tokens=self.sequence.num_prompt))
 
     def report_position(self, position: int) -> None:
         """Tell the reader its place in the queue, when that changed."""

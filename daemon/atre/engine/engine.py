@@ -70,6 +70,7 @@ class Engine:
         with self._wake:
             if self.num_waiting >= self._queue_limit:
                 raise QueueFullError(self._retry_after_s())
+            answer.accept()
             self._arrivals.append(answer)
             self._wake.notify()
 

@@ -39,6 +39,7 @@ def main(
 ) -> None:
     """Run the inference engine on the box's engine socket."""
     logging.basicConfig(level=logging.INFO, format="atre-engine: %(message)s", stream=sys.stderr)
+    logging.getLogger("llama.cpp").setLevel(logging.WARNING)
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     if lifeline:
         end_with_parent()
@@ -101,7 +102,8 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
 def _describe(model: LlamaModel, plan: EnginePlan, queue_limit: int) -> EngineDescription:
     """The part of the description that does not change while the model is served."""
     return EngineDescription(
-        model=model.name,
+        model=Path(plan.model_path).stem,
+        name=model.name,
         description=model.description,
         licence=model.metadata("general.license") or "",
         num_parameters=model.num_parameters,

@@ -16,7 +16,12 @@ from atre.engine.engine import Engine
 from atre.engine.model_runner import Vocabulary
 from atre.engine.prompt import prepare
 from atre.engine.sequence import Sequence
-from atre.errors import AtreError, EngineUnavailableError, InvalidRequestError
+from atre.errors import (
+    AtreError,
+    EngineUnavailableError,
+    InvalidRequestError,
+    ModelNotFoundError,
+)
 from atre.ipc.failure import failure
 from atre.ipc.messages import DescribeEngine, EngineDescription, EngineRequest, Generate
 from atre.ipc.server import Connection, Server
@@ -89,17 +94,7 @@ class EngineServer:
         self, connection: Connection, request: Generate, loaded: Loaded, arrived_s: float
     ) -> None:
         try:
-            prompt = prepare(request, loaded.vocabulary, loaded.template, window=loaded.window)
-            sequence = Sequence(
-                id=next(self._ids),
-                tokens=list(prompt.tokens),
-                num_prompt=len(prompt.tokens),
-                max_tokens=prompt.max_tokens,
-                sampling=request.sampling,
-                user=request.user,
-                priority=request.priority,
-            )
-            answer = Answer(sequence, connection.send, StopStrings(request.stop), arrived_s)
+            answer = self._make_answer(connection, request, loaded, arrived_s)
             with self._lock:
                 if connection not in self._answers:
                     return  # the reader left while its prompt was being prepared
@@ -110,6 +105,28 @@ class EngineServer:
         except Exception:  # noqa: BLE001 -- a surprise must not leave its reader waiting
             _log.exception("a request could not be prepared")
             connection.send(failure(AtreError("The engine failed to read this request.")))
+
+    def _make_answer(
+        self, connection: Connection, request: Generate, loaded: Loaded, arrived_s: float
+    ) -> Answer:
+        model = loaded.description.model
+        if request.model and request.model != model:
+            raise ModelNotFoundError(
+                f"The model {request.model[:200]!r} is not on this box. Use {model!r}, or "
+                "leave the field out.",
+                param="model",
+            )
+        prompt = prepare(request, loaded.vocabulary, loaded.template, window=loaded.window)
+        sequence = Sequence(
+            id=next(self._ids),
+            tokens=prompt.tokens,
+            num_prompt=len(prompt.tokens),
+            max_tokens=prompt.max_tokens,
+            sampling=request.sampling,
+            user=request.user,
+            priority=request.priority,
+        )
+        return Answer(sequence, connection.send, model, StopStrings(request.stop), arrived_s)
 
     def _on_close(self, connection: Connection) -> None:
         with self._lock:

@@ -10,6 +10,7 @@ from atre.errors import (
     EngineUnavailableError,
     InvalidRequestError,
     ModelLoadError,
+    ModelNotFoundError,
     QueueFullError,
     RequestError,
 )
@@ -41,6 +42,7 @@ def _request_error(kind: type[RequestError]) -> Callable[[Failed], AtreError]:
 _REBUILD: dict[str, Callable[[Failed], AtreError]] = {
     "RequestError": _request_error(RequestError),
     "InvalidRequestError": _request_error(InvalidRequestError),
+    "ModelNotFoundError": _request_error(ModelNotFoundError),
     "ContextLengthError": lambda failed: ContextLengthError(
         failed.num_tokens, failed.limit, param=failed.param or "messages"
     ),

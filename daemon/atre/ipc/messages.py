@@ -2,7 +2,8 @@
 """What crosses the unix sockets: one frozen Struct per message, MessagePack, tagged by type.
 
 On ``engine.sock`` a connection carries one request and its events, in this order:
-``Generate`` → ``Queued``* → ``Reading``* → ``Delta``* → ``Finished``, or ``Failed`` at any point;
+``Generate`` → ``Accepted`` → ``Queued``* → ``Reading``* → ``Delta``* → ``Finished``, or ``Failed``
+at any point;
 ``DescribeEngine`` → ``EngineDescription``. Closing the connection cancels the generation.
 
 On ``atred.sock``: ``DescribeBox`` → ``BoxDescription``, or ``Failed``.
@@ -58,9 +59,11 @@ class Sampling(Message, frozen=True):
 class Generate(Message, frozen=True):
     """Ask for one completion, of a conversation (``messages``) or of text or tokens (``prompt``).
 
-    ``user`` names the person or key that is charged; ``max_tokens`` None means up to the window.
+    ``model`` None takes the one that is loaded; ``max_tokens`` None means up to the window;
+    ``user`` names the person or key that is charged.
     """
 
+    model: str | None = None
     messages: list[ChatMessage] | None = None
     prompt: str | list[int] | None = None
     sampling: Sampling = Sampling()
@@ -68,6 +71,13 @@ class Generate(Message, frozen=True):
     stop: list[str] = []
     user: str = ""
     priority: Priority = Priority.API
+
+
+class Accepted(Message, frozen=True):
+    """The request is well formed and ``model`` will answer it."""
+
+    model: str
+    prompt_tokens: int
 
 
 class Queued(Message, frozen=True):
@@ -137,9 +147,13 @@ class DescribeEngine(Message, frozen=True):
 
 
 class EngineDescription(Message, frozen=True):
-    """What the engine runs and how it is doing. Speeds are means over the last minute."""
+    """What the engine runs and how it is doing. Speeds are means over the last minute.
+
+    ``model`` is the id that requests use, ``name`` what its makers call it.
+    """
 
     model: str
+    name: str
     description: str
     licence: str
     num_parameters: int
@@ -191,6 +205,6 @@ class BoxDescription(Message, frozen=True):
 
 
 EngineRequest = Generate | DescribeEngine
-EngineEvent = Queued | Reading | Delta | Finished | Failed | EngineDescription
+EngineEvent = Accepted | Queued | Reading | Delta | Finished | Failed | EngineDescription
 ManagementRequest = DescribeBox
 ManagementReply = BoxDescription | Failed

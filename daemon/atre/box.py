@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The composition root: what a box is made of, in the order in which it starts."""
+
+import contextlib
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from atre import __version__
+from atre.config import Config, save
+from atre.durable import write_durably
+from atre.errors import ConfigError, EngineError
+from atre.ipc.client import EngineClient, ManagementClient
+from atre.ipc.messages import BoxDescription, EngineDescription
+from atre.planning import Planned, note, plan_engine
+from atre.supervisor import ChildSpec, Supervisor
+
+_ENGINE, _MANAGEMENT, _LOOPBACK, _LAN = "atre-engine", "atred", "atre-web", "atre-web-lan"
+
+
+class Door(msgspec.Struct, frozen=True):
+    """The ways in that ``atre-web prepare`` made for this start."""
+
+    first_key: str | None
+    run_key: str | None
+    login_path: str
+
+
+class Started(msgspec.Struct, frozen=True):
+    """What there is to say once the box serves; ``no_model_reason`` is empty if it has a model."""
+
+    config: Config
+    door: Door
+    box: BoxDescription
+    engine: EngineDescription | None
+    no_model_reason: str
+
+
+class ReadyFile(msgspec.Struct, frozen=True):
+    """What ``--ready-file`` tells tests, service managers and benchmarks."""
+
+    panel_url: str
+    api_base: str
+    api_key: str
+    mdns_name: str | None
+    model: str
+    version: str
+
+
+class Box:
+    """A box on a developer's or newcomer's machine: the three processes as our children."""
+
+    def __init__(
+        self, config: Config, *, ready_file: Path | None, announce: Callable[[Started], None]
+    ) -> None:
+        self._config = config
+        self._ready_file = ready_file
+        self._announce = announce
+        self._announced = False
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT.
+
+        Raises ConfigError if another box runs here, a port is taken or the data cannot be written.
+        """
+        with contextlib.ExitStack() as stack:
+            _make_directories(self._config)
+            stack.enter_context(_only_box_here(self._config))
+            _check_ports(self._config)
+            if self._ready_file:
+                self._ready_file.unlink(missing_ok=True)
+            config_path = self._config.runtime_dir / "config.json"
+            save(self._config, config_path)
+            supervisor = Supervisor(self._config.runtime_dir, self._on_ready)
+            stack.callback(supervisor.close)
+            self._supervisor = supervisor
+            planned = plan_engine(self._config)
+            supervisor.start(_engine(self._config, config_path, planned))
+            supervisor.start(_management(self._config, config_path, planned))
+            self._door = _open_door(config_path, run_key=self._ready_file is not None)
+            supervisor.start(_web(_LOOPBACK, "loopback", config_path))
+            self._config_path = config_path
+            supervisor.run()
+
+    def _on_ready(self, name: str) -> None:
+        ready = self._supervisor.is_ready
+        if name == _MANAGEMENT and self._config.lan and not ready(_LAN):
+            # The certificate exists now, under the name that the box really has.
+            self._supervisor.start(_web(_LAN, "lan", self._config_path))
+        needed = [_ENGINE, _MANAGEMENT, _LOOPBACK] + [_LAN] * self._config.lan
+        if not self._announced and all(ready(each) for each in needed):
+            self._announced = True
+            started = self._describe()
+            if started.engine:
+                self._write_ready_file(started, started.engine)
+            self._announce(started)
+
+    def _describe(self) -> Started:
+        engine, reason = None, ""
+        try:
+            engine = EngineClient(self._config.engine_socket).describe()
+        except EngineError as error:
+            reason = str(error)
+        return Started(
+            config=self._config,
+            door=self._door,
+            box=ManagementClient(self._config.management_socket).describe(),
+            engine=engine,
+            no_model_reason=reason,
+        )
+
+    def _write_ready_file(self, started: Started, engine: EngineDescription) -> None:
+        if self._ready_file is None or started.door.run_key is None:
+            return
+        base = f"http://127.0.0.1:{self._config.port}"
+        ready = ReadyFile(
+            panel_url=f"{base}/",
+            api_base=f"{base}/v1",
+            api_key=started.door.run_key,
+            mdns_name=started.box.mdns_name,
+            model=engine.model,
+            version=__version__,
+        )
+        write_durably(self._ready_file, msgspec.json.format(msgspec.json.encode(ready)))
+
+
+def _engine(config: Config, config_path: Path, planned: Planned) -> ChildSpec:
+    argv = _python("atre.engine.process", "--config", str(config_path), "--lifeline")
+    if planned.plan is None:
+        return ChildSpec(_ENGINE, [*argv, "--no-model", planned.no_model_reason])
+    path = config.runtime_dir / "engine-plan.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(planned.plan)))
+    return ChildSpec(_ENGINE, [*argv, "--plan", str(path)])
+
+
+def _management(config: Config, config_path: Path, planned: Planned) -> ChildSpec:
+    path = config.runtime_dir / "profile-note.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(note(planned))))
+    argv = _python("atre.management", "--config", str(config_path), "--lifeline")
+    return ChildSpec(_MANAGEMENT, [*argv, "--note", str(path)])
+
+
+def _web(name: str, listener: str, config_path: Path) -> ChildSpec:
+    argv = _python("atre_web.cli", "serve", "--config", str(config_path), "--lifeline")
+    return ChildSpec(name, [*argv, "--listener", listener])
+
+
+def _open_door(config_path: Path, *, run_key: bool) -> Door:
+    """Let the web package prepare its database; it prints the keys of this start."""
+    argv = _python("atre_web.cli", "prepare", "--config", str(config_path))
+    done = subprocess.run(
+        argv + ["--run-key"] * run_key, check=False, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise ConfigError(f"The accounts cannot be opened: {done.stderr.strip()}")
+    return msgspec.json.decode(done.stdout, type=Door)
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def _make_directories(config: Config) -> None:
+    for directory in (config.data_dir, config.runtime_dir, config.state_dir, config.tls_dir):
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"{directory} cannot be made ({error.strerror}). Choose another place with "
+                "--data-dir."
+            ) from error
+    if config.runtime_dir.stat().st_uid != os.getuid():
+        raise ConfigError(f"{config.runtime_dir} belongs to somebody else; choose --data-dir.")
+
+
+@contextlib.contextmanager
+def _only_box_here(config: Config) -> Iterator[None]:
+    """Hold the data directory's lock, which the kernel releases with the process (flock(2))."""
+    with (config.data_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigError(
+                f"Another box already runs on {config.data_dir}. Stop it, or give this one its "
+                "own --data-dir and --port."
+            ) from error
+        yield
+
+
+def _check_ports(config: Config) -> None:
+    ports = [("port", "127.0.0.1", config.port)]
+    if config.lan:
+        ports.append(("lan-port", "0.0.0.0", config.lan_port))  # noqa: S104
+    for option, host, port in ports:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise ConfigError(
+                    f"Port {port} cannot be used ({error.strerror}). Choose another with "
+                    f"--{option}."
+                ) from error

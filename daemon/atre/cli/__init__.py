@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ``atre`` command: one file a verb; other packages add theirs by entry point."""
+
+from importlib.metadata import entry_points
+
+import click
+
+from atre import __version__
+from atre.cli.detect import detect
+from atre.cli.discover import discover
+from atre.cli.serve import serve
+from atre.errors import AtreError
+
+__all__ = ["main"]
+
+
+class _Atre(click.Group):
+    """Turns our own errors into one line on stderr and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except AtreError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Atre)
+@click.version_option(__version__, prog_name="atre")
+def main() -> None:
+    """Âtre: an office AI box on your own hardware."""
+
+
+for _verb in (serve, detect, discover):
+    main.add_command(_verb)
+for _entry in entry_points(group="atre.commands"):
+    main.add_command(_entry.load(), _entry.name)

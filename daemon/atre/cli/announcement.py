@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``atre serve`` prints once it serves, in the language of the terminal."""
+
+import locale
+
+from atre.box import Started
+
+_FRENCH = {
+    "ready": "Âtre est prêt.",
+    "model": "Modèle",
+    "no_model": "Aucun modèle n’est chargé",
+    "login": "Ouvrez le panneau (lien à usage unique, 60 minutes)",
+    "panel": "Panneau sur ce poste",
+    "lan": "Depuis un autre poste ou un téléphone",
+    "api": "API compatible OpenAI",
+    "key": "Clé d’API, affichée cette seule fois : notez-la",
+    "other_key": "Autre clé d’API",
+    "stop": "Ctrl-C pour arrêter.",
+    "colon": " :",
+}
+_ENGLISH = {
+    "ready": "Âtre is ready.",
+    "model": "Model",
+    "no_model": "No model is loaded",
+    "login": "Open the panel (single-use link, 60 minutes)",
+    "panel": "Panel on this machine",
+    "lan": "From another computer or a phone",
+    "api": "OpenAI-compatible API",
+    "key": "API key, shown this once: write it down",
+    "other_key": "Another API key",
+    "stop": "Ctrl-C to stop.",
+    "colon": ":",
+}
+
+
+def announcement(started: Started) -> str:
+    """Addresses, model and keys, one a line."""
+    return "\n".join(_lines(started, _FRENCH if _speaks_french() else _ENGLISH))
+
+
+def _lines(started: Started, words: dict[str, str]) -> list[str]:
+    base = f"http://127.0.0.1:{started.config.port}"
+
+    def line(label: str, value: str) -> str:
+        return f"  {words[label]}{words['colon']} {value}"
+
+    lines = ["", words["ready"]]
+    if started.engine:
+        lines.append(line("model", f"{started.engine.name} ({started.engine.model})"))
+    else:
+        lines.append(line("no_model", started.no_model_reason))
+    lines.append(line("login", base + started.door.login_path))
+    lines.append(line("panel", f"{base}/"))
+    lines += [line("lan", url) for url in _lan_urls(started)]
+    lines.append(line("api", f"{base}/v1"))
+    if started.door.first_key:
+        lines.append(line("key", started.door.first_key))
+    else:
+        lines.append(line("other_key", "atre key create"))
+    return [*lines, words["stop"]]
+
+
+def _lan_urls(started: Started) -> list[str]:
+    box = started.box
+    if box.lan_port is None:
+        return []
+    hosts = [host for host in [box.mdns_name, *box.addresses] if host and "%" not in host]
+    return [f"https://{_bracketed(host)}:{box.lan_port}/" for host in hosts]
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _speaks_french() -> bool:
+    language, _ = locale.getlocale(locale.LC_MESSAGES)
+    return bool(language and language.startswith("fr"))

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from atre.box import Box
+from atre.cli.announcement import announcement
+from atre.config import (
+    DEFAULT_LAN_PORT,
+    DEFAULT_PORT,
+    Config,
+    default_data_dir,
+    default_profiles_dir,
+    default_runtime_dir,
+)
+
+
+@click.command()
+@click.option("--lan", is_flag=True, help="Also serve the LAN, in TLS, and announce the box there.")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=default_data_dir,
+    show_default="your data directory",
+    help="Where the box keeps its data.",
+)
+@click.option(
+    "--port", type=int, default=DEFAULT_PORT, show_default=True, help="Port on this machine."
+)
+@click.option(
+    "--lan-port", type=int, default=DEFAULT_LAN_PORT, show_default=True, help="TLS port on the LAN."
+)
+@click.option(
+    "--model", help="A GGUF file, or the name of a stored model. [default: factory model]"
+)
+@click.option(
+    "--queue-limit", type=int, default=64, show_default=True, help="How many requests may wait."
+)
+@click.option(
+    "--ready-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write addresses and a key there, as JSON, once the first token can be served.",
+)
+@click.option(
+    "--profiles-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=default_profiles_dir,
+    show_default="the program's own",
+    help="Hardware profiles to choose from.",
+)
+def serve(
+    data_dir: Path,
+    port: int,
+    lan_port: int,
+    model: str | None,
+    queue_limit: int,
+    ready_file: Path | None,
+    profiles_dir: Path,
+    *,
+    lan: bool,
+) -> None:
+    """Run the box: engine, panel and API, until Ctrl-C."""
+    logging.basicConfig(level=logging.INFO, format="atre: %(message)s", stream=sys.stderr)
+    data_dir = data_dir.expanduser().absolute()
+    config = Config(
+        data_dir=data_dir,
+        runtime_dir=default_runtime_dir(data_dir),
+        profiles_dir=profiles_dir.absolute(),
+        port=port,
+        lan=lan,
+        lan_port=lan_port,
+        model=model,
+        queue_limit=queue_limit,
+    )
+    Box(
+        config,
+        ready_file=ready_file.absolute() if ready_file else None,
+        announce=lambda started: click.echo(announcement(started)),
+    ).run()

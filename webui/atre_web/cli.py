@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from atre import config as configuration
+from atre.errors import AtreError
+from atre.lifeline import end_with_parent
+from atre_web import create_app
+from atre_web.accounts.door import open_door
+from atre_web.listener import Listener, run_listener
+
+_CONFIG = click.option("--config", "config_path", type=click.Path(path_type=Path), required=True)
+
+
+@click.group()
+def main() -> None:
+    """Run the web process of a box; ``atre serve`` and systemd call this."""
+
+
+@main.command()
+@_CONFIG
+@click.option("--run-key", is_flag=True, help="Make an API key that lives as long as this run.")
+def prepare(config_path: Path, *, run_key: bool) -> None:
+    """Bring the database up to date and print, as JSON, the keys that open the door."""
+    try:
+        door = open_door(configuration.load(config_path), run_key=run_key)
+    except AtreError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(msgspec.json.encode(door))
+
+
+@main.command()
+@_CONFIG
+@click.option("--listener", type=click.Choice([each.value for each in Listener]), required=True)
+@click.option("--lifeline", is_flag=True, help="End when standard input closes.")
+def serve(config_path: Path, listener: Listener, *, lifeline: bool) -> None:
+    """Serve the panel and the API, in clear on loopback or in TLS on the LAN."""
+    if lifeline:
+        end_with_parent()
+    config = configuration.load(config_path)
+    run_listener(Listener(listener), config, lambda: create_app(config))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns the engine's events into an HTTP answer, whole or streamed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from flask import Response, jsonify
+
+from atre.errors import AtreError
+from atre.ipc.messages import Accepted, Delta, EngineEvent, Finished, FinishReason, TokenLogprob
+from atre_web.openai import sse
+from atre_web.openai.errors import error_body
+from atre_web.openai.relay import ClientGoneError, Relay
+from atre_web.openai.shape import Envelope, Shape
+from atre_web.openai.stream import StreamWriter, Wishes
+from atre_web.openai.usage import usage
+
+IndexedEvent = tuple[int, EngineEvent] | None
+
+
+@dataclass(slots=True)
+class _Choice:
+    text: list[str] = field(default_factory=list)
+    logprobs: list[TokenLogprob] = field(default_factory=list)
+    end: Finished | None = None
+
+    @property
+    def reason(self) -> FinishReason:
+        return self.end.reason if self.end else FinishReason.STOP
+
+
+def whole_answer(relay: Relay, shape: Shape, wishes: Wishes) -> Response:
+    """Wait for every choice, then answer once.
+
+    Raises ClientGoneError if nobody waits any more, and the engine's error if it refuses.
+    """
+    choices: dict[int, _Choice] = {}
+    with relay:
+        events = relay.events()
+        accepted = _accepted(events)
+        for item in events:
+            if item is None:
+                continue
+            index, event = item
+            choice = choices.setdefault(index, _Choice())
+            if isinstance(event, Delta):
+                choice.text.append(event.text)
+                choice.logprobs.extend(event.logprobs)
+            elif isinstance(event, Finished):
+                choice.end = event
+    return jsonify(
+        Envelope(accepted.model, shape.prefix).wrap(
+            shape.whole,
+            [
+                shape.complete(index, "".join(choice.text), choice.logprobs, choice.reason)
+                for index, choice in sorted(choices.items())
+            ],
+            usage=usage(
+                [choice.end for _, choice in sorted(choices.items()) if choice.end],
+                num_prompts=wishes.num_prompts,
+            ),
+        )
+    )
+
+
+def streamed_answer(relay: Relay, shape: Shape, wishes: Wishes) -> Response:
+    """Answer with server-sent events as the tokens come.
+
+    A request that the engine refuses is refused here too, with its own status: the engine accepts
+    or refuses as soon as the prompt is tokenised, and headers go out right after that, before the
+    request has waited or been read.
+    """
+    events = relay.events()
+    try:
+        accepted = _accepted(events)
+    except BaseException:
+        relay.close()
+        raise
+    writer = StreamWriter(shape, Envelope(accepted.model, shape.prefix), wishes)
+    response = Response(_stream(relay, events, writer), mimetype="text/event-stream")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"  # nginx passes each event on at once
+    response.call_on_close(relay.close)
+    return response
+
+
+def _accepted(events: Iterator[IndexedEvent]) -> Accepted:
+    """Wait for the first word on the request."""
+    for item in events:
+        if item and isinstance(item[1], Accepted):
+            return item[1]
+    raise AtreError("The engine ended a request without answering it.")
+
+
+def _stream(relay: Relay, events: Iterator[IndexedEvent], writer: StreamWriter) -> Iterator[bytes]:
+    with relay:
+        try:
+            yield writer.open()
+            for item in events:
+                yield from [sse.COMMENT] if item is None else writer.write(*item)
+        except ClientGoneError:
+            return
+        except AtreError as error:
+            yield sse.data(error_body(error))
+            return
+    yield from writer.finish()

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one table from errors to HTTP: status, OpenAI type and code."""
+
+from dataclasses import dataclass
+
+from flask import Response, jsonify
+from werkzeug.exceptions import HTTPException
+
+from atre.errors import (
+    AtreError,
+    ContextLengthError,
+    EngineError,
+    EngineUnavailableError,
+    ModelLoadError,
+    ModelNotFoundError,
+    QueueFullError,
+    RequestError,
+)
+
+_RETRY_AFTER_S = 5  # a lost engine is back, or its failure known, by then
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How one kind of error looks to a client."""
+
+    status: int
+    type: str
+    code: str | None
+
+
+TABLE: dict[type[AtreError], Row] = {
+    ContextLengthError: Row(400, "invalid_request_error", "context_length_exceeded"),
+    ModelNotFoundError: Row(404, "invalid_request_error", "model_not_found"),
+    QueueFullError: Row(429, "rate_limit_error", "queue_full"),
+    RequestError: Row(400, "invalid_request_error", None),
+    EngineUnavailableError: Row(503, "server_error", "engine_unavailable"),
+    ModelLoadError: Row(503, "server_error", "no_model"),
+    EngineError: Row(500, "server_error", "engine_error"),
+    AtreError: Row(500, "server_error", None),
+}
+
+
+def error_body(error: AtreError) -> dict[str, object]:
+    """The OpenAI error object, with both numbers where a context overflowed."""
+    row = row_of(error)
+    body: dict[str, object] = {
+        "message": str(error),
+        "type": row.type,
+        "param": error.param if isinstance(error, RequestError) else None,
+        "code": row.code,
+    }
+    if isinstance(error, ContextLengthError):
+        body |= {"n_prompt_tokens": error.num_tokens, "n_ctx": error.limit}
+    return {"error": body}
+
+
+def error_response(error: AtreError) -> Response:
+    """The error as an answer, with Retry-After where trying again makes sense."""
+    row = row_of(error)
+    response = jsonify(error_body(error))
+    response.status_code = row.status
+    if isinstance(error, QueueFullError):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    elif isinstance(error, EngineUnavailableError):
+        response.headers["Retry-After"] = str(_RETRY_AFTER_S)
+    return response
+
+
+def http_error_response(error: HTTPException) -> Response:
+    """What Flask itself refuses (no such route, wrong method, body too long) in the same shape."""
+    response = jsonify(
+        {
+            "error": {
+                "message": error.description or error.name,
+                "type": "invalid_request_error",
+                "param": None,
+                "code": error.name.lower().replace(" ", "_"),
+            }
+        }
+    )
+    response.status_code = error.code or 500
+    return response
+
+
+def row_of(error: AtreError) -> Row:
+    """The row of the error's class or of the nearest class above it."""
+    return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Between engine and client: waits for both at once, so that either's end is noticed."""
+
+import contextlib
+import select
+import time
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Self
+
+from atre.ipc.client import EngineClient, Generation
+from atre.ipc.messages import EngineEvent, Finished, Generate
+
+# Linux reports a peer that closed its side even while unread bytes wait (poll(2)); macOS does not.
+_PEER_CLOSED = getattr(select, "POLLRDHUP", 0)
+_GONE = _PEER_CLOSED | select.POLLHUP | select.POLLERR | select.POLLNVAL
+# Comments keep proxies and impatient clients from giving up. Without POLLRDHUP a failing write is
+# the only sign that a client left, so they come more often.
+HEARTBEAT_S = 10.0 if _PEER_CLOSED else 1.0
+
+
+class ClientGoneError(Exception):
+    """The client closed its connection; nobody waits for the answer."""
+
+
+class Relay:
+    """The generations of one request and the client that waits for them.
+
+    Leaving its ``with`` block closes what still runs, which cancels it.
+    """
+
+    def __init__(
+        self, client: EngineClient, requests: Sequence[Generate], client_fd: int | None
+    ) -> None:
+        self._client_fd = client_fd
+        self._open: dict[int, tuple[int, Generation]] = {}
+        self._poll = select.poll()
+        if client_fd is not None:
+            self._poll.register(client_fd, _PEER_CLOSED)
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.close)
+            for index, request in enumerate(requests):
+                generation = client.generate(request)
+                self._open[generation.fileno()] = (index, generation)
+                self._poll.register(generation.fileno(), select.POLLIN)
+            undo.pop_all()
+
+    def events(self) -> Iterator[tuple[int, EngineEvent] | None]:
+        """Events with the index of their request, until all have finished; None as heartbeat.
+
+        Raises ClientGoneError, and the error of a generation that fails.
+        """
+        last_s = time.monotonic()
+        while self._open:
+            silent_s = time.monotonic() - last_s
+            ready = self._poll.poll(max(0.0, HEARTBEAT_S - silent_s) * 1000)
+            if any(fd == self._client_fd and mask & _GONE for fd, mask in ready):
+                raise ClientGoneError
+            if not ready:
+                last_s = time.monotonic()
+                yield None
+            for fd, _ in ready:
+                if fd in self._open:
+                    last_s = time.monotonic()
+                    yield from self._read(fd)
+
+    def close(self) -> None:
+        """Cancel what still runs."""
+        while self._open:
+            _, (_, generation) = self._open.popitem()
+            self._poll.unregister(generation.fileno())
+            generation.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _read(self, fd: int) -> Iterator[tuple[int, EngineEvent]]:
+        index, generation = self._open[fd]
+        for event in generation.read():
+            if isinstance(event, Finished):
+                self._poll.unregister(fd)
+                del self._open[fd]
+                generation.close()
+            yield index, event

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bodies of the OpenAI routes, as clients send them; fields that change nothing are ignored."""
+
+import re
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from atre.errors import InvalidRequestError
+
+MAX_CHOICES = 16  # each is a generation of its own
+
+_PATH = re.compile(r" - at `\$\.?(.*)`$")
+
+Positive = Annotated[int, Meta(ge=1)]
+
+
+class TextPart(msgspec.Struct):
+    """A piece of a message's content; only text is understood."""
+
+    type: str
+    text: str = ""
+
+
+class MessageBody(msgspec.Struct):
+    """One message of a conversation."""
+
+    role: Annotated[str, Meta(min_length=1, max_length=64)]
+    content: str | list[TextPart] | None = None
+    name: str | None = None
+
+    def text(self) -> str:
+        """The content as one text. Raises InvalidRequestError for images, audio and files."""
+        if isinstance(self.content, list):
+            for part in self.content:
+                if part.type not in {"text", "input_text"}:
+                    raise InvalidRequestError(
+                        f"Content of type {part.type[:40]!r} is not supported; send text.",
+                        param="messages",
+                    )
+            return "".join(part.text for part in self.content)
+        return self.content or ""
+
+
+class StreamOptions(msgspec.Struct):
+    """What a stream carries beside the answer."""
+
+    include_usage: bool | None = None
+
+
+class SamplingBody(msgspec.Struct, kw_only=True):
+    """The fields that both completion routes share."""
+
+    model: str | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    n: Annotated[int, Meta(ge=1, le=MAX_CHOICES)] | None = None
+    max_tokens: Positive | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_k: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    min_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    repetition_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
+    frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
+    presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
+    seed: int | None = None
+    stop: str | list[str] | None = None
+    logit_bias: dict[str, Annotated[float, Meta(ge=-100, le=100)]] | None = None
+    return_progress: bool | None = None
+
+
+class ChatBody(SamplingBody, kw_only=True):
+    """POST /v1/chat/completions."""
+
+    messages: list[MessageBody]
+    max_completion_tokens: Positive | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    response_format: dict[str, Any] | None = None
+    tools: list[Any] | None = None
+    functions: list[Any] | None = None
+
+
+class CompletionBody(SamplingBody, kw_only=True):
+    """POST /v1/completions."""
+
+    prompt: str | list[Any] | UnsetType = UNSET
+    logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    echo: bool | None = None
+    suffix: str | None = None
+    best_of: Annotated[int, Meta(ge=1)] | None = None
+
+
+Body = TypeVar("Body", ChatBody, CompletionBody)
+
+
+def decode_body(data: bytes, kind: type[Body]) -> Body:
+    """Read a JSON body strictly. Raises InvalidRequestError that names the field at fault."""
+    if not data:
+        raise InvalidRequestError("The request has no body. Send a JSON object.")
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        found = _PATH.search(str(error))
+        param = found[1] if found and found[1] else None
+        sentence = _PATH.sub("", str(error))
+        where = f" in {param!r}" if param else ""
+        raise InvalidRequestError(
+            f"The request is not as expected{where}: {sentence}.", param=param
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequestError(f"The body is not valid JSON in UTF-8: {error}.") from error
+    except RecursionError as error:
+        raise InvalidRequestError("The JSON is nested too deeply.") from error
