@@ -3,7 +3,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,6 +65,7 @@ class Advertiser:
         on_change: Callable[[], None] = lambda: None,
         interfaces: Callable[[], tuple[LanInterface, ...]] = lan_interfaces,
         choose: Callable[[OnEvent], Awaitable[Responder]] = choose_responder,
+        watch: Callable[[Callable[[], None]], Coroutine[None, None, None]] = watch_addresses,
     ) -> None:
         """Read or make the box's names; nothing is sent before ``start``.
 
@@ -85,6 +86,7 @@ class Advertiser:
         self._on_change = on_change
         self._interfaces = interfaces
         self._choose = choose
+        self._watch = watch
         self._responder: Responder | None = None
         self._num_conflicts = 0
         self._thread: threading.Thread | None = None
@@ -148,7 +150,7 @@ class Advertiser:
         self._loop.close()
 
     async def _advertise(self) -> None:
-        watching = asyncio.create_task(watch_addresses(lambda: self._events.put_nowait(None)))
+        watching = asyncio.create_task(self._watch(lambda: self._events.put_nowait(None)))
         try:
             while True:
                 await self._converge()
@@ -197,7 +199,7 @@ class Advertiser:
                 break
             await self._rename(outcome)
         self._announced_on = interfaces
-        self._publish(state=DiscoveryState.ANNOUNCED, responder=self._responder.name)
+        self._publish(state=DiscoveryState.ANNOUNCED)
 
     async def _rename(self, outcome: Outcome) -> None:
         await self._count_conflict()
@@ -244,10 +246,10 @@ class Advertiser:
             await asyncio.wait_for(responder.close(), _GOODBYE_S)
         except (AtreError, OSError, TimeoutError) as error:
             _log.warning("Discovery did not stop cleanly: %s", error)
-        self._publish(responder="")
 
     def _publish(self, **changes: object) -> None:
-        status = replace(self._status, **changes)  # type: ignore[arg-type]
+        responder = "" if self._responder is None else self._responder.name
+        status = replace(self._status, responder=responder, **changes)  # type: ignore[arg-type]
         if status == self._status:
             return
         self._status = status

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who owns a name on the LAN. Pure: packets in, a verdict out.
 
-python-zeroconf checks instance names before use and host names never; RFC 6762 asks for both,
-before (§8.1, §8.2) and during use (§9).
+python-zeroconf checks instance names before use and host names never, and it does not answer
+questions of type ANY about a host, which is what probes ask. RFC 6762 wants a name checked before
+use (§8.1, §8.2), defended (§8.1) and watched (§9).
 """
 
 import ipaddress
@@ -22,7 +23,9 @@ from zeroconf import (  # type: ignore[attr-defined]
 
 # RFC 1035 §3.2, §4.1.1; RFC 3596 §2.1 for AAAA
 _FLAGS_QUERY = 0
+_FLAGS_ANSWER = 0x8400  # a response, with authority
 _CLASS_IN = 1
+_CLASS_IN_FLUSH = 0x8001  # RFC 6762 §10.2: replaces what caches hold
 _TYPE_A = 1
 _TYPE_AAAA = 28
 _TYPE_ANY = 255
@@ -48,8 +51,9 @@ class Verdict(StrEnum):
     """What a packet means for our claim."""
 
     NOTHING = "nothing"
-    TAKEN = "taken"
-    TIE_LOST = "tie_lost"
+    TAKEN = "taken"  # somebody uses one of our names
+    TIE_LOST = "tie_lost"  # somebody probes for our host name, and would win
+    TIE_WON = "tie_won"  # the same, and would lose
 
 
 def packed(addresses: Iterable[str]) -> frozenset[bytes]:
@@ -60,15 +64,27 @@ def packed(addresses: Iterable[str]) -> frozenset[bytes]:
 def probe_packet(claim: Claim) -> bytes:
     """Ask whether anybody has the host name, with the records we propose (RFC 6762 §8.1).
 
-    Asks for multicast answers: the sockets that probe do not read unicast ones.
+    Asks for multicast answers: the sockets that probe do not read unicast ones. Asks for addresses
+    by type as well, for owners that do not answer ANY.
     """
     out = DNSOutgoing(_FLAGS_QUERY)
-    out.add_question(DNSQuestion(claim.host, _TYPE_ANY, _CLASS_IN))
-    for address in sorted(claim.proposed):
-        # No cache-flush bit in a probe (RFC 6762 §10.2).
-        record = DNSAddress(claim.host, _address_type(address), _CLASS_IN, _HOST_TTL_S, address)
-        out.add_answer_at_time(record, 0)
+    for record_type in (_TYPE_ANY, _TYPE_A, _TYPE_AAAA):
+        out.add_question(DNSQuestion(claim.host, record_type, _CLASS_IN))
+    _add_addresses(out, claim, _CLASS_IN)  # no cache flush in a probe (RFC 6762 §10.2)
     return _answers_to_authority(out.packets()[0])
+
+
+def defence_packet(claim: Claim) -> bytes:
+    """Tell whoever probes for the host name that it is ours (RFC 6762 §8.1)."""
+    out = DNSOutgoing(_FLAGS_ANSWER)
+    _add_addresses(out, claim, _CLASS_IN_FLUSH)
+    return out.packets()[0]
+
+
+def _add_addresses(out: DNSOutgoing, claim: Claim, record_class: int) -> None:
+    for address in sorted(claim.proposed):
+        record = DNSAddress(claim.host, _address_type(address), record_class, _HOST_TTL_S, address)
+        out.add_answer_at_time(record, 0)
 
 
 def _answers_to_authority(packet: bytes) -> bytes:
@@ -115,9 +131,9 @@ def _judge_probe(message: DNSIncoming, records: list[DNSRecord], claim: Claim) -
         if isinstance(record, DNSAddress) and record.name.lower() == claim.host
     )
     ours = sorted((_address_type(address), address) for address in claim.proposed)
-    if theirs > ours and not {address for _, address in theirs} <= claim.own:
-        return Verdict.TIE_LOST
-    return Verdict.NOTHING
+    if not theirs or theirs == ours:
+        return Verdict.NOTHING
+    return Verdict.TIE_LOST if theirs > ours else Verdict.TIE_WON
 
 
 def _address_type(address: bytes) -> int:

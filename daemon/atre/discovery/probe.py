@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from typing import Protocol
 
-from atre.discovery.contest import Claim, Verdict, judge, probe_packet
+from atre.discovery.contest import Claim, Verdict, defence_packet, judge, probe_packet
 
 # RFC 6762 §8.1: three probes, 250 ms apart, after a random wait of as much.
 _NUM_PROBES = 3
@@ -23,8 +23,9 @@ class Channel(Protocol):
 class NameWatch:
     """Checks that a name is free before it is used, and that it stays ours while it is.
 
-    Every packet heard on the LAN goes to ``hear``; after a successful ``probe`` a packet that
-    contradicts the claim calls ``on_conflict``, once.
+    Every packet heard on the LAN goes to ``hear``. After a successful ``probe``, another machine's
+    probe for the name is answered, and a packet that contradicts the claim calls ``on_conflict``,
+    once.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class NameWatch:
         self._on_conflict = on_conflict
         self._interval_s = interval_s
         self._claim: Claim | None = None
+        self._channel: Channel | None = None
         self._established = False
         self._verdict = Verdict.NOTHING
         self._heard = asyncio.Event()
@@ -42,7 +44,7 @@ class NameWatch:
 
         Takes about a second. A name for which ties keep being lost counts as taken.
         """
-        self._claim = claim
+        self._claim, self._channel = claim, channel
         self._established = False
         for _ in range(_MAX_TIES):
             verdict = await self._probe_once(claim, channel)
@@ -56,15 +58,16 @@ class NameWatch:
 
     def hear(self, packet: bytes) -> None:
         """Weigh a packet from the LAN."""
-        if self._claim is None:
+        if self._claim is None or self._channel is None:
             return
         verdict = judge(packet, self._claim)
         if not self._established:
             self._note(verdict)
         elif verdict is Verdict.TAKEN:
-            # A mere probe for our name is the responder's to answer.
             self._established = False
             self._on_conflict()
+        elif verdict in (Verdict.TIE_LOST, Verdict.TIE_WON):
+            self._channel.send(defence_packet(self._claim))
 
     async def _probe_once(self, claim: Claim, channel: Channel) -> Verdict:
         self._verdict = Verdict.NOTHING
@@ -84,6 +87,8 @@ class NameWatch:
             return
 
     def _note(self, verdict: Verdict) -> None:
+        if verdict is Verdict.TIE_WON:
+            return
         # An owner's answer weighs more than another candidate's probe.
         if verdict is Verdict.TAKEN or self._verdict is Verdict.NOTHING:
             self._verdict = verdict

@@ -64,10 +64,10 @@ class ZeroconfResponder:
             return Outcome.HOST_TAKEN
         infos = [_info(service, advertisement) for service in advertisement.services]
         if self._zeroconf is None:
-            self._zeroconf = AsyncZeroconf(interfaces=_sockets(advertisement.interfaces))
+            self._zeroconf = AsyncZeroconf(interfaces=socket_choices(advertisement.interfaces))
             registering = [self._zeroconf.async_register_service(info) for info in infos]
         else:
-            await self._zeroconf.async_update_interfaces(_sockets(advertisement.interfaces))
+            await self._zeroconf.async_update_interfaces(socket_choices(advertisement.interfaces))
             registering = [self._zeroconf.async_update_service(info) for info in infos]
         try:
             await asyncio.gather(*await asyncio.gather(*registering))
@@ -106,7 +106,7 @@ def _info(service: Service, advertisement: Advertisement) -> ServiceInfo:
     )
 
 
-def _sockets(interfaces: tuple[LanInterface, ...]) -> list[str | int]:
+def socket_choices(interfaces: tuple[LanInterface, ...]) -> list[str | int]:
     """How python-zeroconf wants its interfaces: IPv4 addresses, and indexes for IPv6."""
     chosen: list[str | int] = []
     for interface in interfaces:

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find the boxes on the LAN. What mDNS says is advisory, so each box is also tried.
+
+This asks and listens beside whatever answers mDNS on this host, Avahi included: its questions
+leave from the host's own addresses, where the answers to them come back.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from zeroconf import Error as ZeroconfError
+from zeroconf import ServiceStateChange, Zeroconf
+from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
+
+from atre.discovery.found import Found, Record, decode_txt, found, is_lan_address
+from atre.discovery.interfaces import LanInterface, lan_interfaces
+from atre.discovery.service import GATEWAY_TYPE
+from atre.discovery.verify import verify_record
+from atre.discovery.zeroconf_responder import socket_choices
+from atre.errors import DiscoveryError
+
+_TYPE = f"{GATEWAY_TYPE}.local."
+_MAX_FOUND = 64  # an office has a few boxes; more is somebody filling the list
+_MAX_TIMEOUT_S = 120.0
+_RESOLVE_MS = 3000
+
+
+def discover(
+    timeout_s: float = 3.0,
+    *,
+    verify: bool = True,
+    interfaces: Callable[[], tuple[LanInterface, ...]] = lan_interfaces,
+) -> list[Found]:
+    """Browse the LAN for ``timeout_s`` seconds, then return what was found, by name.
+
+    With ``verify`` each box is tried as it is found, which may add a few seconds for those that
+    do not answer. Raises DiscoveryError without a network, or on a timeout that makes no sense.
+    """
+    if not 0 < timeout_s <= _MAX_TIMEOUT_S:
+        raise DiscoveryError(
+            f"The timeout must be between 0 and {_MAX_TIMEOUT_S:g} seconds, not {timeout_s:g}."
+        )
+    lan = interfaces()
+    if not lan:
+        raise DiscoveryError(
+            "This machine is on no LAN: plug in a network cable or join a Wi-Fi network."
+        )
+    return asyncio.run(_discover(lan, timeout_s, verify=verify))
+
+
+async def _discover(
+    lan: tuple[LanInterface, ...], timeout_s: float, *, verify: bool
+) -> list[Found]:
+    try:
+        zeroconf = AsyncZeroconf(interfaces=socket_choices(lan))
+    except (OSError, RuntimeError) as error:
+        raise DiscoveryError(f"The network cannot be browsed ({error}).") from error
+    try:
+        looks = await _browse(zeroconf.zeroconf, timeout_s, lan, verify=verify)
+        entries = await asyncio.gather(*looks)
+    except ZeroconfError as error:
+        raise DiscoveryError(f"The network cannot be browsed ({error}).") from error
+    finally:
+        await zeroconf.async_close()
+    return sorted(entries, key=lambda entry: (entry.name, entry.host))
+
+
+async def _browse(
+    zeroconf: Zeroconf, timeout_s: float, lan: tuple[LanInterface, ...], *, verify: bool
+) -> list[asyncio.Task[Found]]:
+    """Look at every instance as it appears; one that says goodbye meanwhile is forgotten."""
+    looks: dict[str, asyncio.Task[Found]] = {}
+
+    def on_change(
+        zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange
+    ) -> None:
+        if state_change is ServiceStateChange.Removed:
+            if name in looks:
+                looks.pop(name).cancel()
+        elif name not in looks and len(looks) < _MAX_FOUND:
+            look = _look_at(zeroconf, service_type, name, lan, verify=verify)
+            looks[name] = asyncio.create_task(look)
+
+    browser = AsyncServiceBrowser(zeroconf, [_TYPE], handlers=[on_change])
+    await asyncio.sleep(timeout_s)
+    await browser.async_cancel()
+    return list(looks.values())
+
+
+async def _look_at(
+    zeroconf: Zeroconf,
+    service_type: str,
+    name: str,
+    lan: tuple[LanInterface, ...],
+    *,
+    verify: bool,
+) -> Found:
+    info = AsyncServiceInfo(service_type, name)
+    await info.async_request(zeroconf, _RESOLVE_MS)
+    record = Record(
+        name=name.removesuffix(f".{service_type}"),
+        host=info.server or "",
+        addresses=tuple(info.parsed_scoped_addresses()),
+        port=info.port or 0,
+        txt=decode_txt(info.properties),
+    )
+    if not verify:
+        return found(record, verified=False, reason="It was not tried (--no-verify).")
+    networks = tuple(address.network for interface in lan for address in interface.addresses)
+    return await verify_record(
+        record, tuple(a for a in record.addresses if is_lan_address(a, networks))
+    )

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+import asyncio
+import contextlib
+import hashlib
+import os
+import ssl
+
+from atre.discovery.found import Found, Record, flag, found, safe
+
+VERIFY_S = 3.0  # per address: a box on the LAN answers in milliseconds, a busy one in a second
+_MAX_ADDRESSES = 4
+_MAX_HEADER_BYTES = 4096  # the status line is all that is read
+
+
+async def verify_record(
+    record: Record, addresses: tuple[str, ...], *, timeout_s: float = VERIFY_S
+) -> Found:
+    """Try the ``addresses`` of a record: a box answers 401 to ``GET /v1/models`` without a key.
+
+    A goodbye is lost when power is: records stay for up to 75 minutes after a box has gone
+    (RFC 6762 §10), so an entry counts only once something has answered.
+    """
+    if not addresses:
+        return found(
+            record, verified=False, reason="It gives no address on this LAN, so it was not tried."
+        )
+    reasons = []
+    for address in addresses[:_MAX_ADDRESSES]:
+        try:
+            async with asyncio.timeout(timeout_s):
+                status, fingerprint = await _get_models(record, address)
+        except TimeoutError:
+            reasons.append(f"{address} port {record.port} did not answer within {timeout_s:g} s.")
+        except (OSError, ValueError) as error:
+            reasons.append(f"{address} port {record.port} cannot be reached ({_why(error)}).")
+        else:
+            return _weigh(record, status, fingerprint)
+    return found(record, verified=False, reason=f"{reasons[0]} The box may be off or have moved.")
+
+
+def _weigh(record: Record, status: int, fingerprint: str | None) -> Found:
+    expected = 401
+    reason = ""
+    if status != expected:
+        reason = f"It answered {status} instead of {expected} to /v1/models without a key."
+    return found(record, verified=not reason, reason=reason, certificate_sha256=fingerprint)
+
+
+async def _get_models(record: Record, address: str) -> tuple[int, str | None]:
+    """Status of ``GET /v1/models`` and SHA-256 of the certificate. Raises OSError, ValueError."""
+    tls = flag(record.txt, "tls")
+    reader, writer = await asyncio.open_connection(
+        address,
+        record.port,
+        ssl=_context() if tls else None,
+        server_hostname=record.host.removesuffix(".") if tls else None,
+        limit=_MAX_HEADER_BYTES,
+    )
+    try:
+        host = safe(record.host.removesuffix("."))
+        request = f"GET /v1/models HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        writer.write(request.encode("ascii"))
+        await writer.drain()
+        status = _status(await reader.readline())
+        return status, _fingerprint(writer)
+    finally:
+        # Whatever it would still send is of no interest.
+        writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+def _context() -> ssl.SSLContext:
+    # The certificate is reported, not trusted: whoever connects decides by its fingerprint.
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _fingerprint(writer: asyncio.StreamWriter) -> str | None:
+    channel = writer.get_extra_info("ssl_object")
+    if channel is None:
+        return None
+    certificate = channel.getpeercert(binary_form=True)
+    return hashlib.sha256(certificate).hexdigest() if certificate else None
+
+
+def _status(line: bytes) -> int:
+    version, _, rest = line.partition(b" ")
+    if not version.startswith(b"HTTP/1."):
+        raise ValueError("what answered does not speak HTTP")
+    return int(rest[:3])
+
+
+def _why(error: Exception) -> str:
+    # asyncio's own text repeats the address; a TLS error's number is no errno.
+    if isinstance(error, OSError) and error.errno and not isinstance(error, ssl.SSLError):
+        return os.strerror(error.errno)
+    return safe(str(error)) or type(error).__name__

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.discovery.lan_namespaces import Lan
+
+_TOOLS = ("ip", "unshare", "dbus-daemon", "avahi-daemon", "avahi-browse", "avahi-publish")
+
+
+def _load(name: str) -> ModuleType:
+    # importlib mode puts no test folder on sys.path.
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def missing_part() -> str | None:
+    if sys.platform != "linux":
+        return "network namespaces are Linux's"
+    if os.geteuid() != 0:
+        return "network namespaces need root"
+    missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
+    if missing:
+        return f"not installed: {', '.join(missing)}"
+    return None
+
+
+@pytest.fixture(scope="session")
+def lan_tools() -> ModuleType:
+    """The module ``lan_namespaces``, or a skip with what this machine lacks for it."""
+    reason = missing_part()
+    if reason is not None:
+        pytest.skip(reason)
+    return _load("lan_namespaces")
+
+
+@pytest.fixture
+def lan(lan_tools: ModuleType, tmp_path: Path) -> "Iterator[Lan]":
+    with lan_tools.Lan(tmp_path) as lan:
+        yield lan
