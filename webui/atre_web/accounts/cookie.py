@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The session cookie: one name for TLS, another for plain HTTP on loopback."""
 
-from flask import Request, Response
+from werkzeug.wrappers import Request, Response
 
 from atre_web.accounts.sessions import LIFETIME_S
 

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import segno
+from flask import Flask
+from flask.testing import FlaskClient
+
+import atre_web
+from atre.config import Config
+from atre.errors import EngineUnavailableError
+from atre.ipc.messages import BoxDescription, DiscoveryState, EngineDescription
+from atre_web.accounts.door import Door, open_door
+from atre_web.panel import install as panel
+from atre_web.panel.address import panel_urls, qr_svg
+
+NOW = 1_800_000_000.0
+
+ENGINE = EngineDescription(
+    model="office-7b",
+    name="Office 7B",
+    description="A model for offices",
+    licence="Apache-2.0",
+    num_parameters=7_240_000_000,
+    size_bytes=4_370_000_000,
+    n_ctx=8192,
+    n_ctx_train=32768,
+    num_slots=8,
+    threads=4,
+    device="CPU",
+    started_at=NOW - 7200,
+    num_running=0,
+    num_waiting=0,
+    queue_limit=64,
+    kv_cells_used=0,
+    kv_cells_total=8192,
+    decode_tokens_per_s=12.44,
+    prefill_tokens_per_s=0.0,
+    completion_tokens_total=0,
+    requests_total=1234,
+)
+BOX = BoxDescription(
+    version="0.1.0",
+    mdns_name="atre-7f3a.local",
+    addresses=["192.168.1.40", "fd00::1"],
+    lan_port=8443,
+    discovery=DiscoveryState.ANNOUNCED,
+    detail="",
+    responder="zeroconf",
+    certificate_sha256="ab" * 32,
+    profile="generic-cpu",
+    profile_reason="no accelerator",
+    issues=[],
+)
+
+
+class StandIn:
+    """Both daemons: describes what it was given, or is down."""
+
+    def __init__(self) -> None:
+        self.engine: EngineDescription | None = ENGINE
+        self.box: BoxDescription | None = BOX
+
+
+class EngineStandIn:
+    def __init__(self, office: StandIn) -> None:
+        self._office = office
+
+    def describe(self) -> EngineDescription:
+        if self._office.engine is None:
+            raise EngineUnavailableError("The engine is loading <b>big.gguf</b>.")
+        return self._office.engine
+
+
+class BoxStandIn:
+    def __init__(self, office: StandIn) -> None:
+        self._office = office
+
+    def describe(self) -> BoxDescription:
+        if self._office.box is None:
+            raise EngineUnavailableError("The management daemon is not running.")
+        return self._office.box
+
+
+@pytest.fixture
+def office() -> StandIn:
+    return StandIn()
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Door:
+    config = Config(data_dir=tmp_path, runtime_dir=tmp_path, profiles_dir=tmp_path)
+    return open_door(config, run_key=True, clock=lambda: NOW)
+
+
+@pytest.fixture
+def client(tmp_path: Path, door: Door, office: StandIn) -> Iterator[FlaskClient]:
+    app = Flask("atre_web")
+    panel.install(
+        app,
+        database=tmp_path / "atre.db",
+        engine=EngineStandIn(office),
+        box=BoxStandIn(office),
+        clock=lambda: NOW,
+    )
+    with app.test_client() as made:
+        made.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {door.run_key}"
+        yield made
+
+
+def live(client: FlaskClient, language: str = "fr") -> dict[str, Any]:
+    answer = client.get("/api/panel/status.json", headers={"Accept-Language": language})
+    assert isinstance(answer.json, dict)
+    return answer.json
+
+
+def test_numbers_are_written_in_the_readers_language(client: FlaskClient) -> None:
+    french, english = live(client, "fr")["fields"], live(client, "en")["fields"]
+    assert french["decode"] == "12,4 jetons/s"
+    assert english["decode"] == "12.4 tokens/s"
+    assert french["answers"] == "1\u202f234"
+    assert english["answers"] == "1,234"
+    assert french["size"] == "7\u202f240 millions de paramètres, 4\u202f370 Mo"
+    assert french["uptime"] == "2\u00a0heures"
+    assert english["uptime"] == "2 hours"
+
+
+def test_what_is_unknown_is_a_dash_and_never_zero(client: FlaskClient, office: StandIn) -> None:
+    assert live(client)["fields"]["prefill"] == "—"
+    office.engine = None
+    office.box = None
+    fields = live(client)["fields"]
+    shown = {name: value for name, value in fields.items() if name not in {"state", "people"}}
+    assert set(shown.values()) == {"—"}
+
+
+def test_a_measured_zero_is_a_zero(client: FlaskClient) -> None:
+    fields = live(client)["fields"]
+    assert fields["running"] == "0"
+    assert fields["memory"] == "0\u00a0%"
+
+
+def test_the_page_has_a_place_for_every_figure(client: FlaskClient) -> None:
+    page = client.get("/status").text
+    places = set(re.findall(r'data-field="(\w+)"', page))
+    assert places == set(live(client)["fields"])
+
+
+@pytest.mark.parametrize(
+    ("change", "issue"),
+    [
+        (lambda office: setattr(office, "engine", None), "Le moteur ne répond pas"),
+        (lambda office: setattr(office, "box", None), "service d’administration"),
+        (
+            lambda office: setattr(
+                office, "box", msgspec.structs.replace(BOX, issues=["The disk is nearly full."])
+            ),
+            "The disk is nearly full.",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said(
+    client: FlaskClient, office: StandIn, change: Callable[[StandIn], None], issue: str
+) -> None:
+    assert "Rien à signaler" in client.get("/status").text
+    assert live(client)["issues"] == []
+    change(office)
+    assert issue in client.get("/status").text
+    assert issue in str(live(client)["issues"])
+
+
+def test_a_daemons_words_are_text_not_markup(client: FlaskClient, office: StandIn) -> None:
+    office.engine = None
+    assert "&lt;b&gt;big.gguf&lt;/b&gt;" in client.get("/status").text
+
+
+def test_the_factory_model_is_marked(client: FlaskClient, office: StandIn) -> None:
+    badge = '<span class="badge" id="factory" hidden>'
+    assert badge in client.get("/").text
+    office.engine = msgspec.structs.replace(ENGINE, name="Âtre factory")
+    assert badge not in client.get("/").text
+    assert live(client)["is_factory"] is True
+
+
+def test_a_box_without_a_model_says_so_and_keeps_the_page(
+    client: FlaskClient, office: StandIn
+) -> None:
+    hidden = 'id="not-ready" role="status" hidden>'
+    assert hidden in client.get("/").text
+    office.engine = None
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert hidden not in answer.text
+
+
+def test_the_language_is_the_links_then_the_cookies_then_the_browsers(client: FlaskClient) -> None:
+    def language(path: str, accept: str) -> str:
+        found = re.search(
+            r'<html lang="(\w+)"', client.get(path, headers={"Accept-Language": accept}).text
+        )
+        assert found
+        return found[1]
+
+    assert language("/", "de") == "fr"
+    assert language("/", "fr-CA,fr;q=0.9,en;q=0.8") == "fr"
+    assert language("/", "en-GB,en;q=0.9,fr;q=0.8") == "en"
+    assert language("/?lang=xx", "en") == "en"
+    assert language("/?lang=en", "fr") == "en"
+    assert language("/", "fr") == "en", "the choice is kept in a cookie"
+    assert language("/?lang=fr", "en") == "fr"
+    assert language("/", "en") == "fr"
+
+
+def test_the_scripts_texts_are_json_in_the_pages_language(client: FlaskClient) -> None:
+    def texts(language: str) -> dict[str, str]:
+        page = client.get("/", headers={"Accept-Language": language}).text
+        found = re.search(r'id="texts">(.*?)</script>', page)
+        assert found
+        decoded = json.loads(found[1])
+        assert isinstance(decoded, dict)
+        return decoded
+
+    assert texts("fr")["regenerate"] == "Régénérer"
+    assert texts("en")["regenerate"] == "Regenerate"
+
+
+def test_the_scripts_ask_only_for_texts_that_exist(client: FlaskClient) -> None:
+    found = re.search(r'id="texts">(.*?)</script>', client.get("/").text)
+    assert found
+    known = set(json.loads(found[1]))
+    scripts = Path(client.application.root_path, "static", "js").glob("*.js")
+    source = "\n".join(script.read_text(encoding="utf-8") for script in scripts)
+    named = set(re.findall(r'"([a-z]+(?:_[a-z]+)*)"', source))
+    assert known <= named, "a text that no script shows"
+    assert set(re.findall(r'\btext\("(\w+)"', source)) <= known
+
+
+def test_addresses_prefer_the_announced_name() -> None:
+    assert panel_urls(BOX) == [
+        "https://atre-7f3a.local:8443/",
+        "https://192.168.1.40:8443/",
+        "https://[fd00::1]:8443/",
+    ]
+    silent = msgspec.structs.replace(BOX, discovery=DiscoveryState.PROBING, lan_port=443)
+    assert panel_urls(silent) == ["https://192.168.1.40/", "https://[fd00::1]/"]
+    assert panel_urls(msgspec.structs.replace(BOX, lan_port=None)) == []
+
+
+def test_the_qr_code_holds_the_url(client: FlaskClient) -> None:
+    url = "https://atre-7f3a.local:8443/"
+    assert int(segno.make(url, error="m", micro=False).version) <= 3, "coarse enough for any phone"
+    svg = qr_svg(url)
+    assert svg.startswith("<svg ")
+    assert "style=" not in svg, "the policy would drop it"
+    assert svg in client.get("/status").text
+
+
+def test_a_box_for_this_machine_alone_shows_no_code(client: FlaskClient, office: StandIn) -> None:
+    office.box = msgspec.structs.replace(BOX, lan_port=None, discovery=DiscoveryState.OFF)
+    page = client.get("/status").text
+    assert '<svg class="qr"' not in page
+    assert "atre serve --lan" in page
+
+
+def test_people_are_counted_by_session(client: FlaskClient, door: Door) -> None:
+    assert live(client)["fields"]["people"] == "0"
+    browser = client.application.test_client()
+    browser.post("/login", data={"key": door.first_key}, headers={"Origin": "http://localhost"})
+    browser.get("/")
+    assert live(client)["fields"]["people"] == "1"
+
+
+def test_the_scripts_weigh_less_than_their_budget() -> None:
+    static = Path(atre_web.__file__).parent / "static"
+    assert sum(script.stat().st_size for script in static.rglob("*.js")) <= 120_000
+
+
+def test_no_file_of_the_panel_names_another_host() -> None:
+    root = Path(atre_web.__file__).parent
+    own = [*root.glob("templates/*"), *root.glob("static/*.*"), *root.glob("static/js/*")]
+    assert len(own) > 15
+    for path in own:
+        hosts = set(re.findall(r"https?://[\w.-]+", path.read_text(encoding="utf-8")))
+        assert hosts <= {"http://www.w3.org"}, path.name

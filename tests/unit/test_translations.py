@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
+from babel.messages.pofile import read_po
+from babel.support import Translations
+
+import atre_web
+
+ROOT = Path(atre_web.__file__).parent
+TRANSLATIONS = ROOT / "translations"
+LANGUAGES = sorted(path.name for path in TRANSLATIONS.iterdir() if path.is_dir())
+
+# The same word in both languages.
+SAME = {"Assistant", "Pages", "Conversation", "Description", "Licence"}
+PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}")
+ORDINARY_SPACE_BEFORE_MARK = re.compile(r" [;:!?»]|« ")
+NO_SPACE_BEFORE_MARK = re.compile(r"[\w)][;!?»]|\w:(?!//)|«\w")
+
+
+def sources() -> set[str]:
+    """Every French sentence that the code and the templates mark for translation."""
+    with (TRANSLATIONS / "babel.cfg").open(encoding="utf-8") as mapping:
+        methods, options = parse_mapping_cfg(mapping)  # type: ignore[no-untyped-call]
+    keywords = {"_": None, "gettext": None}
+    found = extract_from_dir(ROOT, methods, options, keywords=keywords)
+    return {text for _, _, text, _, _ in found if isinstance(text, str)}
+
+
+def catalogue(language: str) -> Catalog:
+    with (TRANSLATIONS / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def pairs(language: str) -> list[tuple[str, str]]:
+    return [(str(message.id), str(message.string)) for message in catalogue(language) if message.id]
+
+
+def test_there_is_something_to_translate() -> None:
+    assert len(sources()) > 80
+    assert LANGUAGES == ["en"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_sentence_is_translated_and_none_is_left_over(language: str) -> None:
+    translated = {french for french, other in pairs(language) if other}
+    assert sources() - translated == set(), "missing: see translations/README.md"
+    assert translated - sources() == set(), "no longer used"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_entry_is_fuzzy_or_empty(language: str) -> None:
+    doubtful = [m.id for m in catalogue(language) if m.id and (m.fuzzy or not m.string)]
+    assert doubtful == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_placeholders_are_the_same(language: str) -> None:
+    for french, other in pairs(language):
+        assert sorted(PLACEHOLDER.findall(french)) == sorted(PLACEHOLDER.findall(other)), french
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_was_copied_by_accident(language: str) -> None:
+    copied = {french for french, other in pairs(language) if french == other}
+    assert copied <= SAME
+
+
+def test_french_has_no_break_spaces_where_it_wants_them() -> None:
+    for french in sources():
+        assert not ORDINARY_SPACE_BEFORE_MARK.search(french), french
+        assert not NO_SPACE_BEFORE_MARK.search(french), french
+
+
+def test_french_uses_its_own_apostrophe_and_quotes() -> None:
+    for french in sources():
+        assert "'" not in french, french
+        assert '"' not in french, french
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_english_has_no_french_spacing(language: str) -> None:
+    for _, english in pairs(language):
+        assert not re.search(r"[ \u00a0\u202f][;:!?]|[«»]", english), english
+
+
+def test_templates_hold_no_sentence_outside_the_catalogue() -> None:
+    for template in (ROOT / "templates").glob("*.html"):
+        bare = re.sub(
+            r"\{% block body_class %\}\w*|\{[{%#].*?[}%#]\}",
+            "",
+            template.read_text("utf-8"),
+            flags=re.DOTALL,
+        )
+        text = " ".join(re.sub(r"<[^>]*>", " ", bare).split())
+        assert set(text.split()) <= {"Âtre", "·", "·Âtre"}, (template.name, text)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_compiled_catalogue_is_up_to_date(language: str) -> None:
+    with (TRANSLATIONS / language / "LC_MESSAGES" / "messages.mo").open("rb") as file:
+        compiled = {
+            french: other for french, other in Translations(file)._catalog.items() if french
+        }
+    assert compiled == dict(pairs(language)), "see translations/README.md"

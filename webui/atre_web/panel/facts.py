@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The status page's figures, in words and numbers of the reader's language; — where unknown."""
+
+from atre.ipc.messages import BoxDescription, DiscoveryState, EngineDescription
+from atre_web.panel.snapshot import UNKNOWN, Snapshot
+from atre_web.panel.wording import decimal, duration, gettext, percent
+
+_MEGABYTE = 1_000_000
+_MILLION = 1_000_000
+
+
+def fields(snapshot: Snapshot) -> dict[str, str]:
+    """Every figure of the status page by the name that the page gives it."""
+    shown = {"state": _state(snapshot), "people": decimal(snapshot.num_people)}
+    return shown | _engine_fields(snapshot.engine, snapshot.now) | _box_fields(snapshot.box)
+
+
+def issues(snapshot: Snapshot) -> list[str]:
+    """What the manager should look at; empty when all is well."""
+    found = list(snapshot.box.issues) if snapshot.box else []
+    if snapshot.engine is None:
+        found.insert(0, gettext("Le moteur ne répond pas : %(why)s", why=snapshot.engine_problem))
+    if snapshot.box is None:
+        found.append(
+            gettext(
+                "Le service d’administration ne répond pas ; l’adresse et la découverte du "
+                "réseau sont inconnues. Il redémarre de lui-même ; sinon, relancez le boîtier."
+            )
+        )
+    return found
+
+
+def _state(snapshot: Snapshot) -> str:
+    if snapshot.engine is None:
+        return gettext("Pas de modèle prêt")
+    if snapshot.engine.num_running:
+        return gettext("En train de répondre")
+    return gettext("Prêt")
+
+
+def _engine_fields(engine: EngineDescription | None, now: float) -> dict[str, str]:
+    if engine is None:
+        return dict.fromkeys(_ENGINE_FIELDS, UNKNOWN)
+    return {
+        "model": engine.name or engine.model or UNKNOWN,
+        "model_id": engine.model or UNKNOWN,
+        "description": engine.description or UNKNOWN,
+        "licence": engine.licence or UNKNOWN,
+        "size": _size(engine),
+        "context": gettext("%(n)s jetons", n=decimal(engine.n_ctx)),
+        "device": engine.device or UNKNOWN,
+        "threads": _count(engine.threads),
+        "running": decimal(engine.num_running),
+        "waiting": decimal(engine.num_waiting),
+        "decode": _speed(engine.decode_tokens_per_s),
+        "prefill": _speed(engine.prefill_tokens_per_s),
+        "memory": _memory(engine),
+        "uptime": duration(now - engine.started_at),
+        "answers": decimal(engine.requests_total),
+    }
+
+
+_ENGINE_FIELDS = (
+    "model", "model_id", "description", "licence", "size", "context", "device", "threads",
+    "running", "waiting", "decode", "prefill", "memory", "uptime", "answers",
+)  # fmt: skip
+
+
+def _box_fields(box: BoxDescription | None) -> dict[str, str]:
+    if box is None:
+        return dict.fromkeys(_BOX_FIELDS, UNKNOWN)
+    return {
+        "profile": box.profile or UNKNOWN,
+        "profile_reason": box.profile_reason,
+        "mdns_name": box.mdns_name or UNKNOWN,
+        "discovery": _discovery(box),
+        "fingerprint": _fingerprint(box.certificate_sha256),
+        "version": box.version or UNKNOWN,
+    }
+
+
+_BOX_FIELDS = ("profile", "profile_reason", "mdns_name", "discovery", "fingerprint", "version")
+
+
+def _size(engine: EngineDescription) -> str:
+    if engine.num_parameters <= 0 or engine.size_bytes <= 0:
+        return UNKNOWN
+    return gettext(
+        "%(parameters)s millions de paramètres, %(megabytes)s Mo",
+        parameters=decimal(engine.num_parameters / _MILLION),
+        megabytes=decimal(engine.size_bytes / _MEGABYTE),
+    )
+
+
+def _count(value: int) -> str:
+    return decimal(value) if value > 0 else UNKNOWN
+
+
+def _speed(tokens_per_s: float) -> str:
+    # The engine reports a mean of the last minute: 0 means that nothing was measured.
+    if tokens_per_s <= 0:
+        return UNKNOWN
+    return gettext("%(n)s jetons/s", n=decimal(tokens_per_s))
+
+
+def _memory(engine: EngineDescription) -> str:
+    if engine.kv_cells_total <= 0:
+        return UNKNOWN
+    return percent(engine.kv_cells_used / engine.kv_cells_total)
+
+
+def _discovery(box: BoxDescription) -> str:
+    if box.discovery is DiscoveryState.ANNOUNCED:
+        return gettext("Annoncée sur le réseau local")
+    if box.discovery is DiscoveryState.PROBING:
+        return gettext("Recherche d’un nom libre…")
+    if box.discovery is DiscoveryState.OFF:
+        return gettext("Désactivée")
+    return gettext("Indisponible")
+
+
+def _fingerprint(sha256: str | None) -> str:
+    if not sha256:
+        return UNKNOWN
+    digits = sha256.replace(":", "").upper()
+    return " ".join(digits[i : i + 4] for i in range(0, len(digits), 4))

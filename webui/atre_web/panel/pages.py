@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The chat page, the status page and the figures that keep them fresh."""
+
+from flask import Blueprint, Response, jsonify, render_template
+from markupsafe import Markup
+
+from atre_web.panel import facts, snapshot
+from atre_web.panel.address import panel_urls, qr_svg
+from atre_web.panel.texts import chat_texts, suggestions
+
+blueprint = Blueprint("panel", __name__)
+
+
+@blueprint.get("/")
+def chat() -> str:
+    """The chat page."""
+    now = snapshot.take()
+    return render_template("chat.html", snapshot=now, texts=chat_texts(), suggestions=suggestions())
+
+
+@blueprint.get("/status")
+def status() -> str:
+    """The status page."""
+    now = snapshot.take()
+    urls = panel_urls(now.box) if now.box else []
+    return render_template(
+        "status.html",
+        snapshot=now,
+        fields=facts.fields(now),
+        issues=facts.issues(now),
+        urls=urls,
+        # segno writes numbers and fixed attributes only; the URL is in the modules, not the markup.
+        qr=Markup(qr_svg(urls[0])) if urls else None,  # noqa: S704
+    )
+
+
+@blueprint.get("/api/panel/status.json")
+def live() -> Response:
+    """The figures of the status page, for the scripts that keep both pages fresh."""
+    now = snapshot.take()
+    return jsonify(
+        ready=now.engine is not None,
+        model=now.model_name,
+        is_factory=now.is_factory,
+        problem=now.engine_problem,
+        fields=facts.fields(now),
+        issues=facts.issues(now),
+    )

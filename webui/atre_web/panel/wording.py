@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Words and numbers in the language of the request, with types that Flask-Babel does not have."""
+
+from datetime import timedelta
+
+import flask_babel
+
+
+def gettext(text: str, **values: object) -> str:
+    """Translate ``text``, then fill in its ``%(name)s``."""
+    return str(flask_babel.gettext(text, **values))
+
+
+def decimal(value: float) -> str:
+    """A number with the separators of the language; one decimal below a hundred at most."""
+    return str(flask_babel.format_decimal(round(value, 1 if abs(value) < 100 else 0)))  # noqa: PLR2004
+
+
+def percent(fraction: float) -> str:
+    """A fraction of 1 as a whole percentage."""
+    return str(flask_babel.format_percent(fraction))
+
+
+def duration(seconds: float) -> str:
+    """A length of time in its largest unit."""
+    return str(flask_babel.format_timedelta(timedelta(seconds=max(seconds, 1.0))))

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The conversation lives in this tab alone (sessionStorage): it survives a reload, not the tab.
+const KEY = "atre-conversation";
+
+/**
+ * A list of turns {role, content, note?, failure?}; `note` is shown under an answer, `failure`
+ * says why there is none.
+ */
+export function load() {
+  try {
+    const turns = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
+    return Array.isArray(turns) ? turns : [];
+  } catch {
+    return [];
+  }
+}
+
+export function save(turns) {
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify(turns));
+  } catch {
+    // Full or forbidden storage loses only the memory across reloads.
+  }
+}
+
+/** What the model is sent: every turn that has words. */
+export function messagesOf(turns) {
+  return turns.filter(({ content }) => content).map(({ role, content }) => ({ role, content }));
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+const texts = JSON.parse(document.getElementById("texts").textContent);
+const language = document.documentElement.lang;
+
+/** The sentence of that key, with each {name} replaced by the value of that name. */
+export function text(key, values = {}) {
+  return texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+/** A number as the reader's language writes it, with at most one decimal. */
+export function number(value, options = {}) {
+  return new Intl.NumberFormat(language, { maximumFractionDigits: 1, ...options }).format(value);
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import { addCopyButtons, copyButton } from "./copying.js";
+import { render } from "./markdown.js";
+import { text } from "./texts.js";
+
+function element(tag, className, textContent = "") {
+  return Object.assign(document.createElement(tag), { className, textContent });
+}
+
+/** A question as it was typed. */
+export function questionView(turn) {
+  const item = element("li", "turn mine");
+  item.append(element("span", "unseen", `${text("you")} `), turn.content);
+  return item;
+}
+
+/** An answer: what is waited for, then what is written, then what it cost and what can be done. */
+export function answerView(turn, { onAgain }) {
+  const item = element("li", "turn");
+  const prose = element("div", "prose");
+  const foot = element("div", "turn-foot");
+  item.append(element("span", "unseen", text("assistant")), prose, foot);
+  let isScheduled = false;
+
+  function write() {
+    isScheduled = false;
+    prose.classList.add("writing");
+    prose.replaceChildren(render(turn.content));
+  }
+
+  return {
+    item,
+    showWait(sentence, fraction) {
+      const waiting = element("div", "waiting", sentence);
+      const bar = document.createElement("progress");
+      if (fraction !== undefined) bar.value = fraction;
+      waiting.append(bar);
+      prose.replaceChildren(waiting);
+    },
+    /** Show the text so far, at most once a frame. */
+    update() {
+      if (isScheduled) return;
+      isScheduled = true;
+      requestAnimationFrame(() => isScheduled && write());
+    },
+    finish() {
+      isScheduled = false;
+      prose.classList.remove("writing");
+      prose.replaceChildren(turn.content ? render(turn.content) : "");
+      addCopyButtons(prose);
+      foot.replaceChildren();
+      if (turn.failure) prose.append(element("p", "problem", turn.failure));
+      if (turn.note) foot.append(element("span", "", turn.note));
+      if (turn.content) foot.append(copyButton(text("copy"), () => turn.content) ?? "");
+      const again = element("button", "action again", text(turn.failure ? "retry" : "regenerate"));
+      again.type = "button";
+      again.addEventListener("click", onAgain);
+      foot.append(again);
+    },
+  };
+}
