@@ -118,11 +118,14 @@ def test_context_steps_down_to_what_the_memory_holds_and_says_so() -> None:
     assert 2048 <= plan.n_ctx < _CPU.run.context_tokens
     assert plan.max_sequence_tokens <= plan.n_ctx
     assert any("lowered" in issue for issue in plan.issues)
-    needed_bytes = (
-        LARGE.weights_bytes
-        + plan.n_ctx * kv_cell_bytes(LARGE, plan.kv_type)
-        + buffer_bytes(LARGE, plan.n_ubatch)
+    buffers = buffer_bytes(
+        LARGE,
+        n_ctx=plan.n_ctx,
+        n_ubatch=plan.n_ubatch,
+        num_slots=plan.num_slots,
+        flash_attention=True,
     )
+    needed_bytes = LARGE.weights_bytes + plan.n_ctx * kv_cell_bytes(LARGE, "f16") + buffers
     assert needed_bytes <= 7 * _GIB - _CPU.run.reserve_bytes
 
 

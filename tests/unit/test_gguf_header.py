@@ -6,6 +6,7 @@ import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from gguf import GGMLQuantizationType, GGUFWriter
@@ -82,10 +83,43 @@ def test_per_layer_head_counts_decide_the_size_of_a_cell(tmp_path: Path) -> None
     assert kv_cell_bytes(header, "q8_0") == 5 * (16 + 16) * 34 // 32
 
 
-def test_buffers_grow_with_the_micro_batch(model: Path) -> None:
+@pytest.mark.parametrize(
+    ("n_vocab", "n_embd", "n_ctx", "n_ubatch", "num_slots", "measured_mib"),
+    [
+        # Compute + output buffer that llama.cpp logs for Q8_0 models of these shapes, on a CPU.
+        (128_256, 2048, 16_384, 256, 16, 129.25 + 7.83),
+        (128_256, 2048, 32_768, 512, 32, 258.50 + 15.66),
+        (32_000, 1024, 16_384, 512, 16, 66.50 + 1.95),
+        (32_000, 4096, 32_768, 512, 32, 148.01 + 3.91),
+        (4096, 256, 16_384, 256, 16, 11.26 + 0.25),
+    ],
+)
+def test_the_estimate_of_buffers_is_never_below_what_llama_cpp_takes(
+    model: Path,
+    n_vocab: int,
+    n_embd: int,
+    n_ctx: int,
+    n_ubatch: int,
+    num_slots: int,
+    measured_mib: float,
+) -> None:
+    header = msgspec.structs.replace(read_header(model), n_vocab=n_vocab, n_embd=n_embd)
+    estimate_mib = (
+        buffer_bytes(
+            header, n_ctx=n_ctx, n_ubatch=n_ubatch, num_slots=num_slots, flash_attention=True
+        )
+        / 2**20
+    )
+    assert measured_mib <= estimate_mib <= 2 * measured_mib
+
+
+def test_without_flash_attention_the_scores_of_every_head_are_counted(model: Path) -> None:
     header = read_header(model)
-    assert buffer_bytes(header, 512) == 2 * buffer_bytes(header, 256)
-    assert buffer_bytes(header, 256) >= 256 * _N_VOCAB * 4
+    with_flash, without = (
+        buffer_bytes(header, n_ctx=4096, n_ubatch=64, num_slots=1, flash_attention=flash)
+        for flash in (True, False)
+    )
+    assert without - with_flash == 64 * 4096 * 4 * 4
 
 
 def test_a_missing_file_says_to_check_the_path(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ Source: kernel Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from atre.hardware.kernel_number import parse_kernel_number
 from atre.hardware.machine import IssueCode
 from atre.hardware.tree import Tree
 
 _UNLIMITED_BYTES = 2**60  # version 1 writes LONG_MAX rounded down to a page for "no limit"
+_UNLIMITED_QUOTA = "-1"  # what version 1 writes there
 
 
 def memory_limit_bytes(tree: Tree) -> int | None:
@@ -61,7 +63,7 @@ def _quota_v2(tree: Tree, directory: str) -> float | None:
     if text is None or text.startswith("max"):
         return None
     try:
-        quota_us, period_us = map(int, text.split())
+        quota_us, period_us = map(parse_kernel_number, text.split())
         return quota_us / period_us
     except (ValueError, ZeroDivisionError):
         tree.report(IssueCode.MALFORMED, f"{directory}/cpu.max", f"{text[:40]!r} is not a quota")
@@ -69,7 +71,9 @@ def _quota_v2(tree: Tree, directory: str) -> float | None:
 
 
 def _quota_v1(tree: Tree, directory: str) -> float | None:
-    quota_us = tree.integer(f"{directory}/cpu.cfs_quota_us")
+    path = f"{directory}/cpu.cfs_quota_us"
+    if tree.text(path) == _UNLIMITED_QUOTA:
+        return None
+    quota_us = tree.integer(path)
     period_us = tree.integer(f"{directory}/cpu.cfs_period_us")
-    # Version 1 writes -1 for "no limit".
-    return quota_us / period_us if quota_us and period_us and quota_us > 0 else None
+    return quota_us / period_us if quota_us and period_us else None

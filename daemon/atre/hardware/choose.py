@@ -160,5 +160,4 @@ def _why(findings: Sequence[Finding]) -> str:
 
 
 def _why_not(findings: Sequence[Finding], best: str) -> str:
-    rejections = _rejections(findings)
-    return "; ".join(rejections) if rejections else f"{best} describes this machine better"
+    return next(iter(_rejections(findings)), f"{best} describes this machine better")

@@ -3,6 +3,7 @@ import re
 
 from atre.hardware.cgroup import quota_cpus
 from atre.hardware.cpulist import parse_cpulist
+from atre.hardware.kernel_number import parse_kernel_number
 from atre.hardware.machine import Cpu, IssueCode
 from atre.hardware.tree import Tree
 
@@ -13,7 +14,7 @@ _FLAGS = frozenset({
     "asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme",
 })  # fmt: skip
 _CPU_DIRECTORY = re.compile(r"cpu\d+")
-_SIZE = re.compile(r"(\d+)([KMG]?)")
+_CACHE_SIZE = re.compile(r"([0-9]{1,9})([KMG]?)")
 _UNIT_BYTES = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 _BIG_CAPACITY = 1024  # kernel Documentation/devicetree/bindings/cpu/cpu-capacity.txt
 _SYSTEM = "sys/devices/system/cpu"
@@ -27,7 +28,7 @@ def read_cpu(tree: Tree) -> Cpu:
     return Cpu(
         architecture=tree.text("proc/sys/kernel/arch") or _architecture(info),
         vendor=info.get("vendor_id") or info.get("CPU implementer"),
-        model=info.get("model name") or info.get("CPU part"),
+        model=info.get("model name") or _arm_model(info),
         flags=tuple(sorted(_FLAGS.intersection(flags.split()))) if flags else None,
         physical_cores=len(cores) if cores else None,
         logical_cpus=sum(map(len, cores)) if cores else _num_processors(info),
@@ -49,9 +50,17 @@ def _cpuinfo(tree: Tree) -> dict[str, str]:
     return info
 
 
+def _arm_model(info: dict[str, str]) -> str | None:
+    """ARM processors give numbers only: who designed the core, and which one it is."""
+    implementer, part = info.get("CPU implementer"), info.get("CPU part")
+    return f"ARM implementer {implementer} part {part}" if implementer and part else None
+
+
 def _num_processors(info: dict[str, str]) -> int | None:
-    last = info.get("processor", "")
-    return int(last) + 1 if last.isascii() and last.isdigit() else None
+    try:
+        return parse_kernel_number(info.get("processor", "")) + 1
+    except ValueError:
+        return None
 
 
 def _architecture(info: dict[str, str]) -> str | None:
@@ -93,7 +102,7 @@ def _cache_bytes(tree: Tree) -> int | None:
         if not name.startswith("index"):
             continue
         level = tree.integer(f"{_SYSTEM}/cpu0/cache/{name}/level")
-        size = _SIZE.fullmatch(tree.text(f"{_SYSTEM}/cpu0/cache/{name}/size") or "")
+        size = _CACHE_SIZE.fullmatch(tree.text(f"{_SYSTEM}/cpu0/cache/{name}/size") or "")
         if level is not None and size is not None:
             caches.append((level, int(size[1]) * _UNIT_BYTES[size[2]]))
     return max(caches)[1] if caches else None

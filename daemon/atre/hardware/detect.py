@@ -68,4 +68,4 @@ def _with_recorded_devices(machine: Machine, root: Path) -> Machine:
         return _with_devices(machine, msgspec.json.decode(recording, type=DeviceReport))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         issue = Issue(IssueCode.MALFORMED, _RECORDED_DEVICES, str(error))
-        return msgspec.structs.replace(machine, issues=(*machine.issues, issue))
+        return _with_devices(machine, DeviceReport(issues=(issue,)))

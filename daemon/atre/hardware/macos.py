@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 
 from atre.hardware.ask import ask
+from atre.hardware.kernel_number import parse_kernel_number
 from atre.hardware.machine import Cpu, Issue, IssueCode, Machine, Memory, Product
 
 _TIME_LIMIT_S = 2.0
@@ -15,7 +16,7 @@ _SYSCTL = (
     "kern.osrelease", "kern.osproductversion",
 )  # fmt: skip
 _VM_STAT = ("/usr/bin/vm_stat",)
-_PAGE_SIZE = re.compile(r"page size of (\d+) bytes")
+_PAGE_SIZE = re.compile(r"page size of ([0-9]{1,9}) bytes")
 # What the kernel can hand out without swapping; the same sum as psutil's "available".
 _AVAILABLE_PAGES = ("Pages free", "Pages speculative", "Pages inactive")
 _ARM_FLAGS = {
@@ -61,11 +62,11 @@ def _number(facts: dict[str, str], key: str, issues: list[Issue]) -> int | None:
     text = facts.get(key)
     if text is None:
         return None
-    digits = text.removesuffix(".")  # vm_stat ends its numbers with a full stop
-    if digits.isascii() and digits.isdigit():
-        return int(digits)
-    issues.append(Issue(IssueCode.MALFORMED, key, f"{text[:40]!r} is not a number"))
-    return None
+    try:
+        return parse_kernel_number(text.removesuffix("."))  # vm_stat ends numbers with a full stop
+    except ValueError:
+        issues.append(Issue(IssueCode.MALFORMED, key, f"{text[:40]!r} is not a number"))
+        return None
 
 
 def _cpu(facts: dict[str, str], issues: list[Issue]) -> Cpu:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from atre.hardware.cgroup import memory_limit_bytes
+from atre.hardware.kernel_number import parse_kernel_number
 from atre.hardware.machine import IssueCode, Memory
 from atre.hardware.tree import Tree
 
@@ -20,8 +21,8 @@ def read_memory(tree: Tree) -> Memory:
 def _field_bytes(tree: Tree, fields: dict[str, str], key: str) -> int | None:
     if key not in fields:
         return None
-    number = fields[key].removesuffix("kB").strip()
-    if not (number.isascii() and number.isdigit()):
+    try:
+        return parse_kernel_number(fields[key].removesuffix("kB")) * _KIB_BYTES
+    except ValueError:
         tree.report(IssueCode.MALFORMED, "proc/meminfo", f"{key} is {fields[key].strip()[:40]!r}")
         return None
-    return int(number) * _KIB_BYTES

@@ -116,7 +116,7 @@ _Section = TypeVar("_Section", bound=msgspec.Struct)
 def _section(file: Path, section: str, table: Any, shape: type[_Section]) -> _Section:
     """Convert key by key, so that an error can name the key without parsing a message."""
     if not isinstance(table, dict):
-        raise ConfigError(f"{file}: the section [{section}] is missing.")
+        raise ConfigError(f"{file}: [{section}] must hold keys, but it is missing or a value.")
     fields = {field.name: field for field in msgspec.structs.fields(shape)}
     unknown = table.keys() - fields.keys()
     if unknown:

@@ -2,6 +2,7 @@
 import errno
 from pathlib import Path
 
+from atre.hardware.kernel_number import parse_kernel_number
 from atre.hardware.machine import Issue, IssueCode
 
 # /proc/cpuinfo takes about 1.5 kB a CPU; 2 MiB is room for more CPUs than Linux supports here.
@@ -38,12 +39,12 @@ class Tree:
         return text
 
     def integer(self, path: str, base: int = 10) -> int | None:
-        """A whole number of the given base."""
+        """A whole number of the given base, 0 or more."""
         text = self.text(path)
         if text is None:
             return None
         try:
-            return int(text, base)
+            return parse_kernel_number(text, base)
         except ValueError:
             self.report(IssueCode.MALFORMED, path, f"{text[:40]!r} is not a number")
             return None

@@ -9,8 +9,9 @@ from atre.models.gguf_header import GgufHeader
 # Bytes of one cached number; q8_0 stores 32 of them in 34 bytes (ggml-common.h, block_q8_0).
 _NUMBER_BYTES: dict[KvType, float] = {"f16": 2.0, "q8_0": 34 / 32}
 _FLOAT_BYTES = 4
+_MASK_BYTES = 2  # the attention mask is f16
 # Activations alive at once, in rows of n_embd floats: input, gate, up and product of a feed-forward
-# four times as wide. An estimate: llama.cpp prints the true figure when it loads.
+# four times as wide.
 _LIVE_ACTIVATION_ROWS = 16
 
 
@@ -20,7 +21,15 @@ def kv_cell_bytes(header: GgufHeader, kv_type: KvType) -> int:
     return math.ceil(sum(header.n_head_kv) * per_head * _NUMBER_BYTES[kv_type])
 
 
-def buffer_bytes(header: GgufHeader, n_ubatch: int) -> int:
-    """Estimate of llama.cpp's compute buffer: logits and activations of one micro-batch."""
-    row = (header.n_vocab or 0) + _LIVE_ACTIVATION_ROWS * header.n_embd
-    return n_ubatch * row * _FLOAT_BYTES
+def buffer_bytes(
+    header: GgufHeader, *, n_ctx: int, n_ubatch: int, num_slots: int, flash_attention: bool
+) -> int:
+    """Estimate, from above, of llama.cpp's compute and output buffers.
+
+    The parts of one micro-batch are added up although llama.cpp lets some of them share memory.
+    """
+    logits = (n_ubatch + num_slots) * (header.n_vocab or 0) * _FLOAT_BYTES
+    activations = n_ubatch * _LIVE_ACTIVATION_ROWS * header.n_embd * _FLOAT_BYTES
+    mask = n_ubatch * n_ctx * _MASK_BYTES
+    scores = 0 if flash_attention else n_ubatch * n_ctx * max(header.n_head) * _FLOAT_BYTES
+    return logits + activations + mask + scores

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+from atre.engine_plan import EnginePlan
+from atre.hardware.choose import Choice
+from atre.hardware.machine import Cpu, Machine, Memory, PciDevice
+from atre.hardware.profiles import Figure
+from atre.hardware.usage import DeviceUse, UseCode, device_uses
+
+# Names in /proc/cpuinfo against those in ggml_backend_get_features (ggml-cpu.cpp).
+_FEATURE_OF_FLAG = {
+    "avx": "AVX",
+    "avx2": "AVX2",
+    "avx_vnni": "AVX_VNNI",
+    "avx512f": "AVX512",
+    "avx512_vnni": "AVX512_VNNI",
+    "avx512_bf16": "AVX512_BF16",
+    "amx_int8": "AMX_INT8",
+    "f16c": "F16C",
+    "fma": "FMA",
+    "bmi2": "BMI2",
+    "asimd": "NEON",
+    "asimdhp": "FP16_VA",
+    "asimddp": "DOTPROD",
+    "i8mm": "MATMUL_INT8",
+    "sve": "SVE",
+    "sme": "SME",
+}
+_USES = {
+    UseCode.USED: "used",
+    UseCode.NO_DRIVER: "not used: no driver is bound to it. Install the kernel driver and firmware",
+    UseCode.NO_BACKEND: "not used: the installed llama.cpp cannot compute on it. Install a build "
+    "with the backend for it, and let this user open its device file (group render)",
+    UseCode.NOT_CHOSEN: "not used: llama.cpp could use it, but another device or the processor was "
+    "chosen",
+    UseCode.NO_ANSWER: "not used: llama.cpp failed when it was asked for its devices (see below). "
+    "Update or remove the GPU's driver",
+    UseCode.DEVICES_UNKNOWN: "whether llama.cpp can use it is unknown",
+    UseCode.NPU_NO_DRIVER: "present, driver missing. Nothing to do: llama.cpp would not use it",
+    UseCode.NPU_NO_BACKEND: "present, driver loaded. Not used: llama.cpp cannot answer on it",
+}
+
+
+def explain(machine: Machine, choice: Choice, plan: EnginePlan | None = None) -> list[str]:
+    """What was found, what was chosen and why, one English sentence or fact a line."""
+    wants_gpu = choice.profile.run.layers_on_gpu != "none"
+    runs_on_gpu = wants_gpu if plan is None else plan.n_gpu_layers > 0
+    return [
+        _product(machine),
+        f"System: {machine.os_version or 'unknown'}, kernel {machine.kernel or 'unknown'}",
+        _cpu(machine.cpu),
+        _memory(machine.memory),
+        *_pci(machine, runs_on_gpu=runs_on_gpu),
+        *_llama(machine),
+        f"Profile: {choice.profile.name} ({choice.profile.title}): {choice.reason}.",
+        *(_figure(figure) for figure in choice.profile.figures),
+        *(f"Not {refusal.name}: {refusal.why}." for refusal in choice.refused),
+        *(plan.reasons if plan else ()),
+        *(f"Attention: {issue}" for issue in (plan.issues if plan else ())),
+        *(f"Not read: {issue.source}: {issue.detail} ({issue.code})." for issue in machine.issues),
+    ]
+
+
+def _product(machine: Machine) -> str:
+    product = machine.product
+    board = " ".join(name for name in (product.board_vendor, product.board_name) if name)
+    names = " ".join(name for name in (product.vendor, product.name) if name)
+    return f"Machine: {names or board or 'unknown'}"
+
+
+def _cpu(cpu: Cpu) -> str:
+    facts = [
+        cpu.model or "unknown model",
+        cpu.architecture or "unknown architecture",
+        f"{_count(cpu.physical_cores)} cores, {_count(cpu.logical_cpus)} CPUs",
+    ]
+    if cpu.performance_cores is not None:
+        facts.append(f"{cpu.performance_cores} of them performance cores")
+    if cpu.quota_cpus is not None:
+        facts.append(f"limited to {cpu.quota_cpus:g} CPUs")
+    if cpu.flags:
+        facts.append(" ".join(cpu.flags))
+    return f"Processor: {', '.join(facts)}"
+
+
+def _memory(memory: Memory) -> str:
+    limit = "" if memory.limit_bytes is None else f", limited to {_gib(memory.limit_bytes)}"
+    return f"Memory: {_gib(memory.total_bytes)}, {_gib(memory.available_bytes)} available{limit}"
+
+
+def _pci(machine: Machine, *, runs_on_gpu: bool) -> list[str]:
+    if machine.gpus is None:
+        return ["GPU: unknown, the PCI bus cannot be listed"]
+    uses = device_uses(machine, runs_on_gpu=runs_on_gpu)
+    return [_use(use) for use in uses] or ["GPU: none on the PCI bus"]
+
+
+def _use(use: DeviceUse) -> str:
+    kind = "NPU" if use.code.startswith("npu") else "GPU"
+    return f"{kind}: {_device(use.device)}: {_USES[use.code]}"
+
+
+def _device(device: PciDevice) -> str:
+    facts = [f"{device.address} [{device.pci_id}]"]
+    if device.integrated is not None:
+        facts.append("integrated" if device.integrated else "card")
+    if device.memory_bytes is not None:
+        facts.append(f"{_gib(device.memory_bytes)} of its own")
+    facts.append(f"driver {device.driver}" if device.driver else "no driver")
+    return ", ".join(facts)
+
+
+def _llama(machine: Machine) -> list[str]:
+    if machine.devices is None:
+        return ["llama.cpp: its devices are unknown"]
+    devices = ", ".join(f"{device.name} ({device.description})" for device in machine.devices)
+    lines = [f"llama.cpp: {devices or 'no device'}"]
+    unused = _unused_flags(machine)
+    if unused:
+        lines.append(
+            f"llama.cpp was compiled without {', '.join(unused)}, which this processor has: "
+            "compile it on this machine to gain speed"
+        )
+    return lines
+
+
+def _figure(figure: Figure) -> str:
+    return (
+        f"Published for such a machine: {figure.value:g} {figure.unit}, {figure.what} "
+        f"({figure.source}, {figure.date})"
+    )
+
+
+def _unused_flags(machine: Machine) -> list[str]:
+    if machine.cpu_features is None:
+        return []
+    return [
+        flag
+        for flag in machine.cpu.flags or ()
+        if flag in _FEATURE_OF_FLAG and _FEATURE_OF_FLAG[flag] not in machine.cpu_features
+    ]
+
+
+def _count(number: int | None) -> str:
+    return "unknown" if number is None else str(number)
+
+
+def _gib(num_bytes: int | None) -> str:
+    return "unknown" if num_bytes is None else f"{num_bytes / 2**30:.1f} GiB"
