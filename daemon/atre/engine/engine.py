@@ -126,6 +126,7 @@ class Engine:
     def _end(self, sequence: Sequence) -> None:
         if self._answers.pop(sequence.id, None):
             self._scheduler.finish(sequence)
+            self._release_slots()
             self._runner.forget(sequence)
 
     def _release_slots(self) -> None:
@@ -170,7 +171,6 @@ class Engine:
     def _fail(self, sequence: Sequence, error: AtreError) -> None:
         answer = self._answers[sequence.id]
         self._end(sequence)
-        self._release_slots()
         answer.sink(failure(error))
 
     def _deliver(self, batch: list[Chunk], sampled: dict[int, Sampled]) -> None:

@@ -18,10 +18,11 @@ from atre.errors import DecodeError, ModelLoadError
 _KV_TYPES = {"f16": lib.GGML_TYPE_F16, "q8_0": lib.GGML_TYPE_Q8_0}
 _FLASH_ATTENTION_AUTO = -1  # enum llama_flash_attn_type
 _TO_END = -1  # llama_memory_seq_rm: up to the last position
+_INVALID_BATCH = -1  # as llama_decode says
 _MEANING = {
     1: "no room in the KV cache for this batch",
     2: "the computation was interrupted",
-    -1: "the batch is invalid",
+    _INVALID_BATCH: "the batch is invalid",
 }
 
 
@@ -76,6 +77,9 @@ class LlamaRunner:
 
     def _fill(self, batch: list[Chunk]) -> list[int]:
         """Lay the chunks out as rows; return the last row of each."""
+        num_rows = sum(chunk.num_tokens for chunk in batch)
+        if num_rows > len(self._token):
+            raise DecodeError(f"A batch of {num_rows} rows exceeds n_batch.", code=_INVALID_BATCH)
         last_rows = []
         start = 0
         for chunk in batch:

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+
+from atre.engine.chat_template import PLAIN_TEMPLATE, ChatTemplate
+from atre.errors import InvalidRequestError, ModelLoadError
+from atre.ipc.messages import ChatMessage
+
+CHAT = [ChatMessage(role="user", content="Bonjour")]
+
+
+def template(source: str) -> ChatTemplate:
+    return ChatTemplate(source, bos_token="<s>", eos_token="</s>")
+
+
+def test_the_template_sees_messages_tokens_and_the_generation_prompt() -> None:
+    source = (
+        "{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m['content'] }}{{ eos_token }}"
+        "{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}"
+    )
+    assert template(source).render(CHAT) == "<s>[user]Bonjour</s>[assistant]"
+
+
+def test_the_plain_template_serves_models_without_one() -> None:
+    assert template(PLAIN_TEMPLATE).render(CHAT) == "user: Bonjour\nassistant:"
+
+
+def test_what_the_template_refuses_is_the_callers_to_mend() -> None:
+    refusing = template("{{ raise_exception('roles must alternate') }}")
+    with pytest.raises(InvalidRequestError, match="roles must alternate"):
+        refusing.render(CHAT)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ messages.append('x') }}",
+        "{{ cycler.__init__.__globals__ }}",
+        "{% for i in range(10000000) %}{% endfor %}",
+        "{{ 'x' * messages }}",
+        "{{ undefined_name.attribute }}",
+    ],
+)
+def test_a_malicious_template_is_stopped_by_the_sandbox(attack: str) -> None:
+    with pytest.raises(InvalidRequestError):
+        template(attack).render(CHAT)
+
+
+def test_a_template_that_is_no_template_is_a_fault_of_the_model() -> None:
+    with pytest.raises(ModelLoadError, match="chat template"):
+        template("{% for %}")

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random loads on the scripted runner: sharing the engine changes nobody's answer."""
+
+import random
+from dataclasses import dataclass, field
+
+import pytest
+
+from atre.engine.answer import Answer
+from atre.engine.detokenizer import StopStrings
+from atre.engine.engine import Engine
+from atre.engine.kv_cache import KVCache
+from atre.engine.model_runner import Sampled
+from atre.engine.scripted_runner import ScriptedRunner, scripted_token
+from atre.engine.sequence import Chunk, Sequence, Status
+from atre.ipc.messages import Delta, EngineEvent, Finished, FinishReason, Priority
+
+NUM_TOKENS = 64
+END = 63
+PIECES = [bytes([token + 0x20]) for token in range(NUM_TOKENS)]
+
+
+class ScriptedVocabulary:
+    num_tokens = NUM_TOKENS
+
+    def tokenize(self, text: str, *, add_special: bool) -> list[int]:
+        del add_special
+        return [ord(character) - 0x20 for character in text]
+
+    def piece(self, token: int) -> bytes:
+        return PIECES[token]
+
+    def is_end(self, token: int) -> bool:
+        return token == END
+
+
+class CheckedRunner(ScriptedRunner):
+    """Also checks, at each step, what every batch must keep."""
+
+    def __init__(self, *, num_slots: int, max_batch_tokens: int, kv: KVCache) -> None:
+        super().__init__(
+            num_slots=num_slots, max_batch_tokens=max_batch_tokens, num_tokens=NUM_TOKENS
+        )
+        self._budget = max_batch_tokens
+        self._kv = kv
+        self.num_mixed = 0
+
+    def run(self, batch: list[Chunk]) -> dict[int, Sampled]:
+        assert sum(chunk.num_tokens for chunk in batch) <= self._budget
+        decoding = [chunk.sequence.is_decoding for chunk in batch]
+        assert decoding == sorted(decoding, reverse=True), "a prompt came before a decode token"
+        self.num_mixed += any(decoding) and not all(decoding)
+        sampled = super().run(batch)
+        self._kv.check()
+        assert self.num_cells_used <= self._kv.num_used
+        return sampled
+
+
+@dataclass
+class Load:
+    sequence: Sequence
+    arrives: int
+    leaves: int | None
+    events: list[EngineEvent] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "".join(event.text for event in self.events if isinstance(event, Delta))
+
+
+def answer_alone(prompt: list[int], max_tokens: int) -> tuple[str, FinishReason]:
+    tokens = list(prompt)
+    while len(tokens) - len(prompt) < max_tokens:
+        token = scripted_token(tokens, NUM_TOKENS)
+        tokens.append(token)
+        if token == END:
+            return _text(tokens[len(prompt) : -1]), FinishReason.STOP
+    return _text(tokens[len(prompt) :]), FinishReason.LENGTH
+
+
+def _text(tokens: list[int]) -> str:
+    return b"".join(PIECES[token] for token in tokens).decode()
+
+
+def random_loads(rng: random.Random, window: int) -> list[Load]:
+    loads = []
+    for number in range(1, rng.randint(2, 14)):
+        num_prompt = rng.randint(1, window - 1)
+        prompt = [rng.randrange(END) for _ in range(num_prompt)]
+        sequence = Sequence(
+            id=number,
+            tokens=list(prompt),
+            num_prompt=num_prompt,
+            max_tokens=rng.randint(1, window - num_prompt),
+            priority=rng.choice(list(Priority)),
+        )
+        arrives = rng.randint(0, 20)
+        leaves = arrives + rng.randint(0, 30) if rng.random() < 0.2 else None
+        loads.append(Load(sequence, arrives, leaves))
+    return loads
+
+
+def run_load(seed: int) -> tuple[list[Load], KVCache, CheckedRunner]:
+    rng = random.Random(seed)
+    window = rng.randint(4, 40)
+    num_slots = rng.randint(1, 6)
+    kv = KVCache(num_cells=window + rng.randint(0, 3 * window), num_slots=num_slots)
+    budget = num_slots + rng.randint(0, 24)
+    runner = CheckedRunner(num_slots=num_slots, max_batch_tokens=budget, kv=kv)
+    engine = Engine(
+        runner=runner,
+        vocabulary=ScriptedVocabulary(),
+        kv=kv,
+        max_batch_tokens=budget,
+        queue_limit=100,
+    )
+    loads = random_loads(rng, window)
+    answers = {
+        load.sequence.id: Answer(load.sequence, load.events.append, "m", StopStrings([]), 0.0)
+        for load in loads
+    }
+    for step in range(20_000):
+        for load in loads:
+            if load.arrives == step:
+                engine.submit(answers[load.sequence.id])
+            if load.leaves == step:
+                engine.abort(answers[load.sequence.id])
+        engine.step()
+        if step > 60 and all(load.sequence.status is Status.FINISHED for load in loads):
+            return loads, kv, runner
+    raise AssertionError("not everything finished")
+
+
+@pytest.mark.parametrize("block", range(8))
+def test_answers_equal_those_given_alone(block: int) -> None:
+    num_mixed = 0
+    for seed in range(block * 50, block * 50 + 50):
+        loads, kv, runner = run_load(seed)
+        num_mixed += runner.num_mixed
+        assert kv.num_used == 0, f"seed {seed}"
+        assert runner.num_cells_used == 0, f"seed {seed}"
+        for load in loads:
+            prompt = load.sequence.tokens[: load.sequence.num_prompt]
+            text, reason = answer_alone(prompt, load.sequence.max_tokens)
+            end = load.events[-1] if load.events else None
+            if load.leaves is None:
+                assert isinstance(end, Finished), f"seed {seed}"
+                assert (load.text, end.reason) == (text, reason), f"seed {seed}"
+            else:
+                assert text.startswith(load.text), f"seed {seed}"
+    assert num_mixed > 0, "no batch mixed prompts and decode tokens; the loads prove little"
