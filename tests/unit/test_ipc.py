@@ -79,8 +79,9 @@ def test_every_request_error_can_cross_the_socket() -> None:
         ContextLengthError: ContextLengthError(2, 1),
         QueueFullError: QueueFullError(1),
     }
-    for kind in [RequestError, *RequestError.__subclasses__()]:
-        error = made.get(kind) or kind("message", param="p")
+    kinds: list[type[RequestError]] = [RequestError, *RequestError.__subclasses__()]
+    for kind in kinds:
+        error = made[kind] if kind in made else kind("message", param="p")
         assert type(error_from(failure(error))) is kind
 
 

@@ -1,0 +1,44 @@
+# `make help` lists what people type; every target does its own set-up.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: help setup run test check fix screenshots factory-model clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(STAMP) ## Make .venv with the command atre in it
+
+# The stamp is newer than what it was made from, or set-up runs again.
+$(STAMP): pyproject.toml .ci/constraints.txt .ci/set-up
+	@PYTHON=$(PYTHON) .ci/set-up $(VENV)
+	@touch $@
+
+run: setup ## Start the box for this machine and the LAN
+	@exec $(BIN)/atre serve --lan $(ARGS)
+
+test: setup ## Install what tests need, then run checks and the whole suite
+	@.ci/install-test-packages
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## Run the linters and type checks alone
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fix: setup ## Format, and mend what the linter can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+factory-model: setup ## Train the factory model again (about an hour on two cores)
+	@image-build/factory-model/build.sh
+
+clean: ## Remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
