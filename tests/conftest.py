@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No test may leave a process or a thread behind: the next one would run beside it."""
+
+import threading
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+# An upper bound for what ends by itself once it was told to.
+_PATIENCE_S = 5.0
+
+
+@pytest.fixture(autouse=True)
+def _no_process_left() -> Iterator[None]:
+    """Fail a test that leaves a child process of its own; those of wider fixtures may stay."""
+    before = set(psutil.Process().children())
+    yield
+    left = [child for child in psutil.Process().children() if child not in before]
+    _, alive = psutil.wait_procs(left, timeout=_PATIENCE_S)
+    assert not alive, f"child processes left behind: {alive}"
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_left() -> Iterator[None]:
+    """Fail a test that leaves a thread which would keep the interpreter from ending."""
+    before = set(threading.enumerate())
+    yield
+    left = [each for each in threading.enumerate() if each not in before and not each.daemon]
+    for thread in left:
+        thread.join(_PATIENCE_S)
+    alive = [thread.name for thread in left if thread.is_alive()]
+    assert not alive, f"threads left behind: {alive}"

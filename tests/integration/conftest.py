@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+import importlib.util
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import gguf
+import pytest
+
+from atre.planning import factory_model_path
+
+if TYPE_CHECKING:
+    from tests.integration.caller import Caller
+    from tests.integration.running_box import RunningBox
+
+BoxStarter = Callable[..., "RunningBox"]
+
+
+def _load(name: str) -> ModuleType:
+    # importlib mode puts no test folder on sys.path.
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+running_box = _load("running_box")
+caller_module = _load("caller")
+
+
+def _profiles(directory: Path, *, slots: int, batch_tokens: int) -> list[str]:
+    """A profile with one thread: two would wait for each other wherever other tests also run."""
+    directory.mkdir()
+    (directory / "one-thread.toml").write_text(
+        f"""title = "One thread, {slots} slots"
+[run]
+threads = 1
+threads_batch = 1
+context_tokens = 8192
+sequence_tokens = 8192
+slots = {slots}
+layers_on_gpu = "none"
+kv_type = "f16"
+batch_tokens = {batch_tokens}
+micro_batch_tokens = {batch_tokens}
+flash_attention = "auto"
+reserve_bytes = 1048576
+"""
+    )
+    return ["--profiles-dir", str(directory)]
+
+
+@pytest.fixture(scope="session")
+def four_slots(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Options of a box that answers four at once."""
+    directory = tmp_path_factory.mktemp("profiles") / "four"
+    return _profiles(directory, slots=4, batch_tokens=256)
+
+
+@pytest.fixture(scope="session")
+def one_slot(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Options of a slow box that answers one at a time, and lets one wait.
+
+    Its model needs seconds for a long prompt or a long answer, and its steps are short.
+    """
+    directory = tmp_path_factory.mktemp("slow")
+    model = directory / "slow.gguf"
+    _load("slow_model").write_slow_model(model, factory_model_path())
+    profiles = _profiles(directory / "profiles", slots=1, batch_tokens=64)
+    return [*profiles, "--model", str(model), "--queue-limit", "1"]
+
+
+@pytest.fixture(scope="session")
+def box(tmp_path_factory: pytest.TempPathFactory, four_slots: list[str]) -> "Iterator[RunningBox]":
+    """The factory model on loopback, for tests that do not disturb the box."""
+    made: RunningBox = running_box.RunningBox(tmp_path_factory.mktemp("box"), *four_slots)
+    with ExitStack() as stack:
+        stack.callback(made.clean_up)
+        made.start()
+        yield made
+
+
+@pytest.fixture(scope="session")
+def slow_box(
+    tmp_path_factory: pytest.TempPathFactory, one_slot: list[str]
+) -> "Iterator[RunningBox]":
+    """A slow model, one slot and one place in the queue."""
+    made: RunningBox = running_box.RunningBox(tmp_path_factory.mktemp("slow-box"), *one_slot)
+    with ExitStack() as stack:
+        stack.callback(made.clean_up)
+        made.start()
+        yield made
+
+
+@pytest.fixture
+def start_box(tmp_path: Path) -> Iterator[BoxStarter]:
+    """Start a box for one test alone: ``start_box(*options)``."""
+    with ExitStack() as stack:
+
+        def start(*options: str, name: str = "box") -> "RunningBox":
+            made: RunningBox = running_box.RunningBox(tmp_path / name, *options)
+            stack.callback(made.clean_up)
+            made.start()
+            return made
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def call() -> "Callable[[RunningBox], Caller]":
+    """A caller of a box over HTTP on loopback, with the key of its ready file."""
+
+    def caller(box: "RunningBox") -> "Caller":
+        made: Caller = caller_module.Caller(
+            lambda: socket.create_connection(("127.0.0.1", box.port), caller_module.TIMEOUT_S),
+            box.key,
+        )
+        return made
+
+    return caller
+
+
+@pytest.fixture(scope="session")
+def client(box: "RunningBox", call: "Callable[[RunningBox], Caller]") -> "Caller":
+    """Somebody with a key of the shared box."""
+    return call(box)
+
+
+@pytest.fixture(scope="session")
+def no_end() -> dict[str, int]:
+    """A logit bias that keeps the model from ending its answer."""
+    reader = gguf.GGUFReader(factory_model_path())
+    field = reader.fields["tokenizer.ggml.eos_token_id"]
+    return {str(field.contents()): -100}

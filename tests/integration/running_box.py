@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A box started as people start it, by the command ``atre serve``, in a process of its own."""
+
+import json
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from atre.config import default_runtime_dir
+from atre.ipc.client import EngineClient
+from atre.ipc.messages import EngineDescription
+
+# Upper bounds for what takes seconds; a busy machine is several times slower.
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
+
+_POLL_S = 0.02
+_LAST_ANNOUNCED = "Ctrl-C to stop."
+_FIRST_KEY = "  API key, shown this once: write it down: "
+_LOGIN = "  Open the panel (single-use link, 60 minutes): "
+
+
+def atre_command() -> str:
+    """The console script that was installed beside this interpreter."""
+    return str(Path(sys.executable).with_name("atre"))
+
+
+def environment(directory: Path) -> dict[str, str]:
+    """English, a home of its own, and no system bus."""
+    return os.environ | {
+        "LC_ALL": "C.UTF-8",
+        "HOME": str(directory),
+        "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={directory / 'no-bus'}",
+    }
+
+
+def free_port() -> int:
+    """A TCP port of loopback that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class RunningBox:
+    """``atre serve`` and what it announced; ``start`` returns once it serves."""
+
+    def __init__(self, directory: Path, *options: str, prefix: Sequence[str] = ()) -> None:
+        """``prefix`` is a command that runs ours, such as ``ip netns exec NAME``."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self.data_dir = directory / "data"
+        self.ready_file = directory / "ready.json"
+        self.port = free_port()
+        self.announced: list[str] = []
+        self._log = directory / "log.txt"
+        self._argv = [
+            *prefix, atre_command(), "serve", "--data-dir", str(self.data_dir),
+            "--ready-file", str(self.ready_file), "--port", str(self.port), *options,
+        ]  # fmt: skip
+        self._directory = directory
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the box and wait for the last line that it announces."""
+        self.announced = []
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self._argv,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment(self._directory),
+            )
+        deadline_s = time.monotonic() + START_TIMEOUT_S
+        rest = b""
+        while _LAST_ANNOUNCED not in self.announced:
+            data = self._read(deadline_s - time.monotonic())
+            assert data, f"the box did not start:\n{self.log()}"
+            *lines, rest = (rest + data).split(b"\n")
+            self.announced += [line.decode() for line in lines]
+
+    def stop(self) -> int:
+        """Stop the box as a service manager does; its exit status."""
+        process = self._running()
+        process.terminate()
+        try:
+            return process.wait(STOP_TIMEOUT_S)
+        finally:
+            self._reap()
+
+    def kill(self) -> None:
+        """End the command itself in a way that it cannot notice."""
+        self._running().kill()
+        self._reap()
+
+    def clean_up(self) -> None:
+        """Stop the box if it still runs, by force if it must be."""
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                for child in self.children():
+                    child.kill()
+                self.process.kill()
+        self._reap()
+        shutil.rmtree(self.runtime_dir, ignore_errors=True)  # it may be outside the test's folder
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        """What the ready file says."""
+        content: dict[str, Any] = json.loads(self.ready_file.read_bytes())
+        return content
+
+    @property
+    def key(self) -> str:
+        key: str = self.ready["api_key"]
+        return key
+
+    @property
+    def first_key(self) -> str | None:
+        """The key that was announced, if one was."""
+        return self._announced_after(_FIRST_KEY)
+
+    @property
+    def login_link(self) -> str | None:
+        return self._announced_after(_LOGIN)
+
+    @property
+    def runtime_dir(self) -> Path:
+        return default_runtime_dir(self.data_dir)
+
+    @property
+    def engine_socket(self) -> Path:
+        return self.runtime_dir / "engine.sock"
+
+    def describe(self) -> EngineDescription:
+        """What the engine says of itself."""
+        return EngineClient(self.engine_socket).describe()
+
+    def wait_for(
+        self, is_so: Callable[[EngineDescription], bool], timeout_s: float = START_TIMEOUT_S
+    ) -> EngineDescription:
+        """What the engine says as soon as ``is_so``; fails the test after ``timeout_s``."""
+        deadline_s = time.monotonic() + timeout_s
+        while not is_so(description := self.describe()):
+            assert time.monotonic() < deadline_s, f"still after {timeout_s} s: {description}"
+            time.sleep(_POLL_S)
+        return description
+
+    def children(self) -> list[psutil.Process]:
+        """Every process that the box started."""
+        return psutil.Process(self._running().pid).children(recursive=True)
+
+    def child(self, module: str) -> psutil.Process:
+        """The process that runs ``python -m module``."""
+        found = [child for child in self.children() if module in child.cmdline()]
+        assert len(found) == 1, f"{len(found)} processes run {module}"
+        return found[0]
+
+    def log(self) -> str:
+        """What the box wrote to its standard error."""
+        return self._log.read_text("utf-8", "replace")
+
+    def _running(self) -> "subprocess.Popen[bytes]":
+        assert self.process is not None, "the box was not started"
+        return self.process
+
+    def _announced_after(self, label: str) -> str | None:
+        found = [line for line in self.announced if line.startswith(label)]
+        return found[0].removeprefix(label) if found else None
+
+    def _read(self, timeout_s: float) -> bytes:
+        stdout = self._stdout()
+        if timeout_s <= 0 or not select.select([stdout], [], [], timeout_s)[0]:
+            return b""
+        return os.read(stdout.fileno(), 65536)
+
+    def _stdout(self) -> IO[bytes]:
+        stdout = self._running().stdout
+        assert stdout is not None
+        return stdout
+
+    def _reap(self) -> None:
+        process = self._running()
+        process.wait(STOP_TIMEOUT_S)
+        self._stdout().close()
+        self.process = None
