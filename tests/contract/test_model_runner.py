@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from llama_cpp import llama_cpp as lib
 
 from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.runner import LlamaRunner
@@ -68,7 +69,7 @@ def _scripted() -> Iterator[Subject]:
     yield Subject(ScriptedRunner(num_slots=NUM_SLOTS, max_batch_tokens=N_BATCH), 256)
 
 
-def _llama(path: Path) -> Iterator[Subject]:
+def _llama(path: Path, n_ubatch: int = N_BATCH) -> Iterator[Subject]:
     model = LlamaModel(path, n_gpu_layers=0, on_progress=lambda _: None)
     plan = EnginePlan(
         model_path=str(path),
@@ -76,7 +77,7 @@ def _llama(path: Path) -> Iterator[Subject]:
         max_sequence_tokens=N_CTX,
         num_slots=NUM_SLOTS,
         n_batch=N_BATCH,
-        n_ubatch=N_BATCH,
+        n_ubatch=n_ubatch,
         threads=1,
         threads_batch=1,
     )
@@ -179,3 +180,31 @@ def test_a_refused_batch_leaves_every_slot_as_it_was(subject: Subject, fault: st
     assert subject.generate(good, 6) == expected
     subject.drop(good)
     subject.drop(bad)
+
+
+@pytest.mark.parametrize("num_calls", [1, 5, 20, 60, 150])
+def test_an_interrupted_computation_leaves_every_slot_as_it_was(num_calls: int) -> None:
+    """Some of a batch may stay computed after ``llama_decode`` returns 2 (llama.h)."""
+    subjects = _llama(factory_model_path(), n_ubatch=16)
+    subject = next(subjects)
+    good = subject.sequence(subject.prompt(10), 0)
+    bad = subject.sequence(subject.prompt(60), 1)
+    expected = subject.generate(good, 6), subject.generate(bad, 3)
+    for sequence in (good, bad):
+        subject.drop(sequence)
+
+    good = subject.sequence(subject.prompt(10), 0)
+    bad = subject.sequence(subject.prompt(60), 1)
+    subject.advance(Chunk(good, 10))
+    calls = itertools.count()
+    interrupt = lib.ggml_abort_callback(lambda _: next(calls) >= num_calls)
+    never = lib.ggml_abort_callback(lambda _: False)
+    context = subject.runner._context  # type: ignore[attr-defined]
+    lib.llama_set_abort_callback(context, interrupt, None)
+    with pytest.raises(DecodeError) as caught:
+        subject.runner.run([Chunk(good, 1), Chunk(bad, 60)])
+    assert caught.value.code == 2
+    lib.llama_set_abort_callback(context, never, None)
+    assert (subject.generate(good, 6), subject.generate(bad, 3)) == expected
+    for _ in subjects:
+        pass
