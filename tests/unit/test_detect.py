@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from atre.hardware.choose import choose
+from atre.hardware.cpulist import parse_cpulist
 from atre.hardware.detect import detect
 from atre.hardware.explain import explain
 from atre.hardware.machine import DeviceType, IssueCode, Machine
@@ -166,6 +167,19 @@ def test_an_empty_tree_is_all_unknown_and_no_issue(tmp_path: Path) -> None:
     assert found == Machine(os="linux")
 
 
+def test_devices_that_could_not_be_asked_are_told_from_those_without_a_backend() -> None:
+    (crashed,) = device_uses(machine("driver-that-crashes"), runs_on_gpu=False)
+    (unsupported,) = device_uses(machine("n100-mini-pc"), runs_on_gpu=False)
+    assert (crashed.code, unsupported.code) == (UseCode.NO_ANSWER, UseCode.NO_BACKEND)
+
+
+def test_a_list_of_cpus_is_bounded() -> None:
+    assert parse_cpulist("0-3,8") == {0, 1, 2, 3, 8}
+    for text in ("", "a", "3-1", "-1", "0-99999", "1,,2", "0x3"):
+        with pytest.raises(ValueError, match=r"."):
+            parse_cpulist(text)
+
+
 def test_class_1180_is_an_npu_only_with_the_id_of_one() -> None:
     npus = machine("amd-780m-class-0380").npus
     assert npus is not None
@@ -219,6 +233,7 @@ def test_limits_of_the_first_cgroup_version_are_read(tmp_path: Path) -> None:
 
 def test_a_cgroup_path_cannot_lead_out_of_the_tree(tmp_path: Path) -> None:
     write(tmp_path, "memory.max", "1\n")
+    (tmp_path / "root/sys/fs/cgroup").mkdir(parents=True)
     write(tmp_path, "root/proc/self/cgroup", "0::/../../../..\n")
     assert detect(tmp_path / "root").memory.limit_bytes is None
 

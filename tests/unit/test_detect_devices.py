@@ -83,6 +83,9 @@ def test_a_program_that_is_missing_gives_a_reason(tmp_path: Path) -> None:
 
 def test_an_endless_answer_is_cut_and_refused() -> None:
     program = child("import sys; sys.stdout.write('[' * 3_000_000)")
+    answer = ask(program, 30.0)
+    assert isinstance(answer, bytes)
+    assert len(answer) == 2**20
     assert only_issue(ask_devices(program)).code is IssueCode.MALFORMED
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from atre.engine_plan import EnginePlan
 from atre.errors import ConfigError, ModelLoadError
 from atre.fit import fit
-from atre.hardware.machine import Cpu, DeviceType, GgmlDevice, Machine, Memory
+from atre.hardware.machine import Cpu, DeviceType, GgmlDevice, Machine, Memory, PciDevice
 from atre.hardware.profiles import load_profiles
 from atre.hardware.threads import ThreadPolicy, count_threads
 from atre.models.footprint import buffer_bytes, kv_cell_bytes
@@ -169,6 +169,18 @@ def test_memory_shared_with_the_gpu_is_counted_once() -> None:
     assert weights_and_cells <= 12 * _GIB - _IGPU.run.reserve_bytes
     with pytest.raises(ModelLoadError, match="smaller model"):
         fit(machine(4 * _GIB, devices=devices), _IGPU, LARGE)
+
+
+def test_memory_set_apart_for_the_gpu_adds_to_main_memory() -> None:
+    # 128 GB of which the firmware gives 96 to the GPU: main memory shows 4 GiB free.
+    device = msgspec.structs.replace(gpu(DeviceType.IGPU, 96 * _GIB), pci_address="0000:c1:00.0")
+    apart = PciDevice(
+        address="0000:c1:00.0", vendor_id="1002", device_id="1586", memory_bytes=96 * _GIB
+    )
+    found = msgspec.structs.replace(machine(4 * _GIB, devices=(device,)), gpus=(apart,))
+    plan = fit(found, _IGPU, LARGE)
+    assert plan.n_gpu_layers == LARGE.n_layer + 1
+    assert plan.n_ctx == _IGPU.run.context_tokens
 
 
 def test_a_card_is_used_before_an_integrated_gpu() -> None:

@@ -156,6 +156,9 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
         (b"GGUF" + struct.pack("<IQQ", 3, 0, 2**40), "metadata"),
         (b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 2**62), "does not fit"),
         (b"GGUF" + struct.pack("<IQQ", 3, 0, 0), "no weights"),
+        (b"GGUF" + struct.pack("<IQQQ4sI", 3, 1, 0, 4, b"name", 5) + bytes(99), "5 dimensions"),
+        (b"GGUF" + struct.pack("<IQQQ4sIQI", 3, 1, 0, 4, b"name", 1, 8, 999), "not a tensor type"),
+        (b"GGUF" + struct.pack("<IQQQ4sI", 3, 0, 1, 4, b"name", 99), "not a GGUF value type"),
     ],
 )
 def test_what_is_no_model_is_refused_with_a_reason(
@@ -186,7 +189,7 @@ def test_one_part_of_a_split_model_says_how_to_join_it(tmp_path: Path) -> None:
 
 def mutations(content: bytes, count: int) -> Iterator[bytes]:
     """Headers with flipped bits, planted extreme numbers, cuts and repeated slices."""
-    chance = random.Random(20261121)  # noqa: S311 - a reproducible test, not a secret
+    chance = random.Random(20261121)
     extremes = (0, 1, 2**31, 2**32 - 1, 2**62, 2**63, 2**64 - 1)
     for _ in range(count):
         changed = bytearray(content)

@@ -158,6 +158,13 @@ def test_names_are_compared_without_regard_to_case() -> None:
     assert choose(found, [wanted, profile("generic")]).profile is wanted
 
 
+def test_of_two_equals_the_first_in_the_alphabet_wins() -> None:
+    found = Machine(gpus=(_INTEL_GPU,))
+    twins = [profile(name, pci_ids=("8086:46d1",)) for name in ("beech", "ash", "cedar")]
+    for order in (twins, twins[::-1]):
+        assert choose(found, order).profile.name == "ash"
+
+
 def test_without_a_generic_profile_the_error_names_the_file() -> None:
     with pytest.raises(ConfigError, match=r"generic-cpu\.toml"):
         choose(Machine(os="linux"), [profile("mac", os="macos")])
@@ -172,7 +179,7 @@ def test_without_a_generic_profile_the_error_names_the_file() -> None:
 def test_the_choice_does_not_depend_on_the_order_of_the_profiles(seed: int, name: str) -> None:
     found = detect(_ROOT / "tests" / "machines" / name)
     shuffled = list(_PROFILES)
-    random.Random(seed).shuffle(shuffled)  # noqa: S311 - a reproducible test, not a secret
+    random.Random(seed).shuffle(shuffled)
     assert choose(found, shuffled) == choose(found, _PROFILES)
 
 
