@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from atre.config import Config
 from atre.errors import AtreError
 from atre.ipc.client import EngineClient, ManagementClient
-from atre_web import certificate
+from atre_web import body_limit, certificate
 from atre_web.openai import routes
 from atre_web.openai.errors import error_response, http_error_response
 from atre_web.openai.relay import ClientGoneError
@@ -13,15 +13,13 @@ from atre_web.panel import install as panel
 
 __all__ = ["create_app"]
 
-# Room for a prompt of a million tokens; more is a mistake or an attack.
-_MAX_BODY_BYTES = 8 * 1024 * 1024
 _CLIENT_CLOSED_REQUEST = 499  # nginx's number; nobody is there to read it
 
 
 def create_app(config: Config) -> Flask:
     """The web application: the panel and the OpenAI API, guarded, over the two sockets."""
     app = Flask(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY_BYTES
+    body_limit.install(app)
     engine = EngineClient(config.engine_socket)
     app.extensions["atre.engine"] = engine
     panel.install(
@@ -39,6 +37,8 @@ def create_app(config: Config) -> Flask:
 
 
 def _http_error(error: HTTPException) -> Response | HTTPException:
+    if isinstance(error, RequestEntityTooLarge):
+        body_limit.explain(error)
     is_api = request.path.startswith(("/v1/", "/api/"))
     return http_error_response(error) if is_api else error
 

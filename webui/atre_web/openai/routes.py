@@ -5,6 +5,7 @@ from atre.errors import EngineError, ModelNotFoundError
 from atre.ipc.client import EngineClient
 from atre.ipc.messages import EngineDescription, Generate, Priority
 from atre_web.accounts import current
+from atre_web.body_limit import read_body
 from atre_web.openai.answer import streamed_answer, whole_answer
 from atre_web.openai.document import openapi_document
 from atre_web.openai.relay import Relay
@@ -41,7 +42,7 @@ def show_model(model: str) -> Response:
 @blueprint.post("/v1/chat/completions")
 def chat_completions() -> Response:
     """The assistant's next turn in a conversation."""
-    body = decode_body(request.get_data(cache=False), ChatBody)
+    body = decode_body(read_body(), ChatBody)
     requests = chat_requests(body, user=_user(), priority=_priority())
     return _answer(body, requests, ChatShape())
 
@@ -49,7 +50,7 @@ def chat_completions() -> Response:
 @blueprint.post("/v1/completions")
 def completions() -> Response:
     """The continuation of a text."""
-    body = decode_body(request.get_data(cache=False), CompletionBody)
+    body = decode_body(read_body(), CompletionBody)
     requests = completion_requests(body, user=_user(), priority=_priority())
     return _answer(body, requests, CompletionShape())
 

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+from flask import Flask, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+_MAX_BODY_BYTES = 8 * 1024 * 1024  # a prompt of a million tokens; more is a mistake or an attack
+_MAX_DISCARDED_BYTES = 64 * 1024 * 1024
+_READ_BYTES = 64 * 1024
+
+
+def install(app: Flask) -> None:
+    """Let no route of ``app`` read a longer body."""
+    app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY_BYTES
+
+
+def read_body() -> bytes:
+    """The body of the request being served. Raises RequestEntityTooLarge.
+
+    Werkzeug counts a body of announced length; one that comes in chunks it cuts at the limit.
+    """
+    data = request.get_data(cache=False)
+    if request.content_length is None and len(data) >= _MAX_BODY_BYTES:
+        raise RequestEntityTooLarge
+    return data
+
+
+def explain(error: RequestEntityTooLarge) -> None:
+    """Say in ``error`` what to do, and read the rest of the body so that the client hears it.
+
+    Most clients send everything before they read, and closing a connection on which bytes still
+    wait resets it (RFC 9112, 9.6): the answer would be lost.
+    """
+    error.description = (
+        f"The request is longer than the {_MAX_BODY_BYTES // 2**20} MiB allowed. Send less text."
+    )
+    stream = request.environ["wsgi.input"]
+    for _ in range(0, _MAX_DISCARDED_BYTES, _READ_BYTES):
+        if not stream.read(_READ_BYTES):
+            break
