@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a body to what the engine is asked: one ``Generate`` for each choice."""
 
+import re
 from typing import Any
 
 from msgspec import UNSET
@@ -13,6 +14,8 @@ from atre_web.openai.schema import MAX_CHOICES, ChatBody, CompletionBody, Sampli
 _DEFAULT_COMPLETION_TOKENS = 16  # OpenAI's own default for this route
 _MAX_STOPS = 16
 _SEED_RANGE = 2**32
+_TOKEN_RANGE = 2**31  # llama.cpp numbers tokens with 32 bits, signed
+_TOKEN_NUMBER = re.compile(r"[0-9]{1,10}")
 _DEFAULTS = Sampling()
 
 
@@ -102,12 +105,15 @@ def _sampling(body: SamplingBody, num_logprobs: int | None) -> Sampling:
 
 
 def _logit_bias(bias: dict[str, float] | None) -> dict[int, float]:
-    try:
-        return {int(token): value for token, value in (bias or {}).items()}
-    except ValueError as error:
+    return {_token_number(key): value for key, value in (bias or {}).items()}
+
+
+def _token_number(key: str) -> int:
+    if not _TOKEN_NUMBER.fullmatch(key):
         raise InvalidRequestError(
             "logit_bias has a key that is not a token number.", param="logit_bias"
-        ) from error
+        )
+    return int(key)
 
 
 def _stops(stop: str | list[str] | None) -> list[str]:
@@ -136,7 +142,9 @@ def _prompts(body: CompletionBody) -> list[str | list[int]]:
 
 
 def _is_tokens(value: Any) -> bool:
-    return isinstance(value, list) and all(type(item) is int for item in value)
+    return isinstance(value, list) and all(
+        type(item) is int and abs(item) < _TOKEN_RANGE for item in value
+    )
 
 
 def _refuse_unsupported_chat(body: ChatBody) -> None:

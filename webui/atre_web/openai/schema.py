@@ -13,7 +13,8 @@ MAX_CHOICES = 16  # each is a generation of its own
 
 _PATH = re.compile(r" - at `\$\.?(.*)`$")
 
-Positive = Annotated[int, Meta(ge=1)]
+# Counts of tokens: JSON numbers are exact up to here everywhere, and MessagePack's have 64 bits.
+Positive = Annotated[int, Meta(ge=1, le=2**53)]
 
 
 class TextPart(msgspec.Struct):
