@@ -139,7 +139,10 @@ def test_an_unknown_fact_never_rejects() -> None:
 
 
 def test_nothing_known_means_the_generic_profile() -> None:
-    assert choose(Machine(), _PROFILES).profile.name == "generic-cpu"
+    choice = choose(Machine(), _PROFILES)
+    assert choice.profile.name == "generic-cpu"
+    why = {refusal.name: refusal.why for refusal in choice.refused}
+    assert "compatible of this machine unknown" in why["raspberry-pi-5"]
 
 
 def test_a_known_difference_always_rejects() -> None:

@@ -160,4 +160,9 @@ def _why(findings: Sequence[Finding]) -> str:
 
 
 def _why_not(findings: Sequence[Finding], best: str) -> str:
-    return next(iter(_rejections(findings)), f"{best} describes this machine better")
+    rejections = _rejections(findings)
+    if rejections:
+        return rejections[0]
+    unknown = [finding.detail for finding in findings if finding.verdict is Verdict.UNKNOWN]
+    doubt = f" ({'; '.join(unknown)})" if unknown else ""
+    return f"{best} describes this machine better{doubt}"
