@@ -18,6 +18,7 @@ from atre.durable import write_durably
 from atre.errors import ConfigError, EngineError
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.messages import BoxDescription, EngineDescription
+from atre.notify import notify
 from atre.planning import Planned, note, plan_engine
 from atre.supervisor import ChildSpec, Supervisor
 
@@ -100,6 +101,7 @@ class Box:
             if started.engine:
                 self._write_ready_file(started, started.engine)
             self._announce(started)
+            notify("READY=1")
 
     def _describe(self) -> Started:
         engine, reason = None, ""
