@@ -140,10 +140,11 @@ class Machine:
                 return
         raise AssertionError(f"{host} does not resolve to {address}")
 
-    def start_avahi(self, host: str) -> Lines:
-        """A real avahi-daemon with a D-Bus of its own, once it answers for ``host``.local.
+    def start_avahi(self, host: str, finally_host: str | None = None) -> Lines:
+        """A real avahi-daemon with a D-Bus of its own, once it answers for its host name.
 
-        Its runtime directory is fixed at compile time, hence the mount namespace.
+        That is ``host``, or ``finally_host`` where somebody already has the former. Its runtime
+        directory is fixed at compile time, hence the mount namespace.
         """
         self._start_bus()
         config = self.directory / "avahi.conf"
@@ -153,7 +154,7 @@ class Machine:
             'exec avahi-daemon --no-drop-root --no-chroot -f "$1"'
         )
         daemon = self.start("unshare", "-m", "sh", "-c", script, "sh", str(config))
-        daemon.wait_for(lambda line: f"Host name is {host}.local" in line)
+        daemon.wait_for(lambda line: f"Host name is {finally_host or host}.local" in line)
         return daemon
 
     def _start_bus(self) -> None:

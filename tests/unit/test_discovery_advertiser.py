@@ -2,13 +2,15 @@
 import asyncio
 import ipaddress
 import queue
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from atre.discovery.advertiser import NO_NETWORK, Advertiser, Status
+from atre.discovery.advertiser import Advertiser
+from atre.discovery.announcer import NO_NETWORK, Status, Surroundings
 from atre.discovery.interfaces import LanInterface
 from atre.discovery.memory_responder import MemoryLan, MemoryResponder
 from atre.discovery.responder import Advertisement, Event, OnEvent, Outcome, Responder
@@ -29,8 +31,15 @@ def interface(*addresses: str) -> LanInterface:
 class Host:
     """A machine for an Advertiser: its interfaces, its responders, and what it was told."""
 
-    def __init__(self, state_dir: Path, lan: MemoryLan, *addresses: str) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        lan: MemoryLan,
+        *addresses: str,
+        responder: Responder | None = None,
+    ) -> None:
         self.lan = lan
+        self.other_responder = responder
         self.interfaces: tuple[LanInterface, ...] = (interface(*addresses),) if addresses else ()
         self.statuses: queue.Queue[Status] = queue.Queue()
         self.responders: list[MemoryResponder] = []
@@ -39,12 +48,14 @@ class Host:
             state_dir,
             https_port=8443,
             on_change=self.changed,
-            interfaces=lambda: self.interfaces,
-            choose=self.choose,
-            watch=self.watch,
+            surroundings=Surroundings(
+                interfaces=lambda: self.interfaces, choose=self.choose, watch=self.watch
+            ),
         )
 
     async def choose(self, on_event: OnEvent) -> Responder:
+        if self.other_responder is not None:
+            return self.other_responder
         self.responders.append(MemoryResponder(self.lan, on_event))
         return self.responders[-1]
 
@@ -154,19 +165,17 @@ def test_a_contested_name_is_claimed_anew(state_dir: Path) -> None:
 
 
 class RefusingResponder:
-    """A responder whose port is taken until told otherwise."""
+    """A responder that fails."""
 
     name = "refusing"
 
     def __init__(self, error: Exception) -> None:
-        self.error: Exception | None = error
+        self.error = error
         self.closed = 0
 
     async def announce(self, advertisement: Advertisement) -> Outcome:
         assert advertisement.host_label
-        if self.error is not None:
-            raise self.error
-        return Outcome.ANNOUNCED
+        raise self.error
 
     async def close(self) -> None:
         self.closed += 1
@@ -184,13 +193,7 @@ def test_a_failure_is_a_state_with_its_reason(
     state_dir: Path, error: Exception, detail: str
 ) -> None:
     responder = RefusingResponder(error)
-
-    async def choose(on_event: OnEvent) -> Responder:
-        assert on_event is not None
-        return responder
-
-    host = Host(state_dir, MemoryLan(), "10.0.0.5/24")
-    host.advertiser._choose = choose
+    host = Host(state_dir, MemoryLan(), "10.0.0.5/24", responder=responder)
     with started(host):
         status = host.wait_for(lambda s: s.state is UNAVAILABLE)
         assert detail in status.detail
@@ -241,3 +244,40 @@ def test_a_lost_responder_is_replaced(state_dir: Path) -> None:
         host.wait_for(lambda s: s.state is ANNOUNCED)
         assert len(host.responders) == 2
         assert lan.instances() == {"Âtre 7F3A": ("atre-7f3a.local", ("10.0.0.5",))}
+
+
+class StuckResponder:
+    """A responder that never finishes announcing one address."""
+
+    name = "stuck"
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.reached = threading.Event()
+        self.closed = 0
+
+    async def announce(self, advertisement: Advertisement) -> Outcome:
+        if self.address in advertisement.addresses:
+            self.reached.set()
+            await asyncio.Event().wait()
+        return Outcome.ANNOUNCED
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+def test_an_attempt_for_an_address_that_has_gone_is_given_up(state_dir: Path) -> None:
+    responder = StuckResponder("10.0.0.5")
+    host = Host(state_dir, MemoryLan(), "10.0.0.5/24", responder=responder)
+    with started(host):
+        assert responder.reached.wait(PATIENCE_S)
+        host.move_to("10.0.0.7/24")
+        host.wait_for(lambda s: s.state is ANNOUNCED and s.addresses == ("10.0.0.7",))
+        assert responder.closed == 1
+
+
+def test_closing_interrupts_an_attempt(state_dir: Path) -> None:
+    responder = StuckResponder("10.0.0.5")
+    with started(Host(state_dir, MemoryLan(), "10.0.0.5/24", responder=responder)):
+        assert responder.reached.wait(PATIENCE_S)
+    assert responder.closed == 1

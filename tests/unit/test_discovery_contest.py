@@ -57,17 +57,17 @@ def test_a_probe_asks_for_anything_and_proposes_in_the_authority_section() -> No
 @pytest.mark.parametrize(
     ("packet", "verdict"),
     [
-        (response(address(OTHER)), Verdict.TAKEN),
-        (response(address(OTHER, name=HOST.upper())), Verdict.TAKEN),
-        (response(address(OURS), address(OTHER)), Verdict.TAKEN),
-        (response(address("fd00::9")), Verdict.TAKEN),
+        (response(address(OTHER)), Verdict.HOST_TAKEN),
+        (response(address(OTHER, name=HOST.upper())), Verdict.HOST_TAKEN),
+        (response(address(OURS), address(OTHER)), Verdict.HOST_TAKEN),
+        (response(address("fd00::9")), Verdict.HOST_TAKEN),
         (response(address(OURS)), Verdict.NOTHING),
         (response(address(OLD)), Verdict.NOTHING),
         (response(address(OTHER, ttl=0)), Verdict.NOTHING),
         (response(address(OTHER, name="other.local.")), Verdict.NOTHING),
         (response(service(HOST, 8443)), Verdict.NOTHING),
-        (response(service(HOST, 443)), Verdict.TAKEN),
-        (response(service("other.local.", 8443)), Verdict.TAKEN),
+        (response(service(HOST, 443)), Verdict.INSTANCE_TAKEN),
+        (response(service("other.local.", 8443)), Verdict.INSTANCE_TAKEN),
         (b"", Verdict.NOTHING),
         (b"\xff" * 40, Verdict.NOTHING),
     ],
@@ -93,7 +93,7 @@ def test_the_later_set_of_records_wins_a_tie(theirs: tuple[str, ...], verdict: V
 
 def test_a_defence_contradicts_the_other_claim_only() -> None:
     packet = defence_packet(claim(OURS))
-    assert judge(packet, claim(OTHER)) is Verdict.TAKEN
+    assert judge(packet, claim(OTHER)) is Verdict.HOST_TAKEN
     assert judge(packet, claim(OURS)) is Verdict.NOTHING
     assert all(record.unique and record.ttl == 120 for record in DNSIncoming(packet).answers())
 

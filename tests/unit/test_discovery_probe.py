@@ -3,23 +3,30 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from zeroconf import DNSAddress, DNSOutgoing  # type: ignore[attr-defined]
+from zeroconf import DNSAddress, DNSOutgoing, DNSService  # type: ignore[attr-defined]
 
 from atre.discovery.contest import Claim, defence_packet, packed, probe_packet
 from atre.discovery.probe import NameWatch
 
 HOST = "atre-7f3a.local."
+INSTANCE = "âtre 7f3a._https._tcp.local."
 
 
 def claim(address: str) -> Claim:
     proposed = packed([address])
-    return Claim(host=HOST, proposed=proposed, own=proposed, instances={})
+    return Claim(host=HOST, proposed=proposed, own=proposed, instances={INSTANCE: 8443})
 
 
 def answer(address: str) -> bytes:
     out = DNSOutgoing(0x8400)
     (data,) = packed([address])
     out.add_answer_at_time(DNSAddress(HOST, 1, 0x8001, 120, data), 0)
+    return bytes(out.packets()[0])
+
+
+def rival_service() -> bytes:
+    out = DNSOutgoing(0x8400)
+    out.add_answer_at_time(DNSService(INSTANCE, 33, 0x8001, 120, 0, 0, 443, "other.local."), 0)
     return bytes(out.packets()[0])
 
 
@@ -95,6 +102,15 @@ def test_a_conflict_after_the_announcement_is_told_once() -> None:
     assert conflicts == ["conflict"]
 
 
+def test_a_rival_service_is_a_conflict_after_the_announcement_but_no_rival_host_before() -> None:
+    conflicts: list[str] = []
+    free, watch = probe(Wire(lambda _n: rival_service()), conflicts)
+    assert free
+    assert conflicts == []
+    watch.hear(rival_service())
+    assert conflicts == ["conflict"]
+
+
 @pytest.mark.parametrize("candidate", ["10.0.0.1", "10.0.0.9"])
 def test_an_announced_name_is_defended_against_any_candidate(candidate: str) -> None:
     wire, conflicts = Wire(), list[str]()
@@ -104,6 +120,17 @@ def test_an_announced_name_is_defended_against_any_candidate(candidate: str) -> 
     assert wire.sent == []
     watch.hear(probe_packet(claim(candidate)))
     assert wire.sent == [defence_packet(claim("10.0.0.5"))]
+    assert conflicts == []
+
+
+def test_a_name_is_defended_for_its_new_address() -> None:
+    wire, conflicts = Wire(), list[str]()
+    _, watch = probe(wire, conflicts)
+    wire.sent.clear()
+    watch.update(claim("10.0.0.7"), wire)
+    watch.hear(answer("10.0.0.7"))
+    watch.hear(probe_packet(claim("10.0.0.9")))
+    assert wire.sent == [defence_packet(claim("10.0.0.7"))]
     assert conflicts == []
 
 

@@ -51,7 +51,8 @@ class Verdict(StrEnum):
     """What a packet means for our claim."""
 
     NOTHING = "nothing"
-    TAKEN = "taken"  # somebody uses one of our names
+    HOST_TAKEN = "host_taken"  # somebody uses our host name
+    INSTANCE_TAKEN = "instance_taken"  # somebody uses the name of one of our services
     TIE_LOST = "tie_lost"  # somebody probes for our host name, and would win
     TIE_WON = "tie_won"  # the same, and would lose
 
@@ -104,21 +105,28 @@ def judge(packet: bytes, claim: Claim) -> Verdict:
     records = message.answers()
     if message.is_query():
         return _judge_probe(message, records, claim)
-    if any(_contradicts(record, claim) for record in records):
-        return Verdict.TAKEN
+    # A goodbye (TTL 0) takes nothing from us.
+    records = [record for record in records if record.ttl > 0]
+    if any(_is_rival_host(record, claim) for record in records):
+        return Verdict.HOST_TAKEN
+    if any(_is_rival_instance(record, claim) for record in records):
+        return Verdict.INSTANCE_TAKEN
     return Verdict.NOTHING
 
 
-def _contradicts(record: DNSRecord, claim: Claim) -> bool:
-    # A goodbye (TTL 0) takes nothing from us.
-    if record.ttl == 0:
+def _is_rival_host(record: DNSRecord, claim: Claim) -> bool:
+    return (
+        isinstance(record, DNSAddress)
+        and record.name.lower() == claim.host
+        and record.address not in claim.own
+    )
+
+
+def _is_rival_instance(record: DNSRecord, claim: Claim) -> bool:
+    if not isinstance(record, DNSService):
         return False
-    name = record.name.lower()
-    if isinstance(record, DNSAddress):
-        return name == claim.host and record.address not in claim.own
-    if isinstance(record, DNSService) and name in claim.instances:
-        return (record.server.lower(), record.port) != (claim.host, claim.instances[name])
-    return False
+    port = claim.instances.get(record.name.lower())
+    return port is not None and (record.server.lower(), record.port) != (claim.host, port)
 
 
 def _judge_probe(message: DNSIncoming, records: list[DNSRecord], claim: Claim) -> Verdict:

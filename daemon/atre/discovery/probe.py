@@ -48,13 +48,17 @@ class NameWatch:
         self._established = False
         for _ in range(_MAX_TIES):
             verdict = await self._probe_once(claim, channel)
-            if verdict is Verdict.TAKEN:
+            if verdict is Verdict.HOST_TAKEN:
                 return False
             if verdict is Verdict.NOTHING:
                 self._established = True
                 return True
             await asyncio.sleep(_TIE_WAIT_INTERVALS * self._interval_s)
         return False
+
+    def update(self, claim: Claim, channel: Channel) -> None:
+        """Go on holding the same names, with other addresses: no probing, no gap in defence."""
+        self._claim, self._channel = claim, channel
 
     def hear(self, packet: bytes) -> None:
         """Weigh a packet from the LAN."""
@@ -63,7 +67,7 @@ class NameWatch:
         verdict = judge(packet, self._claim)
         if not self._established:
             self._note(verdict)
-        elif verdict is Verdict.TAKEN:
+        elif verdict in (Verdict.HOST_TAKEN, Verdict.INSTANCE_TAKEN):
             self._established = False
             self._on_conflict()
         elif verdict in (Verdict.TIE_LOST, Verdict.TIE_WON):
@@ -87,10 +91,10 @@ class NameWatch:
             return
 
     def _note(self, verdict: Verdict) -> None:
-        if verdict is Verdict.TIE_WON:
-            return
-        # An owner's answer weighs more than another candidate's probe.
-        if verdict is Verdict.TAKEN or self._verdict is Verdict.NOTHING:
+        # An owner's answer weighs more than another candidate's probe. Who has the names of our
+        # services is the responder's to find out.
+        if verdict is Verdict.HOST_TAKEN or (
+            verdict is Verdict.TIE_LOST and self._verdict is Verdict.NOTHING
+        ):
             self._verdict = verdict
-        if self._verdict is not Verdict.NOTHING:
             self._heard.set()

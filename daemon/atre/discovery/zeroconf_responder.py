@@ -33,7 +33,7 @@ class ZeroconfResponder:
         self._announced: Advertisement | None = None
 
     async def announce(self, advertisement: Advertisement) -> Outcome:
-        if self._announced is not None and not _same_names(self._announced, advertisement):
+        if self._announced is not None and not _same_claim(self._announced, advertisement):
             await self.close()
         try:
             outcome = await self._announce(advertisement)
@@ -60,15 +60,17 @@ class ZeroconfResponder:
             self._channel.close()
         self._channel = MulticastChannel(advertisement.interfaces, self._watch.hear)
         claim = _claim(advertisement, self._announced)
-        if not await self._watch.probe(claim, self._channel):
-            return Outcome.HOST_TAKEN
         infos = [_info(service, advertisement) for service in advertisement.services]
-        if self._zeroconf is None:
-            self._zeroconf = AsyncZeroconf(interfaces=socket_choices(advertisement.interfaces))
+        sockets = socket_choices(advertisement.interfaces)
+        if self._zeroconf is not None:
+            self._watch.update(claim, self._channel)
+            await self._zeroconf.async_update_interfaces(sockets)
+            registering = [self._zeroconf.async_update_service(info) for info in infos]
+        elif await self._watch.probe(claim, self._channel):
+            self._zeroconf = AsyncZeroconf(interfaces=sockets)
             registering = [self._zeroconf.async_register_service(info) for info in infos]
         else:
-            await self._zeroconf.async_update_interfaces(socket_choices(advertisement.interfaces))
-            registering = [self._zeroconf.async_update_service(info) for info in infos]
+            return Outcome.HOST_TAKEN
         try:
             await asyncio.gather(*await asyncio.gather(*registering))
         except NonUniqueNameException:
@@ -77,8 +79,20 @@ class ZeroconfResponder:
         return Outcome.ANNOUNCED
 
 
-def _same_names(one: Advertisement, other: Advertisement) -> bool:
-    return (one.host_label, one.services) == (other.host_label, other.services)
+def _same_claim(one: Advertisement, other: Advertisement) -> bool:
+    """Whether ``other`` needs no probing after ``one``: no new name, and nobody new to ask."""
+    return (one.host_label, one.services) == (other.host_label, other.services) and (
+        _networks(other) <= _networks(one)
+    )
+
+
+def _networks(advertisement: Advertisement) -> set[object]:
+    return {
+        (interface.index, address.network)
+        for interface in advertisement.interfaces
+        for address in interface.addresses
+        if not address.ip.is_link_local
+    }
 
 
 def _claim(advertisement: Advertisement, before: Advertisement | None) -> Claim:
