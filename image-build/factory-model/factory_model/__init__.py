@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The factory model of Âtre: corpus, tokenizer, training, export and evaluation."""
