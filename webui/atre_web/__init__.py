@@ -39,7 +39,7 @@ def create_app(config: Config) -> Flask:
 def _http_error(error: HTTPException) -> Response | HTTPException:
     if isinstance(error, RequestEntityTooLarge):
         body_limit.explain(error)
-    is_api = request.path.startswith(("/v1/", "/api/"))
+    is_api = f"{request.path}/".startswith(("/v1/", "/api/"))
     return http_error_response(error) if is_api else error
 
 

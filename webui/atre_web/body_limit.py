@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
+import contextlib
+import time
+
 from flask import Flask, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 _MAX_BODY_BYTES = 8 * 1024 * 1024  # a prompt of a million tokens; more is a mistake or an attack
-_MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 _READ_BYTES = 64 * 1024
+_MAX_DISCARDED_BYTES = 64 * 1024 * 1024
+_DISCARD_S = 10.0  # a LAN carries that much in less
+_SILENCE_S = 1.0  # a client that sends nothing for so long waits for the answer
 
 
 def install(app: Flask) -> None:
@@ -13,11 +19,14 @@ def install(app: Flask) -> None:
 
 
 def read_body() -> bytes:
-    """The body of the request being served. Raises RequestEntityTooLarge.
+    """The body of the request being served. Raises RequestEntityTooLarge and BadRequest.
 
     Werkzeug counts a body of announced length; one that comes in chunks it cuts at the limit.
     """
-    data = request.get_data(cache=False)
+    try:
+        data = request.get_data(cache=False)
+    except ParseException as error:
+        raise BadRequest(f"The chunks of the body are malformed: {error}.") from error
     if request.content_length is None and len(data) >= _MAX_BODY_BYTES:
         raise RequestEntityTooLarge
     return data
@@ -32,7 +41,18 @@ def explain(error: RequestEntityTooLarge) -> None:
     error.description = (
         f"The request is longer than the {_MAX_BODY_BYTES // 2**20} MiB allowed. Send less text."
     )
+    connection = request.environ.get("gunicorn.socket")
+    if connection is None:
+        return
+    connection.settimeout(_SILENCE_S)
+    with contextlib.suppress(OSError, ParseException):
+        _discard()
+    connection.settimeout(None)
+
+
+def _discard() -> None:
     stream = request.environ["wsgi.input"]
+    deadline_s = time.monotonic() + _DISCARD_S
     for _ in range(0, _MAX_DISCARDED_BYTES, _READ_BYTES):
-        if not stream.read(_READ_BYTES):
+        if not stream.read(_READ_BYTES) or time.monotonic() > deadline_s:
             break

@@ -69,17 +69,21 @@ def error_response(error: AtreError) -> Response:
 
 def http_error_response(error: HTTPException) -> Response:
     """What Flask itself refuses (no such route, wrong method, body too long) in the same shape."""
+    status = error.code or 500
     response = jsonify(
         {
             "error": {
                 "message": error.description or error.name,
-                "type": "invalid_request_error",
+                "type": "invalid_request_error" if status < 500 else "server_error",  # noqa: PLR2004
                 "param": None,
                 "code": error.name.lower().replace(" ", "_"),
             }
         }
     )
-    response.status_code = error.code or 500
+    response.status_code = status
+    for name, value in error.get_headers():
+        if name != "Content-Type":  # Allow, for one, which RFC 9110 demands with 405
+            response.headers.add(name, value)
     return response
 
 
