@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.integration.running_box import RunningBox
 
 BoxStarter = Callable[..., "RunningBox"]
+CallerMaker = Callable[["RunningBox", str | None], "Caller"]
 
 
 def _load(name: str) -> ModuleType:
@@ -114,23 +115,22 @@ def start_box(tmp_path: Path) -> Iterator[BoxStarter]:
 
 
 @pytest.fixture(scope="session")
-def call() -> "Callable[[RunningBox], Caller]":
-    """A caller of a box over HTTP on loopback, with the key of its ready file."""
+def make_caller() -> CallerMaker:
+    """A caller of a box over HTTP on loopback, with a key or with none."""
 
-    def caller(box: "RunningBox") -> "Caller":
+    def make(box: "RunningBox", key: str | None) -> "Caller":
         made: Caller = caller_module.Caller(
-            lambda: socket.create_connection(("127.0.0.1", box.port), caller_module.TIMEOUT_S),
-            box.key,
+            lambda: socket.create_connection(("127.0.0.1", box.port), caller_module.TIMEOUT_S), key
         )
         return made
 
-    return caller
+    return make
 
 
 @pytest.fixture(scope="session")
-def client(box: "RunningBox", call: "Callable[[RunningBox], Caller]") -> "Caller":
+def client(box: "RunningBox", make_caller: CallerMaker) -> "Caller":
     """Somebody with a key of the shared box."""
-    return call(box)
+    return make_caller(box, box.key)
 
 
 @pytest.fixture(scope="session")

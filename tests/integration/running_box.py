@@ -29,11 +29,6 @@ _FIRST_KEY = "  API key, shown this once: write it down: "
 _LOGIN = "  Open the panel (single-use link, 60 minutes): "
 
 
-def atre_command() -> str:
-    """The console script that was installed beside this interpreter."""
-    return str(Path(sys.executable).with_name("atre"))
-
-
 def environment(directory: Path) -> dict[str, str]:
     """English, a home of its own, and no system bus."""
     return os.environ | {
@@ -60,10 +55,11 @@ class RunningBox:
         self.data_dir = directory / "data"
         self.ready_file = directory / "ready.json"
         self.port = free_port()
+        self.command = str(Path(sys.executable).with_name("atre"))
         self.announced: list[str] = []
         self._log = directory / "log.txt"
         self._argv = [
-            *prefix, atre_command(), "serve", "--data-dir", str(self.data_dir),
+            *prefix, self.command, "serve", "--data-dir", str(self.data_dir),
             "--ready-file", str(self.ready_file), "--port", str(self.port), *options,
         ]  # fmt: skip
         self._directory = directory
