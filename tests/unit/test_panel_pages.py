@@ -126,6 +126,7 @@ def test_numbers_are_written_in_the_readers_language(client: FlaskClient) -> Non
     assert french["answers"] == "1\u202f234"
     assert english["answers"] == "1,234"
     assert french["size"] == "7\u202f240 millions de paramètres, 4\u202f370 Mo"
+    assert french["device"] == "Processeur"
     assert french["uptime"] == "2\u00a0heures"
     assert english["uptime"] == "2 hours"
 

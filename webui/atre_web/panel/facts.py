@@ -44,11 +44,11 @@ def _engine_fields(engine: EngineDescription | None, now: float) -> dict[str, st
     return {
         "model": engine.name or engine.model or UNKNOWN,
         "model_id": engine.model or UNKNOWN,
-        "description": engine.description or UNKNOWN,
+        "description": _format(engine.description),
         "licence": engine.licence or UNKNOWN,
         "size": _size(engine),
         "context": gettext("%(n)s jetons", n=decimal(engine.n_ctx)),
-        "device": engine.device or UNKNOWN,
+        "device": _device(engine.device),
         "threads": _count(engine.threads),
         "running": decimal(engine.num_running),
         "waiting": decimal(engine.num_waiting),
@@ -74,12 +74,24 @@ def _box_fields(box: BoxDescription | None) -> dict[str, str]:
         "profile_reason": box.profile_reason,
         "mdns_name": box.mdns_name or UNKNOWN,
         "discovery": _discovery(box),
+        "detail": box.detail,
         "fingerprint": _fingerprint(box.certificate_sha256),
         "version": box.version or UNKNOWN,
     }
 
 
-_BOX_FIELDS = ("profile", "profile_reason", "mdns_name", "discovery", "fingerprint", "version")
+_BOX_FIELDS = (
+    "profile", "profile_reason", "mdns_name", "discovery", "detail", "fingerprint", "version",
+)  # fmt: skip
+
+
+def _format(description: str) -> str:
+    # llama.cpp writes "?B" for a size that it has no name for; the size has its own line.
+    return description.replace(" ?B", "") or UNKNOWN
+
+
+def _device(device: str) -> str:
+    return gettext("Processeur") if device.lower() == "cpu" else device or UNKNOWN
 
 
 def _size(engine: EngineDescription) -> str:

@@ -55,6 +55,6 @@ def suggestions() -> list[str]:
     return [
         gettext("Que pouvez-vous faire ?"),
         gettext("Est-ce que mes données quittent le bureau ?"),
-        gettext("Comment relier un programme à ce boîtier ?"),
+        gettext("Quels logiciels sont compatibles ?"),
         gettext("Comment créer une nouvelle clé pour Word ?"),
     ]

@@ -184,5 +184,5 @@ page.suggestions.hidden = false; // hidden until now: without this script they w
 addEventListener("pagehide", () => save(turns));
 
 redraw();
-follow(true);
+if (turns.length > 0) follow(true);
 keepFresh(showFigures, () => (isReady ? READY_PERIOD_MS : NOT_READY_PERIOD_MS));

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Languages, themes and small screens; and pictures of every page to look at."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+PHONE = {
+    "viewport": {"width": 320, "height": 640},
+    "device_scale_factor": 2,
+    "has_touch": True,
+    "is_mobile": True,
+}
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+
+LONG = f"""Une `ligne_de_code_sans_espace_{"x" * 80}` et https://exemple.test/{"y" * 80}
+
+```
+{"z" * 200}
+```
+
+| a | b | c | d | e | f |
+|---|---|---|---|---|---|
+| colonne large | colonne large | colonne large | colonne large | colonne large | x |
+"""
+
+
+@pytest.fixture(scope="module")
+def screenshots() -> Path:
+    SCREENSHOTS.mkdir(exist_ok=True)
+    return SCREENSHOTS
+
+
+def background(page: Any) -> str:
+    return str(page.evaluate("getComputedStyle(document.documentElement).backgroundColor"))
+
+
+def overflow_px(page: Any) -> int:
+    return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+
+def converse(page: Any, name: str) -> None:
+    page.get_by_role("button", name=name).click()
+    page.locator(".again:visible").wait_for()
+
+
+def test_the_language_follows_the_browser_and_the_switch(enter: Callable[..., Any]) -> None:
+    page = enter(locale="en-GB")
+    page.get_by_role("heading", name="What would you like to know").wait_for()
+    page.get_by_role("link", name="Français").click()
+    page.get_by_role("heading", name="Que voulez-vous savoir").wait_for()
+    page.goto("/status")
+    page.get_by_role("heading", name="État du boîtier").wait_for()
+    assert page.evaluate("document.documentElement.lang") == "fr"
+
+
+def test_switching_language_keeps_the_conversation(enter: Callable[..., Any]) -> None:
+    page = enter()
+    converse(page, "Que pouvez-vous faire")
+    answer = page.locator("#thread .prose").inner_text()
+    page.get_by_role("link", name="English").click()
+    page.get_by_role("button", name="Regenerate").wait_for()
+    assert page.locator("#thread .prose").inner_text() == answer
+
+
+def test_the_theme_follows_the_system_until_it_is_chosen(enter: Callable[..., Any]) -> None:
+    page = enter(color_scheme="light")
+    light = background(page)
+    page.emulate_media(color_scheme="dark")
+    dark = background(page)
+    assert light != dark
+    page.get_by_role("button", name="Changer entre clair et sombre").click()
+    assert background(page) == light
+    page.goto("/status")
+    assert background(page) == light, "the choice is kept, against the system's dark"
+    page.get_by_role("button", name="Changer entre clair et sombre").click()
+    page.emulate_media(color_scheme="light")
+    page.reload()
+    assert background(page) == dark
+
+
+@pytest.mark.parametrize("language", ["fr-FR", "en-GB"])
+def test_nothing_overflows_a_320_px_screen(
+    visit: Callable[..., Any], enter: Callable[..., Any], language: str
+) -> None:
+    page = visit(locale=language, **PHONE)
+    page.goto("/")
+    assert overflow_px(page) <= 0
+    page = enter(locale=language, **PHONE)
+    assert overflow_px(page) <= 0
+    body = (
+        f'data: {{"choices": [{{"delta": {{"content": {json.dumps(LONG)}}}}}]}}\n\ndata: [DONE]\n\n'
+    )
+    page.route(
+        "**/v1/chat/completions",
+        lambda route: route.fulfill(content_type="text/event-stream", body=body),
+    )
+    page.locator("#question").fill("w" * 200)
+    page.locator("#send").tap()
+    page.locator(".again:visible").wait_for()
+    assert overflow_px(page) <= 0
+    assert page.evaluate("main.scrollWidth - main.clientWidth") <= 0
+    page.goto("/status")
+    assert overflow_px(page) <= 0
+
+
+def test_a_keyboard_alone_reaches_everything(enter: Callable[..., Any]) -> None:
+    page = enter()
+    page.evaluate("document.activeElement.blur()")
+    reached = []
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate(
+                "document.activeElement.getAttribute('aria-label')"
+                " || document.activeElement.textContent.trim()"
+                " || document.activeElement.id"
+            )
+        )
+    for name in ("Discussion", "État", "Se déconnecter", "Que pouvez-vous faire\u00a0?"):
+        assert name in reached
+
+
+def test_the_status_page_refreshes_itself(enter: Callable[..., Any]) -> None:
+    page = enter()
+    page.goto("/status")
+    page.evaluate("document.querySelector('[data-field=running]').textContent = 'stale'")
+    page.locator("[data-field=running]", has_text=re.compile(r"^\d+$")).wait_for()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("fr", {"locale": "fr-FR"}),
+        ("en", {"locale": "en-GB"}),
+        ("dark", {"locale": "fr-FR", "color_scheme": "dark"}),
+        ("phone", {"locale": "fr-FR", **PHONE}),
+        ("phone-dark", {"locale": "en-GB", "color_scheme": "dark", **PHONE}),
+    ],
+)
+def test_screenshots(
+    visit: Callable[..., Any],
+    enter: Callable[..., Any],
+    screenshots: Path,
+    name: str,
+    options: dict[str, Any],
+) -> None:
+    def picture(page: Any, of: str, *, full_page: bool = False) -> None:
+        path = screenshots / f"{of}-{name}.png"
+        path.write_bytes(page.screenshot(full_page=full_page))
+
+    page = visit(**options)
+    page.goto("/")
+    picture(page, "login")
+    page = enter(**options)
+    picture(page, "empty")
+    page.locator("#suggestions button").nth(1).click()
+    page.locator(".again:visible").wait_for()
+    picture(page, "chat")
+    page.goto("/status")
+    picture(page, "status", full_page=True)
+    assert len(list(screenshots.glob(f"*-{name}.png"))) >= 4
