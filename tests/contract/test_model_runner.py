@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from llama_cpp import llama_cpp as lib
 
+from atre.engine.kv_cache import Release, Share
 from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.runner import LlamaRunner
 from atre.engine.model_runner import ModelRunner
@@ -61,7 +62,7 @@ class Subject:
         return sequence.tokens[sequence.num_prompt :]
 
     def drop(self, sequence: Sequence) -> None:
-        self.runner.release_slot(sequence.running_slot)
+        self.runner.apply(Release(sequence.running_slot))
         self.runner.forget(sequence)
 
 
@@ -208,3 +209,35 @@ def test_an_interrupted_computation_leaves_every_slot_as_it_was(num_calls: int) 
     assert (subject.generate(good, 6), subject.generate(bad, 3)) == expected
     for _ in subjects:
         pass
+
+
+@pytest.mark.parametrize("shared", [1, 17, 49])
+def test_a_shared_prefix_gives_what_a_computed_one_gives(subject: Subject, shared: int) -> None:
+    prompt = subject.prompt(50)
+    first = subject.sequence(prompt, 0)
+    expected = subject.generate(first, 8)
+    second = subject.sequence(prompt, 1)
+    subject.runner.apply(Share(0, 1, 0, shared))
+    second.num_computed = shared
+    assert subject.generate(second, 8) == expected
+    subject.drop(first)
+    third = subject.sequence(prompt, 2)
+    subject.runner.apply(Share(1, 2, 0, shared))  # outlives the slot that computed it
+    third.num_computed = shared
+    assert subject.generate(third, 8) == expected
+    subject.drop(second)
+    subject.drop(third)
+
+
+def test_a_duplicate_can_be_replaced_by_the_original(subject: Subject) -> None:
+    prompt = subject.prompt(50)
+    first, second = subject.sequence(prompt, 0), subject.sequence(prompt, 1)
+    expected = subject.generate(first, 8)
+    subject.generate(second, 3)
+    subject.runner.apply(Share(0, 1, 10, 40))
+    assert subject.generate(second, 8) == expected
+    subject.drop(first)
+    again = subject.sequence(prompt, 0)
+    assert subject.generate(again, 8) == expected
+    subject.drop(second)
+    subject.drop(again)

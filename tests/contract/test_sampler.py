@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 from msgspec.structs import replace
 
+from atre.engine.kv_cache import Release
 from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.runner import LlamaRunner
 from atre.engine.model_runner import Sampled
@@ -44,7 +45,7 @@ class Bench:
             sequence.num_computed = len(sequence.tokens)
             sequence.tokens.append(sampled.token)
             outputs.append(sampled)
-        self.runner.release_slot(0)
+        self.runner.apply(Release(0))
         self.runner.forget(sequence)
         return outputs
 

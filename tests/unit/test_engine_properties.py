@@ -52,7 +52,7 @@ class CheckedRunner(ScriptedRunner):
         self.num_mixed += any(decoding) and not all(decoding)
         sampled = super().run(batch)
         self._kv.check()
-        assert self.num_cells_used <= self._kv.num_used
+        assert self.num_cells_used <= self._kv.num_used <= self._kv.num_cells
         return sampled
 
 
@@ -82,16 +82,26 @@ def _text(tokens: list[int]) -> str:
     return b"".join(PIECES[token] for token in tokens).decode()
 
 
-def random_loads(rng: random.Random, window: int) -> list[Load]:
+def random_prompt(rng: random.Random, bases: list[list[int]], size: int) -> list[int]:
+    """Prompts that often start alike, as those of one conversation or document do."""
+    common = rng.randint(0, size)
+    return rng.choice(bases)[:common] + [rng.randrange(END) for _ in range(size - common)]
+
+
+def random_loads(rng: random.Random, window: int, public: list[int]) -> list[Load]:
     loads = []
+    bases = [[rng.randrange(END) for _ in range(window)] for _ in range(3)]
     for number in range(1, rng.randint(2, 14)):
         num_prompt = rng.randint(1, window - 1)
-        prompt = [rng.randrange(END) for _ in range(num_prompt)]
+        prompt = random_prompt(rng, bases, num_prompt)
+        if rng.random() < 0.5 and num_prompt > len(public):
+            prompt[: len(public)] = public
         sequence = Sequence(
             id=number,
             tokens=list(prompt),
             num_prompt=num_prompt,
             max_tokens=rng.randint(1, window - num_prompt),
+            user=rng.choice(["anna", "bo"]),
             priority=rng.choice(list(Priority)),
         )
         arrives = rng.randint(0, 20)
@@ -100,21 +110,36 @@ def random_loads(rng: random.Random, window: int) -> list[Load]:
     return loads
 
 
+def fill(runner: ScriptedRunner, slot: int, tokens: list[int]) -> None:
+    for token in tokens:  # one by one: the smallest budget is one row
+        sequence = Sequence(id=0, tokens=[*runner.held(slot), token], num_prompt=1, max_tokens=1)
+        sequence.admit(slot, len(sequence.tokens) - 1)
+        ScriptedRunner.run(runner, [Chunk(sequence, 1)])
+
+
 def run_load(seed: int) -> tuple[list[Load], KVCache, CheckedRunner]:
     rng = random.Random(seed)
     window = rng.randint(4, 40)
-    num_slots = rng.randint(1, 6)
-    kv = KVCache(num_cells=window + rng.randint(0, 3 * window), num_slots=num_slots)
-    budget = num_slots + rng.randint(0, 24)
+    max_running = rng.randint(1, 6)
+    num_slots = max_running + rng.randint(0, 6)
+    public = [rng.randrange(END) for _ in range(rng.choice([0, 0, 3]))]
+    num_slots += bool(public)
+    num_cells = window + len(public) + rng.randint(0, 3 * window)
+    shares = rng.random() < 0.8
+    kv = KVCache(num_cells=num_cells, num_slots=num_slots, public=public, shares=shares)
+    budget = max_running + rng.randint(0, 24)
     runner = CheckedRunner(num_slots=num_slots, max_batch_tokens=budget, kv=kv)
+    if kv.public_slot is not None:
+        fill(runner, kv.public_slot, public)
     engine = Engine(
         runner=runner,
+        max_running=max_running,
         vocabulary=ScriptedVocabulary(),
         kv=kv,
         max_batch_tokens=budget,
         queue_limit=100,
     )
-    loads = random_loads(rng, window)
+    loads = random_loads(rng, window, public)
     answers = {
         load.sequence.id: Answer(load.sequence, load.events.append, "m", StopStrings([]), 0.0)
         for load in loads
@@ -133,13 +158,14 @@ def run_load(seed: int) -> tuple[list[Load], KVCache, CheckedRunner]:
 
 @pytest.mark.parametrize("block", range(8))
 def test_answers_equal_those_given_alone(block: int) -> None:
-    num_mixed = 0
+    num_mixed = num_cached = 0
     for seed in range(block * 50, block * 50 + 50):
         loads, kv, runner = run_load(seed)
         num_mixed += runner.num_mixed
-        assert kv.num_used == 0, f"seed {seed}"
-        assert runner.num_cells_used == 0, f"seed {seed}"
+        kv.evict_all()
+        assert kv.num_in_use == kv.num_used == len(kv.public), f"seed {seed}"
         for load in loads:
+            num_cached += load.sequence.num_cached or 0
             prompt = load.sequence.tokens[: load.sequence.num_prompt]
             text, reason = answer_alone(prompt, load.sequence.max_tokens)
             end = load.events[-1] if load.events else None
@@ -149,3 +175,4 @@ def test_answers_equal_those_given_alone(block: int) -> None:
             else:
                 assert text.startswith(load.text), f"seed {seed}"
     assert num_mixed > 0, "no batch mixed prompts and decode tokens; the loads prove little"
+    assert num_cached > 100, "hardly any prefix was shared; the loads prove little"

@@ -52,9 +52,10 @@ def describe() -> EngineDescription:
 def running_engine(config: Config) -> Iterator[None]:
     """A box's engine on the scripted runner, in threads of this process."""
     engine = Engine(
-        runner=ScriptedRunner(num_slots=2, max_batch_tokens=32, num_tokens=128),
+        runner=ScriptedRunner(num_slots=4, max_batch_tokens=32, num_tokens=128),
         vocabulary=Ascii(),
-        kv=KVCache(num_cells=400, num_slots=2),
+        kv=KVCache(num_cells=400, num_slots=4),
+        max_running=2,
         max_batch_tokens=32,
         queue_limit=10,
     )

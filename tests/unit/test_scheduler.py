@@ -5,19 +5,27 @@ from atre.engine.sequence import Chunk, Sequence, Status
 from atre.ipc.messages import Priority
 
 
-def sequence(number: int, num_prompt: int, priority: Priority = Priority.API) -> Sequence:
+def sequence(
+    number: int,
+    num_prompt: int,
+    *,
+    priority: Priority = Priority.API,
+    user: str | None = None,
+    token: int | None = None,
+) -> Sequence:
     return Sequence(
         id=number,
-        tokens=[0] * num_prompt,
+        tokens=[number if token is None else token] * num_prompt,
         num_prompt=num_prompt,
         max_tokens=100,
         priority=priority,
+        user=user or f"user {number}",
     )
 
 
-def make(num_cells: int = 100, num_slots: int = 4, max_batch_tokens: int = 16) -> Scheduler:
-    kv = KVCache(num_cells=num_cells, num_slots=num_slots)
-    return Scheduler(kv, max_batch_tokens=max_batch_tokens)
+def make(num_cells: int = 100, max_running: int = 4, max_batch_tokens: int = 16) -> Scheduler:
+    kv = KVCache(num_cells=num_cells, num_slots=2 * max_running)
+    return Scheduler(kv, max_running=max_running, row_limit=lambda _: max_batch_tokens)
 
 
 def compute(scheduler: Scheduler) -> list[Chunk]:
@@ -58,8 +66,8 @@ def test_admission_waits_for_cells_and_keeps_the_order() -> None:
     assert [s.id for s in scheduler.running] == [2]
 
 
-def test_admission_waits_for_a_slot() -> None:
-    scheduler = make(num_slots=1)
+def test_no_more_run_than_may() -> None:
+    scheduler = make(max_running=1)
     scheduler.add(sequence(1, 1))
     scheduler.add(sequence(2, 1))
     assert shape(compute(scheduler)) == [(1, 1)]
@@ -67,9 +75,9 @@ def test_admission_waits_for_a_slot() -> None:
 
 def test_the_newest_of_the_lowest_class_is_preempted_and_comes_back() -> None:
     scheduler = make(num_cells=12)
-    background = sequence(1, 4, Priority.BACKGROUND)
-    chat = sequence(2, 4, Priority.CHAT)
-    newer_chat = sequence(3, 4, Priority.CHAT)
+    background = sequence(1, 4, priority=Priority.BACKGROUND)
+    chat = sequence(2, 4, priority=Priority.CHAT)
+    newer_chat = sequence(3, 4, priority=Priority.CHAT)
     for each in (background, chat, newer_chat):
         scheduler.add(each)
     compute(scheduler)
@@ -79,16 +87,8 @@ def test_the_newest_of_the_lowest_class_is_preempted_and_comes_back() -> None:
     assert {s.id for s in scheduler.running} == {2, 3}
     scheduler.finish(chat)
     scheduler.finish(newer_chat)
-    assert shape(scheduler.schedule()) == [(1, 5)], "prompt and generated token are read again"
-
-
-def test_a_released_slot_is_reported_before_it_is_used_again() -> None:
-    scheduler = make(num_slots=1)
-    first = sequence(1, 4)
-    scheduler.add(first)
-    compute(scheduler)
-    scheduler.finish(first)
-    assert scheduler.released_slots == [0]
+    scheduler.schedule()
+    assert background in scheduler.running
 
 
 def test_finishing_twice_or_while_waiting_is_harmless() -> None:
@@ -98,3 +98,68 @@ def test_finishing_twice_or_while_waiting_is_harmless() -> None:
     scheduler.finish(waiting)
     scheduler.finish(waiting)
     assert not scheduler.schedule()
+
+
+def test_the_least_served_person_is_admitted_first() -> None:
+    scheduler = make(max_running=1)
+    heavy = [sequence(number, 10, user="heavy") for number in (1, 2, 3)]
+    for each in heavy:
+        scheduler.add(each)
+    compute(scheduler)
+    light = sequence(4, 10, user="light")
+    scheduler.add(light)
+    assert scheduler.in_order()[0] is light
+    scheduler.finish(heavy[0])
+    compute(scheduler)
+    assert scheduler.running == [light]
+
+
+def test_a_chat_goes_before_an_api_call_and_that_before_the_background() -> None:
+    scheduler = make(max_running=1)
+    for number, priority in enumerate([Priority.BACKGROUND, Priority.API, Priority.CHAT], start=1):
+        scheduler.add(sequence(number, 4, priority=priority))
+    assert [s.id for s in scheduler.in_order()] == [3, 2, 1]
+
+
+def test_who_was_away_is_lifted_and_cannot_take_what_was_saved_up() -> None:
+    scheduler = make(max_running=2)
+    busy = sequence(1, 16, user="busy")
+    scheduler.add(busy)
+    for _ in range(40):
+        compute(scheduler)
+    scheduler.add(sequence(2, 4, user="back"))
+    scheduler.add(sequence(3, 4, user="busy"))
+    keys = {s.user: scheduler.fair_share.key(s)[1] for s in scheduler.in_order()}
+    assert keys["back"] == keys["busy"]
+
+
+def test_a_prefix_that_somebody_is_computing_is_waited_for_and_shared() -> None:
+    scheduler = make(num_cells=400)
+    leader = sequence(1, 100, user="anna", token=7)
+    follower = sequence(2, 110, user="anna", token=7)
+    stranger = sequence(3, 100, user="bo", token=7)
+    scheduler.add(leader)
+    compute(scheduler)
+    scheduler.add(follower)
+    scheduler.add(stranger)
+    compute(scheduler)
+    assert follower.status is Status.WAITING
+    assert stranger.num_cached == 0, "another person's prefix is not shared"
+    while leader.num_completion == 0:
+        compute(scheduler)
+    compute(scheduler)
+    assert follower.num_cached is not None
+    assert follower.num_cached >= 100 - 32
+
+
+def test_a_follower_goes_on_alone_when_its_leader_leaves() -> None:
+    scheduler = make(num_cells=400)
+    leader = sequence(1, 100, user="anna", token=7)
+    follower = sequence(2, 110, user="anna", token=7)
+    for each in (leader, follower):
+        scheduler.add(each)
+    compute(scheduler)
+    compute(scheduler)
+    scheduler.finish(leader)
+    compute(scheduler)
+    assert follower.num_cached == 32, "what the leader computed is not lost"

@@ -29,7 +29,6 @@ class Answer:
     stops: StopStrings
     arrived_s: float
     first_token_s: float | None = None
-    num_cached: int = 0
     _detokenizer: Detokenizer = field(default_factory=Detokenizer)
     _logprobs: list[TokenLogprob] = field(default_factory=list)
     _position: int | None = None
@@ -49,7 +48,7 @@ class Answer:
         self.sink(
             Reading(
                 total=self.sequence.num_prompt,
-                cached=self.num_cached,
+                cached=self.sequence.num_cached or 0,
                 processed=min(self.sequence.num_computed, self.sequence.num_prompt),
                 time_ms=round((now_s - self.arrived_s) * 1000),
             )
@@ -79,7 +78,7 @@ class Answer:
             Finished(
                 reason=reason,
                 prompt_tokens=self.sequence.num_prompt,
-                cached_tokens=self.num_cached,
+                cached_tokens=self.sequence.num_cached or 0,
                 completion_tokens=self.sequence.num_completion,
                 first_token_ms=(first_token_s - self.arrived_s) * 1000,
                 total_ms=(now_s - self.arrived_s) * 1000,

@@ -11,6 +11,7 @@ from atre.engine.model_runner import ModelRunner, Sampled, Vocabulary
 from atre.engine.rates import Rates
 from atre.engine.scheduler import Scheduler
 from atre.engine.sequence import Chunk, Sequence, Status
+from atre.engine.step_cost import StepCost
 from atre.errors import AtreError, DecodeError, QueueFullError
 from atre.ipc.failure import failure
 
@@ -33,14 +34,19 @@ class Engine:
         runner: ModelRunner,
         vocabulary: Vocabulary,
         kv: KVCache,
+        max_running: int,
         max_batch_tokens: int,
         queue_limit: int,
+        target_gap_s: float = 0.150,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._runner = runner
         self._vocabulary = vocabulary
         self._kv = kv
-        self._scheduler = Scheduler(kv, max_batch_tokens=max_batch_tokens)
+        self._max_batch_tokens = max_batch_tokens
+        self._target_gap_s = target_gap_s
+        self._step_cost = StepCost()
+        self._scheduler = Scheduler(kv, max_running=max_running, row_limit=self._row_limit)
         self._queue_limit = queue_limit
         self._clock = clock
         self._answers: dict[int, Answer] = {}
@@ -63,7 +69,8 @@ class Engine:
 
     @property
     def num_cells_used(self) -> int:
-        return self._kv.num_used
+        """KV cells of those who are running; what is only remembered does not count."""
+        return self._kv.num_in_use
 
     def submit(self, answer: Answer) -> None:
         """Queue a generation. Raises QueueFullError when too many wait."""
@@ -96,14 +103,14 @@ class Engine:
         """Let requests join and leave, compute one batch, send what it produced."""
         self._take_changes()
         batch = self._scheduler.schedule()
-        self._release_slots()
+        self._apply_operations()
         if batch:
             started_s = self._clock()
             num_decode = sum(chunk.sequence.is_decoding for chunk in batch)
             sampled = self._compute(batch)
             self._record(batch, num_decode, self._clock() - started_s)
             self._deliver(batch, sampled)
-        for position, sequence in enumerate(self._scheduler.waiting, start=1):
+        for position, sequence in enumerate(self._scheduler.in_order(), start=1):
             self._answers[sequence.id].report_position(position)
 
     def _has_work(self) -> bool:
@@ -126,12 +133,19 @@ class Engine:
     def _end(self, sequence: Sequence) -> None:
         if self._answers.pop(sequence.id, None):
             self._scheduler.finish(sequence)
-            self._release_slots()
             self._runner.forget(sequence)
 
-    def _release_slots(self) -> None:
-        while self._scheduler.released_slots:
-            self._runner.release_slot(self._scheduler.released_slots.pop())
+    def _apply_operations(self) -> None:
+        while self._kv.operations:
+            self._runner.apply(self._kv.operations.popleft())
+
+    def _row_limit(self, num_decoding: int) -> int:
+        """Full batches when nobody waits for the next token; else what the target gap leaves."""
+        if num_decoding == 0:
+            return self._max_batch_tokens
+        return self._step_cost.rows_within(
+            self._target_gap_s, num_decoding=num_decoding, most=self._max_batch_tokens
+        )
 
     def _compute(self, batch: list[Chunk]) -> dict[int, Sampled]:
         """Run the batch; when the model refuses it, run its chunks one by one.
@@ -163,14 +177,16 @@ class Engine:
     def _refuse(self, sequence: Sequence, error: DecodeError) -> None:
         """Preempt a sequence that found no room among others; fail any other."""
         if error.code == _NO_ROOM and self.num_running > 1:
+            # Our account says that there is room, so it has drifted: start the cache afresh.
             self._scheduler.preempt(sequence)
-            self._release_slots()
+            self._kv.evict_all()
         else:
             self._fail(sequence, error)
 
     def _fail(self, sequence: Sequence, error: AtreError) -> None:
-        answer = self._answers[sequence.id]
-        self._end(sequence)
+        answer = self._answers.pop(sequence.id)
+        self._scheduler.drop(sequence)
+        self._runner.forget(sequence)
         answer.sink(failure(error))
 
     def _deliver(self, batch: list[Chunk], sampled: dict[int, Sampled]) -> None:
@@ -194,6 +210,7 @@ class Engine:
 
     def _record(self, batch: list[Chunk], num_decode: int, duration_s: float) -> None:
         num_rows = sum(chunk.num_tokens for chunk in batch)
+        self._step_cost.record(num_rows, duration_s)
         self.rates.record(
             now_s=self._clock(),
             duration_s=duration_s,

@@ -2,6 +2,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from atre.engine.kv_cache import Operation
 from atre.engine.sequence import Chunk, Sequence
 from atre.ipc.messages import TokenLogprob
 
@@ -23,8 +24,8 @@ class ModelRunner(Protocol):
         Raises DecodeError and leaves every slot as it was before the call.
         """
 
-    def release_slot(self, slot: int) -> None:
-        """Forget what a slot holds, so that another sequence can take it."""
+    def apply(self, operation: Operation) -> None:
+        """Let slots share cells, or forget what one holds, as ``KVCache`` decided."""
 
     def forget(self, sequence: Sequence) -> None:
         """Drop what is kept for a sequence beyond its slot: its sampler's state."""

@@ -15,6 +15,7 @@ from atre.engine.kv_cache import KVCache
 from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.runner import LlamaRunner
 from atre.engine.llama.warm_up import warm_up
+from atre.engine.prompt import public_prefix
 from atre.engine.serving import EngineServer, Loaded
 from atre.engine_plan import EnginePlan
 from atre.errors import EngineError, EngineUnavailableError, ModelLoadError
@@ -74,11 +75,18 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
         model.chat_template or PLAIN_TEMPLATE, bos_token=model.bos_text, eos_token=model.eos_text
     )
     runner = LlamaRunner(model, plan)
-    warm_up(runner, model)
+    kv = KVCache(
+        num_cells=plan.n_ctx,
+        num_slots=runner.num_slots,
+        public=public_prefix(model, template),
+        shares=model.has_plain_memory,
+    )
+    warm_up(runner, model, kv)
     engine = Engine(
         runner=runner,
         vocabulary=model,
-        kv=KVCache(num_cells=plan.n_ctx, num_slots=plan.num_slots),
+        kv=kv,
+        max_running=plan.num_slots,
         max_batch_tokens=plan.n_batch,
         queue_limit=queue_limit,
     )

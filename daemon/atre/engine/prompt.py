@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 from dataclasses import dataclass
+from itertools import takewhile
 
 from atre.engine.chat_template import ChatTemplate
 from atre.engine.model_runner import Vocabulary
-from atre.errors import ContextLengthError, InvalidRequestError
-from atre.ipc.messages import Generate
+from atre.errors import ContextLengthError, InvalidRequestError, RequestError
+from atre.ipc.messages import ChatMessage, Generate
 
+_UNLIKE = ("a", "Bonjour", "1", "# x", "\n", "«")
+_WORTH_SHARING_TOKENS = 8
+_ANY_WINDOW = 1_000_000
 _MAX_STOPS = 16  # OpenAI allows 4; every one is looked for in every piece of text
 _MAX_STOP_CHARACTERS = 256
 
@@ -36,6 +40,30 @@ def prepare(
     if num_needed > window:
         raise ContextLengthError(num_needed, window, param=param)
     return Prompt(tokens, request.max_tokens or window - len(tokens))
+
+
+def public_prefix(vocabulary: Vocabulary, template: ChatTemplate) -> list[int]:
+    """The tokens with which every conversation begins, whoever asks.
+
+    That is what the template writes before the first words: what conversations that have nothing
+    else in common share. Empty if it is too short to be worth a slot, or if the template refuses
+    these conversations.
+    """
+    try:
+        prompts = [
+            prepare(
+                Generate(messages=[ChatMessage(role="user", content=content)]),
+                vocabulary,
+                template,
+                window=_ANY_WINDOW,
+            ).tokens
+            for content in _UNLIKE
+        ]
+    except RequestError:
+        return []
+    columns = zip(*prompts, strict=False)
+    shared = [column[0] for column in takewhile(lambda c: len(set(c)) == 1, columns)]
+    return shared if len(shared) >= _WORTH_SHARING_TOKENS else []
 
 
 def _tokens(

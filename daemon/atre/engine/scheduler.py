@@ -1,86 +1,105 @@
 # SPDX-License-Identifier: Apache-2.0
-from collections import deque
+from typing import Protocol
 
+from atre.engine.fair_share import FairShare, preemption_key
 from atre.engine.kv_cache import KVCache
+from atre.engine.radix_tree import common_length
 from atre.engine.sequence import Chunk, Sequence, Status
-from atre.ipc.messages import Priority
 
-_RANK = {Priority.CHAT: 0, Priority.API: 1, Priority.BACKGROUND: 2}
+# A prefix that somebody is computing is waited for if it is longer than this; a shorter one is
+# computed again sooner than its owner's turn comes.
+_WORTH_WAITING_TOKENS = 32
+
+
+class RowLimit(Protocol):
+    """How many rows the next step may have while ``num_decoding`` sequences are decoding."""
+
+    def __call__(self, num_decoding: int) -> int: ...
 
 
 class Scheduler:
     """Decides which tokens the next step computes. Knows no model and no socket.
 
-    A batch holds first one token of every sequence that is decoding, then prompt chunks, oldest
-    sequence first, up to ``max_batch_tokens`` rows. A sequence is admitted when the KV cache has
-    room for all its known tokens. When a decoding sequence finds no cell left, the newest of the
-    lowest class is preempted: its cells are freed and it is computed again later.
+    A batch holds first one token of every sequence that is decoding, then prompt chunks, least
+    served person first, up to ``row_limit``. A sequence is admitted when the KV cache has room for
+    all its known tokens; one whose prefix another is just computing waits for that. When a
+    decoding sequence finds no cell, the newest of the lowest class is preempted: it waits, and
+    what was not evicted by then is not computed again.
     """
 
-    def __init__(self, kv: KVCache, *, max_batch_tokens: int) -> None:
+    def __init__(self, kv: KVCache, *, max_running: int, row_limit: RowLimit) -> None:
+        """``row_limit`` must allow a row for each of ``max_running`` sequences."""
         self._kv = kv
-        self._max_batch_tokens = max_batch_tokens
-        self.waiting: deque[Sequence] = deque()
+        self._max_running = max_running
+        self._row_limit = row_limit
+        self.fair_share = FairShare()
+        self.waiting: list[Sequence] = []
         self.running: list[Sequence] = []
-        self.released_slots: list[int] = []
 
     def add(self, sequence: Sequence) -> None:
+        present = {other.user for other in [*self.waiting, *self.running]}
+        self.fair_share.arrive(sequence.user, present)
         self.waiting.append(sequence)
 
     def schedule(self) -> list[Chunk]:
-        """The next batch; empty only when nothing is running and nothing waits.
-
-        Slots whose cells the model must forget first are appended to ``released_slots``.
-        """
+        """The next batch; empty only when nothing is running and nothing waits."""
         self._make_room_for_decoding()
-        batch = [Chunk(sequence, 1) for sequence in self.running if sequence.is_decoding]
-        budget = self._max_batch_tokens - len(batch)
         self._admit()
-        for sequence in self.running:
-            if budget == 0:
+        batch = [Chunk(sequence, 1) for sequence in self.running if sequence.is_decoding]
+        budget = self._row_limit(len(batch)) - len(batch)
+        reading = [sequence for sequence in self.running if not sequence.is_decoding]
+        for sequence in sorted(reading, key=self.fair_share.key):
+            if budget <= 0:
                 break
-            if not sequence.is_decoding:
-                num_tokens = min(sequence.num_uncomputed, budget)
-                batch.append(Chunk(sequence, num_tokens))
-                budget -= num_tokens
+            num_tokens = min(sequence.num_uncomputed, budget)
+            batch.append(Chunk(sequence, num_tokens))
+            budget -= num_tokens
         return batch
 
     def update(self, batch: list[Chunk], sampled: dict[int, int]) -> None:
         """Record that ``batch`` was computed and append the sampled tokens, by sequence id."""
         for chunk in batch:
             sequence = chunk.sequence
+            is_decoding = sequence.is_decoding
             sequence.num_computed += chunk.num_tokens
+            if not is_decoding:
+                self._kv.record(sequence.running_slot, sequence.computed)
+                self.fair_share.charge(sequence.user, num_read=chunk.num_tokens)
             if sequence.id in sampled:
                 sequence.tokens.append(sampled[sequence.id])
+                self.fair_share.charge(sequence.user, num_generated=1)
 
     def finish(self, sequence: Sequence) -> None:
         """Take a sequence out, wherever it is; harmless for one that is finished already."""
         if sequence.status is Status.RUNNING:
-            self.running.remove(sequence)
-            self._release(sequence)
+            self._leave_slot(sequence)
         elif sequence.status is Status.WAITING:
             self.waiting.remove(sequence)
         sequence.status = Status.FINISHED
 
-    def preempt(self, sequence: Sequence) -> None:
-        """Free the sequence's cells; it waits first in line and is computed again."""
+    def drop(self, sequence: Sequence) -> None:
+        """Take a running sequence out that the model could not compute, and forget its cells."""
         self.running.remove(sequence)
-        self._release(sequence)
+        self._kv.drop(sequence.running_slot)
+        sequence.slot = None
+        sequence.status = Status.FINISHED
+
+    def preempt(self, sequence: Sequence) -> None:
+        """Free the sequence's cells for others; it waits and comes back with the same output."""
+        self._leave_slot(sequence)
         sequence.num_computed = 0
         sequence.status = Status.WAITING
-        self.waiting.appendleft(sequence)
+        self.waiting.append(sequence)
 
-    def newest_of_lowest_class(self) -> Sequence:
-        """Whom to preempt: who has waited least for the least urgent purpose."""
-        return max(self.running, key=lambda s: (_RANK[s.priority], s.id))
+    def in_order(self) -> list[Sequence]:
+        """Who waits, next one first."""
+        return sorted(self.waiting, key=self.fair_share.key)
 
     def _make_room_for_decoding(self) -> None:
         """Give each decoding sequence the cell that its last sampled token needs."""
-        for sequence in sorted(self.running, key=lambda s: (_RANK[s.priority], s.id)):
-            while self._lacks_cell(sequence) and self._kv.num_free == 0:
-                self.preempt(self.newest_of_lowest_class())
-            if self._lacks_cell(sequence) and sequence.slot is not None:
-                self._kv.grow(sequence.slot)
+        for sequence in sorted(self.running, key=preemption_key):
+            while self._lacks_cell(sequence) and not self._kv.grow(sequence.running_slot):
+                self.preempt(max(self.running, key=preemption_key))
 
     def _lacks_cell(self, sequence: Sequence) -> bool:
         """False once the sequence was itself preempted: it has no slot then."""
@@ -89,18 +108,33 @@ class Scheduler:
         )
 
     def _admit(self) -> None:
-        while (
-            self.waiting
-            and len(self.running) < self._max_batch_tokens
-            and self._kv.can_admit(len(self.waiting[0].tokens))
-        ):
-            sequence = self.waiting.popleft()
-            sequence.slot = self._kv.admit(len(sequence.tokens))
-            sequence.status = Status.RUNNING
+        for sequence in self.in_order():
+            if len(self.running) >= self._max_running:
+                break
+            if self._is_worth_waiting(sequence):
+                continue
+            admission = self._kv.admit(sequence.user, sequence.known)
+            if admission is None:
+                break
+            self.waiting.remove(sequence)
+            sequence.admit(admission.slot, admission.num_cached)
             self.running.append(sequence)
 
-    def _release(self, sequence: Sequence) -> None:
-        if sequence.slot is not None:
-            self._kv.release(sequence.slot)
-            self.released_slots.append(sequence.slot)
-            sequence.slot = None
+    def _is_worth_waiting(self, sequence: Sequence) -> bool:
+        """Whether somebody is computing a prefix that this sequence could share soon."""
+        promised = max(
+            (
+                common_length(other.known, sequence.known)
+                for other in self.running
+                if other.user == sequence.user and not other.is_decoding
+            ),
+            default=0,
+        )
+        if promised <= _WORTH_WAITING_TOKENS:
+            return False
+        return promised - self._kv.match(sequence.user, sequence.known) > _WORTH_WAITING_TOKENS
+
+    def _leave_slot(self, sequence: Sequence) -> None:
+        self.running.remove(sequence)
+        self._kv.finish(sequence.running_slot, sequence.computed)
+        sequence.slot = None

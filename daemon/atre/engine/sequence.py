@@ -2,6 +2,9 @@
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+import numpy as np
+
+from atre.engine.radix_tree import Tokens
 from atre.ipc.messages import Priority, Sampling
 
 
@@ -18,7 +21,8 @@ class Sequence:
     """One generation: its tokens, and how many of them the model has computed.
 
     There is no prefill phase and no decode phase: ``num_computed`` catches up with ``tokens``, and
-    when it has, the model's next token is appended.
+    when it has, the model's next token is appended. ``num_cached`` of them were in the cache when
+    the sequence was first admitted.
     """
 
     id: int
@@ -30,7 +34,29 @@ class Sequence:
     priority: Priority = Priority.API
     status: Status = Status.WAITING
     num_computed: int = 0
+    num_cached: int | None = None
     slot: int | None = None
+    _known: Tokens = field(default_factory=lambda: np.empty(0, np.int32))
+
+    def admit(self, slot: int, num_cached: int) -> None:
+        """Start to run in ``slot``, which holds the first ``num_cached`` tokens already."""
+        self.slot = slot
+        self.status = Status.RUNNING
+        self.num_computed = num_cached
+        if self.num_cached is None:
+            self.num_cached = num_cached
+
+    @property
+    def known(self) -> Tokens:
+        """``tokens`` as an array, made once for each length that is asked for."""
+        if len(self._known) != len(self.tokens):
+            self._known = np.asarray(self.tokens, np.int32)
+        return self._known
+
+    @property
+    def computed(self) -> Tokens:
+        """The tokens whose keys and values its slot holds."""
+        return self.known[: self.num_computed]
 
     @property
     def running_slot(self) -> int:

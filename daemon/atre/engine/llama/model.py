@@ -44,6 +44,18 @@ class LlamaModel:
         }
         self._pieces: dict[int, bytes] = {}
 
+    @property
+    def has_plain_memory(self) -> bool:
+        """Whether what a sequence remembers can be cut, and shared, at any token.
+
+        It cannot with a sliding window or a recurrent state.
+        """
+        return not (
+            lib.llama_model_n_swa(self.handle)
+            or lib.llama_model_is_recurrent(self.handle)
+            or lib.llama_model_is_hybrid(self.handle)
+        )
+
     def close(self) -> None:
         lib.llama_model_free(self.handle)
 

@@ -6,6 +6,7 @@ import numpy as np
 from llama_cpp import llama_cpp as lib
 from numpy.typing import NDArray
 
+from atre.engine.kv_cache import Operation, Release, Share
 from atre.engine.llama.log import take_errors
 from atre.engine.llama.logprob import token_logprob
 from atre.engine.llama.model import LlamaModel
@@ -16,6 +17,8 @@ from atre.engine_plan import EnginePlan
 from atre.errors import DecodeError, ModelLoadError
 
 _KV_TYPES = {"f16": lib.GGML_TYPE_F16, "q8_0": lib.GGML_TYPE_Q8_0}
+_MAX_SLOTS = 256  # LLAMA_MAX_SEQ
+_SLOTS_PER_STREAM = 4  # beside each running sequence, three that ended and may be continued
 _FLASH_ATTENTION_AUTO = -1  # enum llama_flash_attn_type
 _TO_END = -1  # llama_memory_seq_rm: up to the last position
 _INVALID_BATCH = -1  # as llama_decode says
@@ -36,6 +39,8 @@ class LlamaRunner:
     def __init__(self, model: LlamaModel, plan: EnginePlan) -> None:
         self._model = model
         self._context = _make_context(model, plan)
+        self.n_batch = plan.n_batch
+        self.num_slots: int = lib.llama_n_seq_max(self._context)
         self._memory: Any = lib.llama_get_memory(self._context)
         self._samplers: dict[int, Sampler] = {}
         self._token: NDArray[np.int32] = np.zeros(plan.n_batch, np.int32)
@@ -62,8 +67,14 @@ class LlamaRunner:
             if chunk.is_last
         }
 
-    def release_slot(self, slot: int) -> None:
-        lib.llama_memory_seq_rm(self._memory, slot, 0, _TO_END)
+    def apply(self, operation: Operation) -> None:
+        match operation:
+            case Release(slot):
+                lib.llama_memory_seq_rm(self._memory, slot, 0, _TO_END)
+            case Share(source, target, start, end):
+                # Metadata only under kv_unified, whatever the range (llama-kv-cache.cpp).
+                lib.llama_memory_seq_rm(self._memory, target, start, end)
+                lib.llama_memory_seq_cp(self._memory, source, target, start, end)
 
     def forget(self, sequence: Sequence) -> None:
         sampler = self._samplers.pop(sequence.id, None)
@@ -139,7 +150,7 @@ def _make_context(model: LlamaModel, plan: EnginePlan) -> Any:
     params.n_ctx = plan.n_ctx
     params.n_batch = plan.n_batch
     params.n_ubatch = plan.n_ubatch
-    params.n_seq_max = plan.num_slots
+    params.n_seq_max = min(_MAX_SLOTS, plan.num_slots * _SLOTS_PER_STREAM)
     params.n_threads = plan.threads
     params.n_threads_batch = plan.threads_batch
     params.type_k = params.type_v = _KV_TYPES[plan.kv_type]

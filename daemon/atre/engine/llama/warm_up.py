@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+from atre.engine.kv_cache import KVCache, Release
 from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.runner import LlamaRunner
 from atre.engine.sequence import Chunk, Sequence
@@ -8,23 +9,29 @@ from atre.ipc.messages import Sampling
 _SEQUENCE_ID = 0  # the server numbers its own from 1
 
 
-def warm_up(runner: LlamaRunner, model: LlamaModel) -> None:
+def warm_up(runner: LlamaRunner, model: LlamaModel, kv: KVCache) -> None:
     """Compute one token, so that the first person does not wait for pages and graphs.
 
-    Raises ModelLoadError if the model cannot produce it.
+    What it reads are the public tokens, which stay in their slot. Raises ModelLoadError if the
+    model cannot compute.
     """
-    tokens = model.tokenize("1", add_special=True)
+    tokens = kv.public or model.tokenize("1", add_special=True)
+    slot = 0 if kv.public_slot is None else kv.public_slot
     sequence = Sequence(
         id=_SEQUENCE_ID,
         tokens=tokens,
         num_prompt=len(tokens),
         max_tokens=1,
         sampling=Sampling(temperature=0.0),
-        slot=0,
     )
+    sequence.admit(slot, 0)
     try:
-        runner.run([Chunk(sequence, len(tokens))])
+        while sequence.num_uncomputed:
+            chunk = Chunk(sequence, min(runner.n_batch, sequence.num_uncomputed))
+            runner.run([chunk])
+            sequence.num_computed += chunk.num_tokens
     except DecodeError as error:
         raise ModelLoadError(f"The model loads but computes nothing: {error}") from error
-    runner.release_slot(0)
+    if kv.public_slot is None:
+        runner.apply(Release(slot))
     runner.forget(sequence)

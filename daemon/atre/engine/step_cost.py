@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+from bisect import bisect_left
+
+_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
+_WEIGHT = 0.2  # of a new measurement; the cost drifts with the length of what is remembered
+# Rows that cost no more than this beside those that are computed anyway are taken for nothing.
+_FREE = 1.10
+_FIRST_ROWS = 32  # tried before anything is known
+
+
+class StepCost:
+    """How long a step takes by its number of rows, learnt from the steps themselves.
+
+    The curve is not linear (on CPUs a matrix product of 2 to 16 rows costs about the same), so it
+    is kept by powers of two and read by interpolation. It never falls: where a measurement says
+    so, the larger number of rows is believed to cost as much as the smaller.
+    """
+
+    def __init__(self) -> None:
+        self._seconds: dict[int, float] = {}
+
+    def record(self, num_rows: int, seconds: float) -> None:
+        """Learn from one step."""
+        bucket = _bucket(num_rows)
+        known = self._seconds.get(bucket, seconds)
+        self._seconds[bucket] = known + _WEIGHT * (seconds - known)
+
+    def seconds(self, num_rows: int) -> float:
+        """The expected time of a step of ``num_rows`` rows; 0.0 while nothing is known."""
+        points = self._points()
+        if not points:
+            return 0.0
+        sizes = [size for size, _ in points]
+        place = bisect_left(sizes, num_rows)
+        if place == 0:
+            return points[0][1]
+        if place == len(points):
+            size, seconds = points[-1]
+            return seconds * num_rows / size
+        (low, low_s), (high, high_s) = points[place - 1], points[place]
+        return low_s + (high_s - low_s) * (num_rows - low) / (high - low)
+
+    def rows_within(self, target_s: float, *, num_decoding: int, most: int) -> int:
+        """How many rows a step may have, with ``num_decoding`` of them taken, at most ``most``.
+
+        What fits in ``target_s``; or, where decoding alone takes longer, what comes for nothing.
+        At most one power of two beyond what was ever measured, so that a first long prompt does
+        not pay for our ignorance.
+        """
+        largest_known = max(self._seconds, default=_FIRST_ROWS // 2)
+        limit_s = max(target_s, _FREE * self.seconds(num_decoding))
+        fitting = [
+            rows
+            for rows in _candidates(num_decoding + 1, min(most, 2 * largest_known))
+            if self.seconds(rows) <= limit_s
+        ]
+        return max([*fitting, min(num_decoding + 1, most)])
+
+    def _points(self) -> list[tuple[int, float]]:
+        points: list[tuple[int, float]] = []
+        highest_s = 0.0
+        for size, seconds in sorted(self._seconds.items()):
+            highest_s = max(highest_s, seconds)
+            points.append((size, highest_s))
+        return points
+
+
+def _bucket(num_rows: int) -> int:
+    """The nearest size of the table."""
+    return min(_BUCKETS, key=lambda size: abs(size - num_rows))
+
+
+def _candidates(least: int, most: int) -> range:
+    """Numbers of rows worth asking about: all small ones, then steps of an eighth."""
+    step = max(1, (most - least) // 64)
+    return range(least, most + 1, step)
