@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import importlib.util
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,9 +16,11 @@ from atre.planning import factory_model_path
 
 if TYPE_CHECKING:
     from tests.integration.caller import Caller
+    from tests.integration.namespaces import Cable
     from tests.integration.running_box import RunningBox
 
 BoxStarter = Callable[..., "RunningBox"]
+LAN_PORT = 8443
 CallerMaker = Callable[["RunningBox", str | None], "Caller"]
 
 
@@ -34,6 +37,7 @@ def _load(name: str) -> ModuleType:
 
 running_box = _load("running_box")
 caller_module = _load("caller")
+namespaces = _load("namespaces")
 
 
 def _profiles(directory: Path, *, slots: int, batch_tokens: int) -> list[str]:
@@ -131,6 +135,49 @@ def make_caller() -> CallerMaker:
 def client(box: "RunningBox", make_caller: CallerMaker) -> "Caller":
     """Somebody with a key of the shared box."""
     return make_caller(box, box.key)
+
+
+@pytest.fixture(scope="session")
+def slow_client(slow_box: "RunningBox", make_caller: CallerMaker) -> "Caller":
+    """Somebody with a key of the slow box."""
+    return make_caller(slow_box, slow_box.key)
+
+
+@pytest.fixture(scope="session")
+def cable() -> "Iterator[Cable]":
+    """The box's machine and another one, or a skip with what this machine lacks for them."""
+    reason = namespaces.missing_part()
+    if reason is not None:
+        pytest.skip(reason)
+    with namespaces.Cable("it") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def lan_box(
+    tmp_path_factory: pytest.TempPathFactory, one_slot: list[str], cable: "Cable"
+) -> "Iterator[RunningBox]":
+    """A slow box that also serves the LAN, on a machine of its own."""
+    directory = tmp_path_factory.mktemp("lan-box")
+    options = ["--lan", *one_slot]
+    made: RunningBox = running_box.RunningBox(directory, *options, prefix=cable.in_box())
+    with ExitStack() as stack:
+        stack.callback(made.clean_up)
+        made.start()
+        yield made
+
+
+@pytest.fixture(scope="session")
+def lan_client(lan_box: "RunningBox", cable: "Cable") -> "Caller":
+    """Somebody on the other machine, who trusts the box's certificate and has a key."""
+    context = ssl.create_default_context(cafile=str(lan_box.data_dir / "tls" / "ca.crt"))
+
+    def connect() -> socket.socket:
+        plain = cable.connect(cable.peer, namespaces.BOX_ADDRESS, LAN_PORT)
+        return context.wrap_socket(plain, server_hostname=namespaces.BOX_ADDRESS)
+
+    made: Caller = caller_module.Caller(connect, lan_box.key)
+    return made
 
 
 @pytest.fixture(scope="session")
