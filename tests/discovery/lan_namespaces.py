@@ -190,22 +190,32 @@ class Lan:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def machine(self) -> Machine:
-        """A new machine, at the next address of 10.77.0.0/24 and fd77::/64."""
-        number = next(self._addresses)
+    def machine(self, *, link_local: bool = True) -> Machine:
+        """A new machine, at the next address of 10.77.0.0/24 and fd77::/64.
+
+        Its link-local address appears a second later, unless it is to have none.
+        """
         namespace = self._namespace()
         directory = self._directory / namespace
         directory.mkdir()
+        ip("-n", namespace, "link", "set", "lo", "up")
+        address = self.plug(namespace, "eth0", link_local=link_local)
+        return Machine(namespace, address, directory, self._stack)
+
+    def plug(self, namespace: str, interface: str, *, link_local: bool = True) -> str:
+        """Give a namespace one more interface on this LAN; returns its IPv4 address."""
+        number = next(self._addresses)
         port = f"port{number}"
-        ip("link", "add", "eth0", "netns", namespace, "type", "veth", "peer", port, "netns",
+        ip("link", "add", interface, "netns", namespace, "type", "veth", "peer", port, "netns",
            self._bridge)  # fmt: skip
         ip("-n", self._bridge, "link", "set", port, "master", "br0", "up")
-        ip("-n", namespace, "link", "set", "lo", "up")
-        ip("-n", namespace, "link", "set", "eth0", "up")
-        ip("-n", namespace, "address", "add", f"10.77.0.{number}/24", "dev", "eth0")
+        mode = "eui64" if link_local else "none"
+        ip("-n", namespace, "link", "set", interface, "addrgenmode", mode)
+        ip("-n", namespace, "link", "set", interface, "up")
+        ip("-n", namespace, "address", "add", f"10.77.0.{number}/24", "dev", interface)
         # nodad: usable at once, without the second of waiting for duplicates.
-        ip("-n", namespace, "address", "add", f"fd77::{number}/64", "dev", "eth0", "nodad")
-        return Machine(namespace, f"10.77.0.{number}", directory, self._stack)
+        ip("-n", namespace, "address", "add", f"fd77::{number}/64", "dev", interface, "nodad")
+        return f"10.77.0.{number}"
 
     def _namespace(self) -> str:
         name = f"atre-test-{os.getpid()}-{next(_names)}"

@@ -105,13 +105,24 @@ def test_a_name_that_a_peer_owns_is_changed_and_kept(lan: "Lan", start: Start) -
 def test_a_peer_that_comes_later_with_our_name_is_the_one_to_change(
     lan: "Lan", peer: "Machine", start: Start
 ) -> None:
-    machine, late = lan.machine(), lan.machine()
+    # A new address would be announced again, and that alone could warn the late one.
+    machine, late = lan.machine(link_local=False), lan.machine()
     box = start(machine)
     box.waits_for(state="announced", host_name="atre-7f3a.local")
     avahi = late.start_avahi("atre-7f3a", "atre-7f3a-2")
     peer.resolves("atre-7f3a-2.local", late.address)
     peer.resolves("atre-7f3a.local", machine.address)
     assert avahi.process.poll() is None
+
+
+def test_an_owner_that_does_not_answer_probes_as_it_should_is_noticed(
+    lan: "Lan", peer: "Machine", start: Start
+) -> None:
+    machine, owner = lan.machine(), lan.machine()
+    rude = owner.start(sys.executable, RUDE_NEIGHBOUR, "atre-7f3a.local", owner.address)
+    rude.wait_for(lambda line: line == "announced")
+    start(machine).waits_for(state="announced", host_name="atre-7f3a-2.local")
+    peer.resolves("atre-7f3a.local", owner.address)
 
 
 def test_a_neighbour_that_takes_our_name_without_asking_makes_us_change(
@@ -155,6 +166,37 @@ def test_a_new_address_replaces_the_old_one(
     expected = ["10.77.0.200", f"fd77::{machine.address[-1]}"]
     box.waits_for(state="announced", addresses=expected, host_name="atre-7f3a.local")
     peer.resolves("atre-7f3a.local", "10.77.0.200")
+
+
+@pytest.mark.parametrize("responder", ["zeroconf", "avahi"])
+def test_cable_and_wifi_on_one_lan_are_one_box(
+    lan: "Lan", peer: "Machine", start: Start, responder: str
+) -> None:
+    machine = lan.machine()
+    second = lan.plug(machine.namespace, "eth1")
+    if responder == "avahi":
+        machine.start_avahi("office-pc")
+    box = start(machine)
+    status = box.waits_for(state="announced", responder=responder)
+    assert status["addresses"][:2] == [machine.address, second]
+    assert status["host_name"] == "atre-7f3a.local"
+    # Another announcement, heard on the other interface, is not taken for a rival's.
+    machine.ip("address", "add", "10.77.0.200/24", "dev", "eth1")
+    box.waits_for(state="announced", addresses=[*status["addresses"][:2], "10.77.0.200",
+                                                *status["addresses"][2:]])  # fmt: skip
+    peer.browse().appears("Âtre 7F3A")
+    assert not any("atre-7f3a-2" in line for line in box.lines.seen)
+
+
+@pytest.mark.parametrize("responder", ["zeroconf", "avahi"])
+def test_a_lan_without_ipv4(lan: "Lan", peer: "Machine", start: Start, responder: str) -> None:
+    machine = lan.machine()
+    machine.ip("address", "del", f"{machine.address}/24", "dev", "eth0")
+    if responder == "avahi":
+        machine.start_avahi("office-pc")
+    status = start(machine).waits_for(state="announced", responder=responder)
+    assert status["addresses"] == [f"fd77::{machine.address[-1]}"]
+    peer.resolves("atre-7f3a.local", status["addresses"][0])
 
 
 def test_the_network_may_come_after_the_box(lan: "Lan", peer: "Machine", start: Start) -> None:

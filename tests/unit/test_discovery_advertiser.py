@@ -40,10 +40,11 @@ class Host:
     ) -> None:
         self.lan = lan
         self.other_responder = responder
+        self.on_event: OnEvent = lambda _event: None
         self.interfaces: tuple[LanInterface, ...] = (interface(*addresses),) if addresses else ()
         self.statuses: queue.Queue[Status] = queue.Queue()
         self.responders: list[MemoryResponder] = []
-        self._ready = queue.SimpleQueue[tuple[asyncio.AbstractEventLoop, Callable[[], None]]]()
+        self.ready = queue.SimpleQueue[tuple[asyncio.AbstractEventLoop, Callable[[], None]]]()
         self.advertiser = Advertiser(
             state_dir,
             https_port=8443,
@@ -54,13 +55,14 @@ class Host:
         )
 
     async def choose(self, on_event: OnEvent) -> Responder:
+        self.on_event = on_event
         if self.other_responder is not None:
             return self.other_responder
         self.responders.append(MemoryResponder(self.lan, on_event))
         return self.responders[-1]
 
     async def watch(self, notify: Callable[[], None]) -> None:
-        self._ready.put((asyncio.get_running_loop(), notify))
+        self.ready.put((asyncio.get_running_loop(), notify))
         await asyncio.Event().wait()
 
     def changed(self) -> None:
@@ -74,12 +76,12 @@ class Host:
 
     def move_to(self, *addresses: str) -> None:
         self.interfaces = (interface(*addresses),) if addresses else ()
-        loop, notify = self._ready.get(timeout=PATIENCE_S)
-        self._ready.put((loop, notify))
+        loop, notify = self.ready.get(timeout=PATIENCE_S)
+        self.ready.put((loop, notify))
         loop.call_soon_threadsafe(notify)
 
     def contest(self) -> None:
-        loop, _ = self._ready.get(timeout=PATIENCE_S)
+        loop, _ = self.ready.get(timeout=PATIENCE_S)
         loop.call_soon_threadsafe(self.responders[-1].contest)
 
 
@@ -239,8 +241,8 @@ def test_a_lost_responder_is_replaced(state_dir: Path) -> None:
     lan = MemoryLan()
     with started(Host(state_dir, lan, "10.0.0.5/24")) as host:
         host.wait_for(lambda s: s.state is ANNOUNCED)
-        loop, _ = host._ready.get(timeout=PATIENCE_S)
-        loop.call_soon_threadsafe(host.responders[0]._on_event, Event.LOST)
+        loop, _ = host.ready.get(timeout=PATIENCE_S)
+        loop.call_soon_threadsafe(host.on_event, Event.LOST)
         host.wait_for(lambda s: s.state is ANNOUNCED)
         assert len(host.responders) == 2
         assert lan.instances() == {"Âtre 7F3A": ("atre-7f3a.local", ("10.0.0.5",))}
@@ -273,6 +275,18 @@ def test_an_attempt_for_an_address_that_has_gone_is_given_up(state_dir: Path) ->
         assert responder.reached.wait(PATIENCE_S)
         host.move_to("10.0.0.7/24")
         host.wait_for(lambda s: s.state is ANNOUNCED and s.addresses == ("10.0.0.7",))
+        assert responder.closed == 1
+
+
+def test_an_attempt_whose_responder_has_gone_is_made_again(state_dir: Path) -> None:
+    responder = StuckResponder("10.0.0.5")
+    host = Host(state_dir, MemoryLan(), "10.0.0.5/24", responder=responder)
+    with started(host):
+        assert responder.reached.wait(PATIENCE_S)
+        responder.address = ""
+        loop, _ = host.ready.get(timeout=PATIENCE_S)
+        loop.call_soon_threadsafe(host.on_event, Event.LOST)
+        host.wait_for(lambda s: s.state is ANNOUNCED)
         assert responder.closed == 1
 
 

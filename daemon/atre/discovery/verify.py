@@ -61,7 +61,7 @@ async def _get_models(record: Record, address: str) -> tuple[int, str | None]:
         request = f"GET /v1/models HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
         writer.write(request.encode("ascii"))
         await writer.drain()
-        status = _status(await reader.readline())
+        status = await _read_status(reader)
         return status, _fingerprint(writer)
     finally:
         # Whatever it would still send is of no interest.
@@ -86,11 +86,15 @@ def _fingerprint(writer: asyncio.StreamWriter) -> str | None:
     return hashlib.sha256(certificate).hexdigest() if certificate else None
 
 
-def _status(line: bytes) -> int:
-    version, _, rest = line.partition(b" ")
-    if not version.startswith(b"HTTP/1."):
+async def _read_status(reader: asyncio.StreamReader) -> int:
+    """The status in the first line. Raises ValueError on anything but a line of HTTP."""
+    try:
+        version, status = (await reader.readline()).split(b" ")[:2]
+    except ValueError:  # no end of line within the limit, or no space in it
+        version, status = b"", b""
+    if not version.startswith(b"HTTP/1.") or not status.isdigit():
         raise ValueError("what answered does not speak HTTP")
-    return int(rest[:3])
+    return int(status)
 
 
 def _why(error: Exception) -> str:
