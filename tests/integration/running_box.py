@@ -29,21 +29,20 @@ _FIRST_KEY = "  API key, shown this once: write it down: "
 _LOGIN = "  Open the panel (single-use link, 60 minutes): "
 
 
-def environment(directory: Path) -> dict[str, str]:
-    """English, a home of its own, and no system bus."""
-    return os.environ | {
-        "LC_ALL": "C.UTF-8",
-        "HOME": str(directory),
-        "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={directory / 'no-bus'}",
-    }
-
-
 def free_port() -> int:
     """A TCP port of loopback that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether nothing of the process runs any more, even if nobody has asked for its status."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 class RunningBox:
@@ -62,7 +61,12 @@ class RunningBox:
             *prefix, self.command, "serve", "--data-dir", str(self.data_dir),
             "--ready-file", str(self.ready_file), "--port", str(self.port), *options,
         ]  # fmt: skip
-        self._directory = directory
+        # English, a home of its own, and no system bus.
+        self.environment = os.environ | {
+            "LC_ALL": "C.UTF-8",
+            "HOME": str(directory),
+            "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={directory / 'no-bus'}",
+        }
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -73,7 +77,7 @@ class RunningBox:
                 self._argv,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=environment(self._directory),
+                env=self.environment,
             )
         deadline_s = time.monotonic() + START_TIMEOUT_S
         rest = b""
@@ -84,18 +88,26 @@ class RunningBox:
             self.announced += [line.decode() for line in lines]
 
     def stop(self) -> int:
-        """Stop the box as a service manager does; its exit status."""
+        """Stop the box as a service manager does; its exit status. No process of it is left."""
         process = self._running()
+        started = self.children()
         process.terminate()
         try:
-            return process.wait(STOP_TIMEOUT_S)
+            status = process.wait(STOP_TIMEOUT_S)
         finally:
             self._reap()
+        assert all(has_ended(child) for child in started)
+        return status
 
     def kill(self) -> None:
-        """End the command itself in a way that it cannot notice."""
+        """End the command itself in a way that it cannot notice; its children must follow."""
+        started = self.children()
         self._running().kill()
         self._reap()
+        deadline_s = time.monotonic() + STOP_TIMEOUT_S
+        while not all(has_ended(child) for child in started):
+            assert time.monotonic() < deadline_s, started
+            time.sleep(_POLL_S)
 
     def clean_up(self) -> None:
         """Stop the box if it still runs, by force if it must be."""
@@ -159,14 +171,28 @@ class RunningBox:
         return psutil.Process(self._running().pid).children(recursive=True)
 
     def child(self, module: str) -> psutil.Process:
-        """The process that runs ``python -m module``."""
-        found = [child for child in self.children() if module in child.cmdline()]
-        assert len(found) == 1, f"{len(found)} processes run {module}"
-        return found[0]
+        """The box's own child that runs ``python -m module``."""
+        own = psutil.Process(self._running().pid).children()
+        (found,) = [child for child in own if module in child.cmdline()]
+        return found
+
+    def wait_for_port(self) -> None:
+        """Wait until loopback is listened on again."""
+        deadline_s = time.monotonic() + START_TIMEOUT_S
+        while not self._listens():
+            assert time.monotonic() < deadline_s, self.log()
+            time.sleep(_POLL_S)
 
     def log(self) -> str:
         """What the box wrote to its standard error."""
         return self._log.read_text("utf-8", "replace")
+
+    def _listens(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), START_TIMEOUT_S).close()
+        except ConnectionError:
+            return False
+        return True
 
     def _running(self) -> "subprocess.Popen[bytes]":
         assert self.process is not None, "the box was not started"
