@@ -28,6 +28,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 _FACTORY_MODEL = Path(atre.__file__).parent / "models" / "factory.gguf"
 _START_S = 120  # a busy two-core machine loading the model; a start that fails ends at once
 _STOP_S = 20
+_PATIENCE_MS = 60_000  # an upper bound: other test processes may share the two cores
 _FLAGS = [
     "--disable-gpu",
     "--disable-quic",
@@ -117,6 +118,7 @@ def visit(chromium: "sync_api.Browser", box: RunningBox) -> Iterator[Visit]:
     def open_profile(*, may_fail: list[str] | None = None, **options: Any) -> "sync_api.Page":
         given = {"locale": "fr-FR", "viewport": {"width": 1200, "height": 800}} | options
         context = chromium.new_context(base_url=box.url, **given)
+        context.set_default_timeout(_PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
         watches.append(Watch(page, box.url, may_fail or []))

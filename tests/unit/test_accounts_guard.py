@@ -98,7 +98,16 @@ def test_a_key_opens(client: FlaskClient, secret: str) -> None:
 
 @pytest.mark.parametrize(
     "authorization",
-    ["", "Bearer", "Bearer ", "Basic Og==", "Bearer wrong", "Bearer caf\u00e9", "{secret}"],
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic Og==",
+        "Bearer wrong",
+        "Bearer caf\u00e9",
+        "{secret}",
+        "Basic {secret}",
+    ],
 )
 def test_a_bad_authorization_header_is_401(
     client: FlaskClient, session: str, secret: str, authorization: str

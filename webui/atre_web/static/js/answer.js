@@ -17,9 +17,7 @@ export async function ask(messages, { signal, onWait, onText }) {
   if (!response.ok) throw new AnswerError(await refusal(response));
   const outcome = { usage: null, isCut: false };
   try {
-    if (!(await readAll(eventsOf(response), outcome, { onWait, onText }))) {
-      throw new AnswerError(text("error_cut"));
-    }
+    await readAll(response, outcome, { onWait, onText });
   } catch (error) {
     throw error instanceof TypeError ? new AnswerError(text("error_cut")) : error;
   }
@@ -45,10 +43,13 @@ async function send(messages, signal) {
   }
 }
 
-async function readAll(events, outcome, { onWait, onText }) {
-  for (;;) {
-    const { value: event, done } = await events.next();
-    if (done) return event;
+async function readAll(response, outcome, { onWait, onText }) {
+  let isComplete = false;
+  for await (const event of eventsOf(response)) {
+    if (event === null) {
+      isComplete = true;
+      continue;
+    }
     if (event.error) throw new AnswerError(reason(event.error));
     if (event.queue) onWait(text("queued", { position: number(event.queue.position) }));
     if (event.prompt_progress) reportReading(event.prompt_progress, onWait);
@@ -57,6 +58,7 @@ async function readAll(events, outcome, { onWait, onText }) {
     if (choice?.delta?.content) onText(choice.delta.content);
     if (choice?.finish_reason === "length") outcome.isCut = true;
   }
+  if (!isComplete) throw new AnswerError(text("error_cut"));
 }
 
 function reportReading({ total, processed }, onWait) {

@@ -37,6 +37,7 @@ function refresh() {
   page.stop.hidden = running === null;
   page.send.hidden = running !== null;
   page.send.disabled = !isReady || page.question.value.trim() === "";
+  for (const button of page.suggestions.querySelectorAll("button")) button.disabled = !isReady;
   for (const button of page.thread.querySelectorAll(".again")) {
     button.hidden = running !== null || button !== page.thread.lastElementChild.querySelector(".again");
   }
@@ -174,7 +175,7 @@ page.new.addEventListener("click", () => {
   redraw();
   page.question.focus();
 });
-for (const button of document.querySelectorAll("[data-suggestion]")) {
+for (const button of page.suggestions.querySelectorAll("button")) {
   button.addEventListener("click", () => {
     submit(button.textContent);
     page.question.focus();
