@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+
+from atre.engine.kv_cache import Admission, KVCache, Release, Share
+from atre.engine.radix_tree import Tokens
+
+CONVERSATION = list(range(10, 30))
+
+
+def array(tokens: list[int]) -> Tokens:
+    return np.asarray(tokens, np.int32)
+
+
+def make(num_cells: int = 100, num_slots: int = 4, public: tuple[int, ...] = ()) -> KVCache:
+    return KVCache(num_cells=num_cells, num_slots=num_slots, public=public)
+
+
+def serve(kv: KVCache, user: str, tokens: list[int]) -> Admission:
+    """Admit, compute and end one sequence."""
+    admission = kv.admit(user, array(tokens))
+    assert admission is not None
+    kv.record(admission.slot, array(tokens))
+    kv.finish(admission.slot, array(tokens))
+    kv.check()
+    return admission
+
+
+def test_a_conversation_that_goes_on_is_read_from_where_it_ended() -> None:
+    kv = make()
+    first = serve(kv, "anna", CONVERSATION)
+    kv.operations.clear()
+    second = serve(kv, "anna", [*CONVERSATION, 1, 2, 3])
+    assert second.num_cached == len(CONVERSATION)
+    assert kv.operations[0] == Share(first.slot, second.slot, 0, len(CONVERSATION))
+    assert Release(first.slot) in kv.operations, "the longer one holds all of the shorter"
+    assert kv.num_used == len(CONVERSATION) + 3
+
+
+def test_the_last_token_is_always_computed_for_its_logits() -> None:
+    kv = make()
+    serve(kv, "anna", CONVERSATION)
+    assert serve(kv, "anna", CONVERSATION).num_cached == len(CONVERSATION) - 1
+
+
+def test_nothing_is_shared_between_people() -> None:
+    kv = make()
+    serve(kv, "anna", CONVERSATION)
+    assert kv.match("bo", array(CONVERSATION)) == 0
+    assert serve(kv, "bo", CONVERSATION).num_cached == 0
+
+
+def test_the_public_tokens_are_shared_by_all_and_counted_once() -> None:
+    public = (1, 2, 3, 4)
+    kv = make(public=public)
+    assert kv.num_used == 4
+    for user in ("anna", "bo"):
+        kv.operations.clear()
+        admission = serve(kv, user, [*public, 7, 8])
+        assert admission.num_cached == 4
+        assert kv.operations[0] == Share(kv.public_slot or 0, admission.slot, 0, 4)
+    assert kv.num_used == 4 + 2 + 2
+    assert serve(kv, "carl", [1, 2, 9]).num_cached == 0, "half of the public tokens is no match"
+
+
+def test_the_least_recently_used_goes_first_and_the_running_never() -> None:
+    kv = make(num_cells=25, num_slots=8)
+    for user in ("anna", "bo"):
+        serve(kv, user, CONVERSATION[:8])
+    serve(kv, "anna", CONVERSATION[:8])
+    running = kv.admit("carl", array([1] * 15))
+    assert running is not None
+    assert kv.match("bo", array(CONVERSATION[:8])) == 0
+    assert kv.match("anna", array(CONVERSATION[:8])) == 7
+    assert kv.admit("dora", array([2] * 11)) is None
+    kv.check()
+    assert kv.match("anna", array(CONVERSATION[:8])) == 7, "no eviction for what does not fit"
+
+
+def test_growth_evicts_first_and_fails_only_when_all_is_in_use() -> None:
+    kv = make(num_cells=10)
+    serve(kv, "anna", [1, 2, 3, 4])
+    running = kv.admit("bo", array([5, 6, 7, 8, 9]))
+    assert running is not None
+    assert all(kv.grow(running.slot) for _ in range(5))
+    assert kv.num_used == 10
+    assert not kv.grow(running.slot)
+    assert kv.match("anna", array([1, 2, 3, 4])) == 0
+
+
+def test_with_a_single_slot_the_old_makes_way_for_the_new() -> None:
+    kv = make(num_slots=1)
+    serve(kv, "anna", CONVERSATION)
+    again = serve(kv, "anna", [*CONVERSATION, 1])
+    assert again.num_cached == 0
+
+
+def test_two_that_computed_the_same_end_up_in_the_same_cells() -> None:
+    kv = make()
+    both = [kv.admit("anna", array(CONVERSATION)) for _ in range(2)]
+    assert kv.num_used == 2 * len(CONVERSATION)
+    for admission in both:
+        assert admission is not None
+        kv.record(admission.slot, array(CONVERSATION))
+    assert kv.num_used == len(CONVERSATION)
+    first, second = both
+    assert first is not None
+    assert second is not None
+    assert kv.operations[-1] == Share(first.slot, second.slot, 0, len(CONVERSATION))
+
+
+def test_a_dropped_sequence_leaves_nothing_behind() -> None:
+    kv = make()
+    admission = kv.admit("anna", array(CONVERSATION))
+    assert admission is not None
+    kv.record(admission.slot, array(CONVERSATION[:5]))
+    kv.drop(admission.slot)
+    assert kv.num_used == 0
+    assert kv.match("anna", array(CONVERSATION)) == 0
+    assert kv.operations[-1] == Release(admission.slot)
+
+
+def test_memory_that_cannot_be_cut_is_never_shared() -> None:
+    kv = KVCache(num_cells=100, num_slots=4, public=(1, 2, 3), shares=False)
+    assert serve(kv, "anna", [1, 2, 3, 4]).num_cached == 0
+    assert serve(kv, "anna", [1, 2, 3, 4, 5]).num_cached == 0
+    assert kv.num_used == 0
