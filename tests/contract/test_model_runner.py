@@ -52,9 +52,9 @@ class Subject:
         """Run a batch and apply it, as the scheduler does."""
         sampled = self.runner.run(list(chunks))
         for chunk in chunks:
-            chunk.sequence.num_computed += chunk.num_tokens
-            if chunk.sequence.id in sampled:
-                chunk.sequence.tokens.append(sampled[chunk.sequence.id].token)
+            new = sampled.get(chunk.sequence.id, [])
+            chunk.sequence.num_computed += chunk.num_tokens + max(0, len(new) - 1)
+            chunk.sequence.tokens += [each.token for each in new]
 
     def generate(self, sequence: Sequence, count: int) -> list[int]:
         while sequence.num_completion < count:
@@ -241,3 +241,25 @@ def test_a_duplicate_can_be_replaced_by_the_original(subject: Subject) -> None:
     assert subject.generate(again, 8) == expected
     subject.drop(second)
     subject.drop(again)
+
+
+@pytest.mark.parametrize("num_right", [0, 1, 4])
+def test_guesses_change_speed_and_nothing_else(subject: Subject, num_right: int) -> None:
+    prompt = subject.prompt(20)
+    plain = subject.sequence(prompt, 0)
+    expected = subject.generate(plain, 12)
+    subject.drop(plain)
+    sequence = subject.sequence(prompt, 0)
+    other = subject.sequence(subject.prompt(9, seed=4), 1)
+    expected_other = subject.generate(other, 4)
+    subject.drop(other)
+    other = subject.sequence(subject.prompt(9, seed=4), 1)
+    subject.advance(Chunk(sequence, 20), Chunk(other, 9))
+    guesses = expected[1 : 1 + num_right]
+    wrong = [(token + 1) % subject.num_tokens for token in expected[1 + num_right : 5]]
+    subject.advance(Chunk(sequence, 1, (*guesses, *wrong)), Chunk(other, 1))
+    assert sequence.num_completion == 2 + num_right
+    assert subject.generate(sequence, 12) == expected
+    assert subject.generate(other, 4) == expected_other
+    subject.drop(sequence)
+    subject.drop(other)

@@ -41,7 +41,7 @@ class Bench:
         outputs: list[Sampled] = []
         while len(outputs) < count:
             chunk = Chunk(sequence, sequence.num_uncomputed)
-            sampled = self.runner.run([chunk])[sequence.id]
+            [sampled] = self.runner.run([chunk])[sequence.id]
             sequence.num_computed = len(sequence.tokens)
             sequence.tokens.append(sampled.token)
             outputs.append(sampled)

@@ -8,6 +8,7 @@ from atre.engine.detokenizer import StopStrings
 from atre.engine.engine import Engine
 from atre.engine.kv_cache import KVCache
 from atre.engine.model_runner import Sampled
+from atre.engine.pace import FixedPace
 from atre.engine.scripted_runner import ScriptedRunner, scripted_token
 from atre.engine.sequence import Chunk, Sequence
 from atre.errors import DecodeError, QueueFullError
@@ -41,7 +42,7 @@ class FaultyRunner(ScriptedRunner):
         self.victim: int | None = victim
         self._code = code
 
-    def run(self, batch: list[Chunk]) -> dict[int, Sampled]:
+    def run(self, batch: list[Chunk]) -> dict[int, list[Sampled]]:
         if any(chunk.sequence.id == self.victim for chunk in batch):
             raise DecodeError("refused on purpose", code=self._code)
         return super().run(batch)
@@ -59,6 +60,7 @@ def make(
         max_running=num_slots,
         max_batch_tokens=16,
         queue_limit=queue_limit,
+        pace=FixedPace(16),
         clock=lambda: 0.0,
     )
 

@@ -11,12 +11,14 @@ from atre.engine.detokenizer import StopStrings
 from atre.engine.engine import Engine
 from atre.engine.kv_cache import KVCache
 from atre.engine.model_runner import Sampled
+from atre.engine.pace import FixedPace
 from atre.engine.scripted_runner import ScriptedRunner, scripted_token
 from atre.engine.sequence import Chunk, Sequence, Status
 from atre.ipc.messages import Delta, EngineEvent, Finished, FinishReason, Priority
 
 NUM_TOKENS = 64
 END = 63
+ECHO = 5
 PIECES = [bytes([token + 0x20]) for token in range(NUM_TOKENS)]
 
 
@@ -39,18 +41,23 @@ class CheckedRunner(ScriptedRunner):
 
     def __init__(self, *, num_slots: int, max_batch_tokens: int, kv: KVCache) -> None:
         super().__init__(
-            num_slots=num_slots, max_batch_tokens=max_batch_tokens, num_tokens=NUM_TOKENS
+            num_slots=num_slots,
+            max_batch_tokens=max_batch_tokens,
+            num_tokens=NUM_TOKENS,
+            echo=ECHO,
         )
         self._budget = max_batch_tokens
         self._kv = kv
         self.num_mixed = 0
+        self.num_guessed = 0
 
-    def run(self, batch: list[Chunk]) -> dict[int, Sampled]:
-        assert sum(chunk.num_tokens for chunk in batch) <= self._budget
+    def run(self, batch: list[Chunk]) -> dict[int, list[Sampled]]:
+        assert sum(chunk.num_rows for chunk in batch) <= self._budget
         decoding = [chunk.sequence.is_decoding for chunk in batch]
         assert decoding == sorted(decoding, reverse=True), "a prompt came before a decode token"
         self.num_mixed += any(decoding) and not all(decoding)
         sampled = super().run(batch)
+        self.num_guessed += sum(len(some) - 1 for some in sampled.values())
         self._kv.check()
         assert self.num_cells_used <= self._kv.num_used <= self._kv.num_cells
         return sampled
@@ -71,7 +78,7 @@ class Load:
 def answer_alone(prompt: list[int], max_tokens: int) -> tuple[str, FinishReason]:
     tokens = list(prompt)
     while len(tokens) - len(prompt) < max_tokens:
-        token = scripted_token(tokens, NUM_TOKENS)
+        token = scripted_token(tokens, NUM_TOKENS, ECHO)
         tokens.append(token)
         if token == END:
             return _text(tokens[len(prompt) : -1]), FinishReason.STOP
@@ -138,6 +145,7 @@ def run_load(seed: int) -> tuple[list[Load], KVCache, CheckedRunner]:
         kv=kv,
         max_batch_tokens=budget,
         queue_limit=100,
+        pace=FixedPace(budget, draft_length=rng.choice([0, 1, 4])) if rng.random() < 0.7 else None,
     )
     loads = random_loads(rng, window, public)
     answers = {
@@ -158,10 +166,11 @@ def run_load(seed: int) -> tuple[list[Load], KVCache, CheckedRunner]:
 
 @pytest.mark.parametrize("block", range(8))
 def test_answers_equal_those_given_alone(block: int) -> None:
-    num_mixed = num_cached = 0
+    num_mixed = num_cached = num_guessed = 0
     for seed in range(block * 50, block * 50 + 50):
         loads, kv, runner = run_load(seed)
         num_mixed += runner.num_mixed
+        num_guessed += runner.num_guessed
         kv.evict_all()
         assert kv.num_in_use == kv.num_used == len(kv.public), f"seed {seed}"
         for load in loads:
@@ -175,4 +184,5 @@ def test_answers_equal_those_given_alone(block: int) -> None:
             else:
                 assert text.startswith(load.text), f"seed {seed}"
     assert num_mixed > 0, "no batch mixed prompts and decode tokens; the loads prove little"
+    assert num_guessed > 100, "hardly any guess came true; the loads prove little"
     assert num_cached > 100, "hardly any prefix was shared; the loads prove little"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -11,7 +12,7 @@ CPU = {1: 8, 4: 31, 8: 35, 16: 37, 512: 550}
 
 def cpu_seconds(rows: int) -> float:
     sizes = sorted(CPU)
-    for low, high in zip(sizes, sizes[1:], strict=False):
+    for low, high in pairwise(sizes):
         if rows <= high:
             return (CPU[low] + (CPU[high] - CPU[low]) * (rows - low) / (high - low)) / 1000
     return CPU[512] / 1000 * rows / 512
@@ -43,7 +44,7 @@ def test_what_comes_for_nothing_is_taken_even_when_decoding_is_slow_already() ->
     for rows in (1, 4, 8, 16, 32):
         cost.record(rows, cpu_seconds(rows))
     rows = cost.rows_within(0.010, num_decoding=8, most=512)
-    assert 8 < rows
+    assert rows > 8
     assert cpu_seconds(rows) <= 1.15 * cpu_seconds(8)
 
 

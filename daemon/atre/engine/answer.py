@@ -29,6 +29,7 @@ class Answer:
     stops: StopStrings
     arrived_s: float
     first_token_s: float | None = None
+    num_tokens: int = 0
     _detokenizer: Detokenizer = field(default_factory=Detokenizer)
     _logprobs: list[TokenLogprob] = field(default_factory=list)
     _position: int | None = None
@@ -58,6 +59,7 @@ class Answer:
         """Send what the sampled token completes; say whether the answer is over."""
         if self.first_token_s is None:
             self.first_token_s = now_s
+        self.num_tokens += 1
         if vocabulary.is_end(sampled.token):
             self._send(self.stops.flush())
             return FinishReason.STOP
@@ -65,7 +67,7 @@ class Answer:
             self._logprobs.append(sampled.logprob)
         characters = self._detokenizer.push(vocabulary.piece(sampled.token))
         text, stopped = self.stops.push(characters)
-        if not stopped and self.sequence.num_completion >= self.sequence.max_tokens:
+        if not stopped and self.num_tokens >= self.sequence.max_tokens:
             self._send(text + self.stops.flush())
             return FinishReason.LENGTH
         self._send(text)
@@ -79,7 +81,7 @@ class Answer:
                 reason=reason,
                 prompt_tokens=self.sequence.num_prompt,
                 cached_tokens=self.sequence.num_cached or 0,
-                completion_tokens=self.sequence.num_completion,
+                completion_tokens=self.num_tokens,
                 first_token_ms=(first_token_s - self.arrived_s) * 1000,
                 total_ms=(now_s - self.arrived_s) * 1000,
             )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from atre.engine.answer import Answer
 from atre.engine.kv_cache import KVCache
 from atre.engine.model_runner import ModelRunner, Sampled, Vocabulary
+from atre.engine.pace import MAX_DRAFT, LearnedPace, Pace
 from atre.engine.rates import Rates
 from atre.engine.scheduler import Scheduler
 from atre.engine.sequence import Chunk, Sequence, Status
@@ -38,15 +39,25 @@ class Engine:
         max_batch_tokens: int,
         queue_limit: int,
         target_gap_s: float = 0.150,
+        max_draft: int = MAX_DRAFT,
+        pace: Pace | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._runner = runner
         self._vocabulary = vocabulary
         self._kv = kv
-        self._max_batch_tokens = max_batch_tokens
-        self._target_gap_s = target_gap_s
         self._step_cost = StepCost()
-        self._scheduler = Scheduler(kv, max_running=max_running, row_limit=self._row_limit)
+        self._scheduler = Scheduler(
+            kv,
+            max_running=max_running,
+            pace=pace
+            or LearnedPace(
+                self._step_cost,
+                max_rows=max_batch_tokens,
+                target_gap_s=target_gap_s,
+                max_draft=max_draft,
+            ),
+        )
         self._queue_limit = queue_limit
         self._clock = clock
         self._answers: dict[int, Answer] = {}
@@ -58,6 +69,9 @@ class Engine:
         self.rates = Rates()
         self.num_requests = 0
         self.num_completion_tokens = 0
+        # KV cells of those who are running, as of the last step; what is only remembered does
+        # not count.
+        self.num_cells_used = 0
 
     @property
     def num_running(self) -> int:
@@ -66,11 +80,6 @@ class Engine:
     @property
     def num_waiting(self) -> int:
         return len(self._scheduler.waiting) + len(self._arrivals)
-
-    @property
-    def num_cells_used(self) -> int:
-        """KV cells of those who are running; what is only remembered does not count."""
-        return self._kv.num_in_use
 
     def submit(self, answer: Answer) -> None:
         """Queue a generation. Raises QueueFullError when too many wait."""
@@ -106,10 +115,11 @@ class Engine:
         self._apply_operations()
         if batch:
             started_s = self._clock()
-            num_decode = sum(chunk.sequence.is_decoding for chunk in batch)
+            num_read = sum(chunk.num_tokens for chunk in batch if not chunk.sequence.is_decoding)
             sampled = self._compute(batch)
-            self._record(batch, num_decode, self._clock() - started_s)
+            self._record(batch, sampled, num_read, self._clock() - started_s)
             self._deliver(batch, sampled)
+        self.num_cells_used = self._kv.num_in_use
         for position, sequence in enumerate(self._scheduler.in_order(), start=1):
             self._answers[sequence.id].report_position(position)
 
@@ -139,15 +149,7 @@ class Engine:
         while self._kv.operations:
             self._runner.apply(self._kv.operations.popleft())
 
-    def _row_limit(self, num_decoding: int) -> int:
-        """Full batches when nobody waits for the next token; else what the target gap leaves."""
-        if num_decoding == 0:
-            return self._max_batch_tokens
-        return self._step_cost.rows_within(
-            self._target_gap_s, num_decoding=num_decoding, most=self._max_batch_tokens
-        )
-
-    def _compute(self, batch: list[Chunk]) -> dict[int, Sampled]:
+    def _compute(self, batch: list[Chunk]) -> dict[int, list[Sampled]]:
         """Run the batch; when the model refuses it, run its chunks one by one.
 
         So a sequence that the model cannot compute fails alone.
@@ -157,11 +159,11 @@ class Engine:
         except DecodeError as error:
             _log.warning("a batch of %d sequences was refused: %s", len(batch), error)
             return self._compute_each(batch)
-        self._scheduler.update(batch, {i: s.token for i, s in sampled.items()})
+        self._scheduler.update(batch, _tokens(sampled))
         return sampled
 
-    def _compute_each(self, batch: list[Chunk]) -> dict[int, Sampled]:
-        sampled: dict[int, Sampled] = {}
+    def _compute_each(self, batch: list[Chunk]) -> dict[int, list[Sampled]]:
+        sampled: dict[int, list[Sampled]] = {}
         for chunk in batch:
             if chunk.sequence.status is not Status.RUNNING:
                 continue
@@ -170,7 +172,7 @@ class Engine:
             except DecodeError as error:
                 self._refuse(chunk.sequence, error)
             else:
-                self._scheduler.update([chunk], {i: s.token for i, s in alone.items()})
+                self._scheduler.update([chunk], _tokens(alone))
                 sampled |= alone
         return sampled
 
@@ -189,7 +191,7 @@ class Engine:
         self._runner.forget(sequence)
         answer.sink(failure(error))
 
-    def _deliver(self, batch: list[Chunk], sampled: dict[int, Sampled]) -> None:
+    def _deliver(self, batch: list[Chunk], sampled: dict[int, list[Sampled]]) -> None:
         now_s = self._clock()
         for chunk in batch:
             sequence = chunk.sequence
@@ -201,24 +203,40 @@ class Engine:
                 continue
             if answer.first_token_s is None:
                 answer.report_reading(now_s)
+            self._push(answer, sampled[sequence.id], now_s)
+
+    def _push(self, answer: Answer, sampled: list[Sampled], now_s: float) -> None:
+        """Send the tokens, up to the one that ends the answer."""
+        for each in sampled:
             self.num_completion_tokens += 1
-            reason = answer.push(sampled[sequence.id], self._vocabulary, now_s)
+            reason = answer.push(each, self._vocabulary, now_s)
             if reason:
-                self._end(sequence)
+                self._end(answer.sequence)
                 answer.finish(reason, now_s)
                 self._mean_service_s += 0.1 * (now_s - answer.arrived_s - self._mean_service_s)
+                return
 
-    def _record(self, batch: list[Chunk], num_decode: int, duration_s: float) -> None:
-        num_rows = sum(chunk.num_tokens for chunk in batch)
+    def _record(
+        self,
+        batch: list[Chunk],
+        sampled: dict[int, list[Sampled]],
+        num_read: int,
+        duration_s: float,
+    ) -> None:
+        num_rows = sum(chunk.num_rows for chunk in batch)
         self._step_cost.record(num_rows, duration_s)
         self.rates.record(
             now_s=self._clock(),
             duration_s=duration_s,
-            num_decode=num_decode,
-            num_prefill=num_rows - num_decode,
+            num_decode=sum(len(some) for some in sampled.values()),
+            num_prefill=num_read,
         )
 
     def _retry_after_s(self) -> int:
         """Seconds until a place in the queue is likely free, from recent answers."""
         per_answer_s = self._mean_service_s / max(1, self.num_running)
         return max(1, min(_MAX_RETRY_AFTER_S, math.ceil(per_answer_s)))
+
+
+def _tokens(sampled: dict[int, list[Sampled]]) -> dict[int, list[int]]:
+    return {sequence_id: [each.token for each in some] for sequence_id, some in sampled.items()}

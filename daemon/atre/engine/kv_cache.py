@@ -41,6 +41,7 @@ class Admission:
 class _Entry:
     """What one slot holds: ``num_known`` tokens of the tree, and ``num_private`` other cells."""
 
+    domain: str
     tree: RadixTree
     base: int
     num_known: int
@@ -109,7 +110,7 @@ class KVCache:
     def admit(self, domain: str, tokens: Tokens) -> Admission | None:
         """Take a slot with a cell for each of ``tokens``; None if there is no room now."""
         base = self._base(tokens)
-        tree = self._trees.setdefault((domain, base), RadixTree())
+        tree = self._trees.get((domain, base), RadixTree())
         found = tree.match(tokens[base:]) if self._shares else None
         num_cached = min(base + (found.length if found else 0), len(tokens) - 1)
         if not self._has_room_for(tree, base, tokens, num_cached):
@@ -119,13 +120,15 @@ class KVCache:
                 found, num_cached = None, base  # the only slot to take is the one to share
             self._evict_oldest(except_slot=found.slot if found else None)
         slot = self._free_slots.pop()
+        self._trees[domain, base] = tree
         tree.add(slot, tokens[base:num_cached])
         if num_cached:
             source = found.slot if found else self._public_slot
             assert source is not None, "cached tokens are held by a slot"  # noqa: S101
             self.operations.append(Share(source, slot, 0, num_cached))
         num_private = len(tokens) - max(num_cached, base)
-        self._running[slot] = _Entry(tree, base, max(num_cached - base, 0), num_private)
+        num_known = max(num_cached - base, 0)
+        self._running[slot] = _Entry(domain, tree, base, num_known, num_private)
         self._make_room()
         return Admission(slot, num_cached)
 
@@ -141,6 +144,11 @@ class KVCache:
         self._running[slot].num_private += 1
         self._make_room()
         return True
+
+    def shrink(self, slot: int, num_tokens: int) -> None:
+        """Give back the cells beyond ``num_tokens`` that wrong guesses had taken."""
+        entry = self._running[slot]
+        entry.num_private = num_tokens - entry.base - entry.num_known
 
     def record(self, slot: int, tokens: Tokens) -> None:
         """``tokens``, all that the slot holds, are computed now and others may share them."""
@@ -214,6 +222,9 @@ class KVCache:
         self._evict(min(candidates, key=lambda slot: self._resident[slot].last_used))
 
     def _evict(self, slot: int) -> None:
-        self._resident.pop(slot).tree.remove(slot)
+        entry = self._resident.pop(slot)
+        entry.tree.remove(slot)
+        if entry.tree.is_empty:
+            del self._trees[entry.domain, entry.base]
         self._free_slots.append(slot)
         self.operations.append(Release(slot))

@@ -18,8 +18,11 @@ class Sampled:
 class ModelRunner(Protocol):
     """What the engine needs from a model: compute batches, forget slots."""
 
-    def run(self, batch: list[Chunk]) -> dict[int, Sampled]:
-        """Compute the chunks; return the next token of each whose ``is_last``, by sequence id.
+    def run(self, batch: list[Chunk]) -> dict[int, list[Sampled]]:
+        """Compute the chunks; return the next tokens of each whose ``is_last``, by sequence id.
+
+        That is one token, and one more for each token of the draft that was guessed right. What
+        was computed of wrong guesses is forgotten again.
 
         Raises DecodeError and leaves every slot as it was before the call.
         """

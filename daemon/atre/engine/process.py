@@ -15,6 +15,7 @@ from atre.engine.kv_cache import KVCache
 from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.runner import LlamaRunner
 from atre.engine.llama.warm_up import warm_up
+from atre.engine.pace import MAX_DRAFT
 from atre.engine.prompt import public_prefix
 from atre.engine.serving import EngineServer, Loaded
 from atre.engine_plan import EnginePlan
@@ -88,6 +89,7 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
         kv=kv,
         max_running=plan.num_slots,
         max_batch_tokens=plan.n_batch,
+        max_draft=MAX_DRAFT if model.has_plain_memory else 0,
         queue_limit=queue_limit,
     )
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -51,6 +51,11 @@ class RadixTree:
         self.num_cells = 0
         self.num_locked = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no slot holds anything."""
+        return not self._ends
+
     def match(self, tokens: Tokens) -> Match | None:
         """The longest start of ``tokens`` that some slot holds."""
         node, length, slot = self._root, 0, None

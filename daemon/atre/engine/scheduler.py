@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-from typing import Protocol
-
 from atre.engine.fair_share import FairShare, preemption_key
 from atre.engine.kv_cache import KVCache
+from atre.engine.pace import Pace
 from atre.engine.radix_tree import common_length
 from atre.engine.sequence import Chunk, Sequence, Status
 
@@ -11,27 +10,23 @@ from atre.engine.sequence import Chunk, Sequence, Status
 _WORTH_WAITING_TOKENS = 32
 
 
-class RowLimit(Protocol):
-    """How many rows the next step may have while ``num_decoding`` sequences are decoding."""
-
-    def __call__(self, num_decoding: int) -> int: ...
-
-
 class Scheduler:
     """Decides which tokens the next step computes. Knows no model and no socket.
 
     A batch holds first one token of every sequence that is decoding, then prompt chunks, least
-    served person first, up to ``row_limit``. A sequence is admitted when the KV cache has room for
-    all its known tokens; one whose prefix another is just computing waits for that. When a
-    decoding sequence finds no cell, the newest of the lowest class is preempted: it waits, and
-    what was not evicted by then is not computed again.
+    served person first, up to what the pace allows; what that leaves goes to guesses of the
+    decoding ones' next tokens, where guessing pays.
+
+    A sequence is admitted when the KV cache has room for all its known tokens; one whose prefix
+    another is just computing waits for that. When a decoding sequence finds no cell, the newest of
+    the lowest class is preempted: it waits, and what was not evicted by then is not computed again.
     """
 
-    def __init__(self, kv: KVCache, *, max_running: int, row_limit: RowLimit) -> None:
-        """``row_limit`` must allow a row for each of ``max_running`` sequences."""
+    def __init__(self, kv: KVCache, *, max_running: int, pace: Pace) -> None:
+        """``pace`` must allow a row for each of ``max_running`` sequences."""
         self._kv = kv
         self._max_running = max_running
-        self._row_limit = row_limit
+        self._pace = pace
         self.fair_share = FairShare()
         self.waiting: list[Sequence] = []
         self.running: list[Sequence] = []
@@ -45,8 +40,9 @@ class Scheduler:
         """The next batch; empty only when nothing is running and nothing waits."""
         self._make_room_for_decoding()
         self._admit()
-        batch = [Chunk(sequence, 1) for sequence in self.running if sequence.is_decoding]
-        budget = self._row_limit(len(batch)) - len(batch)
+        decoding = [sequence for sequence in self.running if sequence.is_decoding]
+        budget = self._pace.num_rows(len(decoding)) - len(decoding)
+        batch = []
         reading = [sequence for sequence in self.running if not sequence.is_decoding]
         for sequence in sorted(reading, key=self.fair_share.key):
             if budget <= 0:
@@ -54,20 +50,24 @@ class Scheduler:
             num_tokens = min(sequence.num_uncomputed, budget)
             batch.append(Chunk(sequence, num_tokens))
             budget -= num_tokens
-        return batch
+        return [*self._decode(decoding, batch, budget), *batch]
 
-    def update(self, batch: list[Chunk], sampled: dict[int, int]) -> None:
+    def update(self, batch: list[Chunk], sampled: dict[int, list[int]]) -> None:
         """Record that ``batch`` was computed and append the sampled tokens, by sequence id."""
         for chunk in batch:
             sequence = chunk.sequence
             is_decoding = sequence.is_decoding
-            sequence.num_computed += chunk.num_tokens
+            new = sampled.get(sequence.id, [])
+            sequence.num_computed += chunk.num_tokens + max(0, len(new) - 1)
+            sequence.tokens += new
+            if chunk.draft:
+                self._kv.shrink(sequence.running_slot, sequence.num_computed)
             if not is_decoding:
                 self._kv.record(sequence.running_slot, sequence.computed)
                 self.fair_share.charge(sequence.user, num_read=chunk.num_tokens)
-            if sequence.id in sampled:
-                sequence.tokens.append(sampled[sequence.id])
-                self.fair_share.charge(sequence.user, num_generated=1)
+            if new:
+                sequence.lookup.update(sequence.tokens)
+                self.fair_share.charge(sequence.user, num_generated=len(new))
 
     def finish(self, sequence: Sequence) -> None:
         """Take a sequence out, wherever it is; harmless for one that is finished already."""
@@ -94,6 +94,31 @@ class Scheduler:
     def in_order(self) -> list[Sequence]:
         """Who waits, next one first."""
         return sorted(self.waiting, key=self.fair_share.key)
+
+    def _decode(self, decoding: list[Sequence], reading: list[Chunk], budget: int) -> list[Chunk]:
+        """A row for each decoding sequence, with a draft where that pays and cells are free."""
+        num_rows = len(decoding) + sum(chunk.num_tokens for chunk in reading)
+        chunks = []
+        for sequence in decoding:
+            length = 0
+            if budget > 0:
+                wanted = self._pace.draft_length(sequence.lookup.acceptance, num_rows)
+                left = sequence.max_tokens - sequence.num_completion - 1
+                length = min(wanted, left, budget)
+            draft = self._take_draft(sequence, length) if length > 0 else ()
+            chunks.append(Chunk(sequence, 1, draft))
+            budget -= len(draft)
+            num_rows += len(draft)
+        return chunks
+
+    def _take_draft(self, sequence: Sequence, length: int) -> tuple[int, ...]:
+        """Guesses of the next tokens, as many as there are cells for."""
+        draft = sequence.lookup.draft(sequence.tokens, length)
+        num_cells = next(
+            (taken for taken in range(len(draft)) if not self._kv.grow(sequence.running_slot)),
+            len(draft),
+        )
+        return tuple(draft[:num_cells])
 
     def _make_room_for_decoding(self) -> None:
         """Give each decoding sequence the cell that its last sampled token needs."""

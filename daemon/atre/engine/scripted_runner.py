@@ -21,10 +21,14 @@ class ScriptedRunner:
     hold the same token twice.
     """
 
-    def __init__(self, *, num_slots: int, max_batch_tokens: int, num_tokens: int = 256) -> None:
+    def __init__(
+        self, *, num_slots: int, max_batch_tokens: int, num_tokens: int = 256, echo: int = 0
+    ) -> None:
+        """``echo``: how many tokens back most tokens repeat; 0 for tokens that look random."""
         self._slots: list[list[_Cell]] = [[] for _ in range(num_slots)]
         self._max_batch_tokens = max_batch_tokens
         self._num_tokens = num_tokens
+        self._echo = echo
 
     def held(self, slot: int) -> list[int]:
         """The tokens that a slot holds."""
@@ -35,8 +39,8 @@ class ScriptedRunner:
         """Cells that are held, those that several slots share once."""
         return len({id(cell) for slot in self._slots for cell in slot})
 
-    def run(self, batch: list[Chunk]) -> dict[int, Sampled]:
-        if sum(chunk.num_tokens for chunk in batch) > self._max_batch_tokens:
+    def run(self, batch: list[Chunk]) -> dict[int, list[Sampled]]:
+        if sum(chunk.num_rows for chunk in batch) > self._max_batch_tokens:
             raise DecodeError("The batch has more rows than n_batch.", code=-1)
         for chunk in batch:
             if len(self._history(chunk.sequence)) != chunk.sequence.num_computed:
@@ -48,9 +52,20 @@ class ScriptedRunner:
             history = self._history(sequence)
             history += map(_Cell, sequence.tokens[sequence.num_computed : end])
             if chunk.is_last:
-                held = self.held(sequence.running_slot)
-                sampled[sequence.id] = Sampled(scripted_token(held, self._num_tokens))
+                sampled[sequence.id] = self._sample(sequence.running_slot, chunk.draft)
         return sampled
+
+    def _sample(self, slot: int, draft: tuple[int, ...]) -> list[Sampled]:
+        sampled = [self._next(slot)]
+        for guess in draft:
+            if guess != sampled[-1].token:
+                break
+            self._slots[slot].append(_Cell(guess))
+            sampled.append(self._next(slot))
+        return sampled
+
+    def _next(self, slot: int) -> Sampled:
+        return Sampled(scripted_token(self.held(slot), self._num_tokens, self._echo))
 
     def apply(self, operation: Operation) -> None:
         match operation:
@@ -67,6 +82,12 @@ class ScriptedRunner:
         return self._slots[sequence.running_slot]
 
 
-def scripted_token(history: list[int], num_tokens: int) -> int:
-    """The token that follows ``history``: a checksum of it, in ``range(num_tokens)``."""
-    return zlib.crc32(b"".join(token.to_bytes(4, "little") for token in history)) % num_tokens
+def scripted_token(history: list[int], num_tokens: int, echo: int = 0) -> int:
+    """The token that follows ``history``: a checksum of it, in ``range(num_tokens)``.
+
+    With ``echo``, three times in four the token ``echo`` places back instead.
+    """
+    checksum = zlib.crc32(b"".join(token.to_bytes(4, "little") for token in history))
+    if echo and len(history) >= echo and checksum % 4:
+        return history[-echo]
+    return checksum // 4 % num_tokens

@@ -4,6 +4,7 @@ from enum import Enum, auto
 
 import numpy as np
 
+from atre.engine.prompt_lookup import PromptLookup
 from atre.engine.radix_tree import Tokens
 from atre.ipc.messages import Priority, Sampling
 
@@ -36,6 +37,7 @@ class Sequence:
     num_computed: int = 0
     num_cached: int | None = None
     slot: int | None = None
+    lookup: PromptLookup = field(default_factory=PromptLookup)
     _known: Tokens = field(default_factory=lambda: np.empty(0, np.int32))
 
     def admit(self, slot: int, num_cached: int) -> None:
@@ -81,10 +83,18 @@ class Sequence:
 
 @dataclass(slots=True, frozen=True)
 class Chunk:
-    """The next ``num_tokens`` uncomputed tokens of a sequence, as rows of one batch."""
+    """The next ``num_tokens`` uncomputed tokens of a sequence, as rows of one batch.
+
+    ``draft`` are guesses of what follows them, to be checked in the same step.
+    """
 
     sequence: Sequence
     num_tokens: int
+    draft: tuple[int, ...] = ()
+
+    @property
+    def num_rows(self) -> int:
+        return self.num_tokens + len(self.draft)
 
     @property
     def is_last(self) -> bool:

@@ -126,6 +126,7 @@ class EngineServer:
             user=request.user,
             priority=request.priority,
         )
+        sequence.lookup.update(sequence.tokens)  # here, where it delays nobody's next token
         return Answer(sequence, connection.send, model, StopStrings(request.stop), arrived_s)
 
     def _on_close(self, connection: Connection) -> None:

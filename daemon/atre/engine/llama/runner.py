@@ -54,7 +54,7 @@ class LlamaRunner:
         ).astype(np.uintp)
         self._batch = self._make_batch()
 
-    def run(self, batch: list[Chunk]) -> dict[int, Sampled]:
+    def run(self, batch: list[Chunk]) -> dict[int, list[Sampled]]:
         last_rows = self._fill(batch)
         code = lib.llama_decode(self._context, self._batch)
         if code != 0:
@@ -62,7 +62,7 @@ class LlamaRunner:
             reason = _MEANING.get(code, take_errors() or "unknown reason")
             raise DecodeError(f"The model could not compute a step: {reason} ({code}).", code=code)
         return {
-            chunk.sequence.id: self._sample(chunk.sequence, row)
+            chunk.sequence.id: self._sample_chunk(chunk, row)
             for chunk, row in zip(batch, last_rows, strict=True)
             if chunk.is_last
         }
@@ -87,8 +87,8 @@ class LlamaRunner:
         lib.llama_free(self._context)
 
     def _fill(self, batch: list[Chunk]) -> list[int]:
-        """Lay the chunks out as rows; return the last row of each."""
-        num_rows = sum(chunk.num_tokens for chunk in batch)
+        """Lay the chunks out as rows; return the row of each one's last known token."""
+        num_rows = sum(chunk.num_rows for chunk in batch)
         if num_rows > len(self._token):
             raise DecodeError(f"A batch of {num_rows} rows exceeds n_batch.", code=_INVALID_BATCH)
         last_rows = []
@@ -96,13 +96,15 @@ class LlamaRunner:
         for chunk in batch:
             sequence = chunk.sequence
             first = sequence.num_computed
-            end = start + chunk.num_tokens
-            self._token[start:end] = sequence.tokens[first : first + chunk.num_tokens]
-            self._position[start:end] = np.arange(first, first + chunk.num_tokens)
+            last = start + chunk.num_tokens - 1
+            end = start + chunk.num_rows
+            known = sequence.tokens[first : first + chunk.num_tokens]
+            self._token[start:end] = [*known, *chunk.draft]
+            self._position[start:end] = np.arange(first, first + chunk.num_rows)
             self._slot[start:end] = sequence.running_slot
-            self._wants_logits[start:end] = 0
-            self._wants_logits[end - 1] = chunk.is_last
-            last_rows.append(end - 1)
+            self._wants_logits[start:last] = 0
+            self._wants_logits[last:end] = chunk.is_last
+            last_rows.append(last)
             start = end
         self._batch.n_tokens = start
         return last_rows
@@ -114,6 +116,22 @@ class LlamaRunner:
             lib.llama_memory_seq_rm(
                 self._memory, sequence.running_slot, sequence.num_computed, _TO_END
             )
+
+    def _sample_chunk(self, chunk: Chunk, row: int) -> list[Sampled]:
+        """Sample after the last known token, and on as long as the draft says the same.
+
+        Each token is drawn from the model's own distribution, so guesses change no answer.
+        """
+        sampled = [self._sample(chunk.sequence, row)]
+        for place, guess in enumerate(chunk.draft, start=1):
+            if guess != sampled[-1].token:
+                break
+            sampled.append(self._sample(chunk.sequence, row + place))
+        if len(sampled) <= len(chunk.draft):
+            sequence = chunk.sequence
+            num_right = sequence.num_computed + chunk.num_tokens + len(sampled) - 1
+            lib.llama_memory_seq_rm(self._memory, sequence.running_slot, num_right, _TO_END)
+        return sampled
 
     def _sample(self, sequence: Sequence, row: int) -> Sampled:
         sampler = self._samplers.get(sequence.id)
