@@ -30,9 +30,15 @@ class Relay:
     """
 
     def __init__(
-        self, client: EngineClient, requests: Sequence[Generate], client_fd: int | None
+        self,
+        client: EngineClient,
+        requests: Sequence[Generate],
+        client_fd: int | None,
+        *,
+        heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         self._client_fd = client_fd
+        self._heartbeat_s = heartbeat_s
         self._open: dict[int, tuple[int, Generation]] = {}
         self._poll = select.poll()
         if client_fd is not None:
@@ -48,20 +54,19 @@ class Relay:
     def events(self) -> Iterator[tuple[int, EngineEvent] | None]:
         """Events with the index of their request, until all have finished; None as heartbeat.
 
-        Raises ClientGoneError, and the error of a generation that fails.
+        The heart beats among events too: the client need not hear of each of them. Raises
+        ClientGoneError, and the error of a generation that fails.
         """
-        last_s = time.monotonic()
+        beat_s = time.monotonic() + self._heartbeat_s
         while self._open:
-            silent_s = time.monotonic() - last_s
-            ready = self._poll.poll(max(0.0, HEARTBEAT_S - silent_s) * 1000)
+            ready = self._poll.poll(max(0.0, beat_s - time.monotonic()) * 1000)
             if any(fd == self._client_fd and mask & _GONE for fd, mask in ready):
                 raise ClientGoneError
-            if not ready:
-                last_s = time.monotonic()
+            if time.monotonic() >= beat_s:
+                beat_s = time.monotonic() + self._heartbeat_s
                 yield None
             for fd, _ in ready:
                 if fd in self._open:
-                    last_s = time.monotonic()
                     yield from self._read(fd)
 
     def close(self) -> None:
