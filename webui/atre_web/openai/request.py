@@ -4,7 +4,6 @@
 import re
 from typing import Any
 
-from msgspec import UNSET
 from msgspec.structs import replace
 
 from atre.errors import InvalidRequestError
@@ -126,9 +125,9 @@ def _stops(stop: str | list[str] | None) -> list[str]:
 
 
 def _prompts(body: CompletionBody) -> list[str | list[int]]:
-    prompt: Any = body.prompt
-    if prompt is UNSET or prompt in ("", []):
-        raise InvalidRequestError("prompt is missing or empty.", param="prompt")
+    prompt = body.prompt
+    if not prompt:
+        raise InvalidRequestError("prompt is empty; send a text.", param="prompt")
     if isinstance(prompt, str):
         return [prompt]
     if _is_tokens(prompt):

@@ -5,7 +5,7 @@ import re
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from atre.errors import InvalidRequestError
 
@@ -86,7 +86,7 @@ class ChatBody(SamplingBody, kw_only=True):
 class CompletionBody(SamplingBody, kw_only=True):
     """POST /v1/completions."""
 
-    prompt: str | list[Any] | UnsetType = UNSET
+    prompt: str | list[Any]
     logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     echo: bool | None = None
     suffix: str | None = None
