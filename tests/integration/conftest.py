@@ -37,7 +37,7 @@ def _load(name: str) -> ModuleType:
 
 running_box = _load("running_box")
 caller_module = _load("caller")
-namespaces = _load("namespaces")
+namespaces_module = _load("namespaces")
 
 
 def _profiles(directory: Path, *, slots: int, batch_tokens: int) -> list[str]:
@@ -144,11 +144,8 @@ def slow_client(slow_box: "RunningBox", make_caller: CallerMaker) -> "Caller":
 
 
 @pytest.fixture(scope="session")
-def cable() -> "Iterator[Cable]":
-    """The box's machine and another one, or a skip with what this machine lacks for them."""
-    reason = namespaces.missing_part()
-    if reason is not None:
-        pytest.skip(reason)
+def cable(namespaces: ModuleType) -> "Iterator[Cable]":
+    """The box's machine and another one."""
     with namespaces.Cable("it") as made:
         yield made
 
@@ -170,14 +167,50 @@ def lan_box(
 @pytest.fixture(scope="session")
 def lan_client(lan_box: "RunningBox", cable: "Cable") -> "Caller":
     """Somebody on the other machine, who trusts the box's certificate and has a key."""
-    context = ssl.create_default_context(cafile=str(lan_box.data_dir / "tls" / "ca.crt"))
+    return _lan_caller(lan_box, cable)
+
+
+@pytest.fixture
+def start_lan_box(
+    tmp_path: Path, four_slots: list[str]
+) -> Iterator[Callable[["Cable"], tuple["RunningBox", "Caller"]]]:
+    """Start a box that serves the LAN at the end of a cable, for one test alone."""
+    with ExitStack() as stack:
+
+        def start(cable: "Cable") -> tuple["RunningBox", "Caller"]:
+            options = ["--lan", *four_slots]
+            made: RunningBox = running_box.RunningBox(tmp_path, *options, prefix=cable.in_box())
+            stack.callback(made.clean_up)
+            made.start()
+            return made, _lan_caller(made, cable)
+
+        yield start
+
+
+def _lan_caller(box: "RunningBox", cable: "Cable") -> "Caller":
+    context = ssl.create_default_context(cafile=str(box.data_dir / "tls" / "ca.crt"))
 
     def connect() -> socket.socket:
-        plain = cable.connect(cable.peer, namespaces.BOX_ADDRESS, LAN_PORT)
-        return context.wrap_socket(plain, server_hostname=namespaces.BOX_ADDRESS)
+        plain = cable.connect(cable.peer, namespaces_module.BOX_ADDRESS, LAN_PORT)
+        return context.wrap_socket(plain, server_hostname=namespaces_module.BOX_ADDRESS)
 
-    made: Caller = caller_module.Caller(connect, lan_box.key)
+    made: Caller = caller_module.Caller(connect, box.key)
     return made
+
+
+@pytest.fixture(scope="session")
+def namespaces() -> ModuleType:
+    """The module of that name, or a skip with what this machine lacks for it."""
+    reason = namespaces_module.missing_part()
+    if reason is not None:
+        pytest.skip(reason)
+    return namespaces_module
+
+
+@pytest.fixture(scope="session")
+def wire() -> ModuleType:
+    """The module of that name."""
+    return _load("wire")
 
 
 @pytest.fixture(scope="session")
