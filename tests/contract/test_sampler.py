@@ -14,6 +14,7 @@ from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.runner import LlamaRunner
 from atre.engine.model_runner import Sampled
 from atre.engine.sequence import Chunk, Sequence
+from atre.engine.snapshot_cache import Snapshots
 from atre.engine_plan import EnginePlan
 from atre.ipc.messages import Sampling
 from atre.planning import factory_model_path
@@ -67,7 +68,7 @@ def bench() -> Iterator[Bench]:
         threads=1,
         threads_batch=1,
     )
-    runner = LlamaRunner(model, plan)
+    runner = LlamaRunner(model, plan, Snapshots(max_bytes=0))
     yield Bench(model, runner)
     runner.close()
     model.close()

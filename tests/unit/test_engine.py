@@ -6,9 +6,9 @@ import pytest
 from atre.engine.answer import Answer
 from atre.engine.detokenizer import StopStrings
 from atre.engine.engine import Engine
-from atre.engine.kv_cache import KVCache
 from atre.engine.model_runner import Sampled
 from atre.engine.pace import FixedPace
+from atre.engine.prefix_cache import PrefixCache
 from atre.engine.scripted_runner import ScriptedRunner, scripted_token
 from atre.engine.sequence import Chunk, Sequence
 from atre.errors import DecodeError, QueueFullError
@@ -56,7 +56,7 @@ def make(
         runner=runner
         or ScriptedRunner(num_slots=num_slots, max_batch_tokens=16, num_tokens=NUM_TOKENS),
         vocabulary=Letters(),
-        kv=KVCache(num_cells=num_cells, num_slots=num_slots),
+        kv=PrefixCache(num_cells=num_cells, num_slots=num_slots),
         max_running=num_slots,
         max_batch_tokens=16,
         queue_limit=queue_limit,

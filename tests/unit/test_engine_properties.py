@@ -12,8 +12,10 @@ from atre.engine.engine import Engine
 from atre.engine.kv_cache import KVCache
 from atre.engine.model_runner import Sampled
 from atre.engine.pace import FixedPace
+from atre.engine.prefix_cache import PrefixCache
 from atre.engine.scripted_runner import ScriptedRunner, scripted_token
 from atre.engine.sequence import Chunk, Sequence, Status
+from atre.engine.snapshot_cache import SnapshotCache, Snapshots
 from atre.ipc.messages import Delta, EngineEvent, Finished, FinishReason, Priority
 
 NUM_TOKENS = 64
@@ -39,12 +41,15 @@ class ScriptedVocabulary:
 class CheckedRunner(ScriptedRunner):
     """Also checks, at each step, what every batch must keep."""
 
-    def __init__(self, *, num_slots: int, max_batch_tokens: int, kv: KVCache) -> None:
+    def __init__(
+        self, *, num_slots: int, max_batch_tokens: int, kv: KVCache, snapshots: Snapshots
+    ) -> None:
         super().__init__(
             num_slots=num_slots,
             max_batch_tokens=max_batch_tokens,
             num_tokens=NUM_TOKENS,
             echo=ECHO,
+            snapshots=snapshots,
         )
         self._budget = max_batch_tokens
         self._kv = kv
@@ -58,8 +63,12 @@ class CheckedRunner(ScriptedRunner):
         self.num_mixed += any(decoding) and not all(decoding)
         sampled = super().run(batch)
         self.num_guessed += sum(len(some) - 1 for some in sampled.values())
-        self._kv.check()
-        assert self.num_cells_used <= self._kv.num_used <= self._kv.num_cells
+        if isinstance(self._kv, PrefixCache):
+            self._kv.check()
+            assert self.num_cells_used <= self._kv.num_used
+        else:
+            assert self.num_cells_used <= self._kv.num_in_use
+        assert self._kv.num_in_use <= self._kv.num_cells
         return sampled
 
 
@@ -124,7 +133,7 @@ def fill(runner: ScriptedRunner, slot: int, tokens: list[int]) -> None:
         ScriptedRunner.run(runner, [Chunk(sequence, 1)])
 
 
-def run_load(seed: int) -> tuple[list[Load], KVCache, CheckedRunner]:
+def run_load(seed: int) -> tuple[list[Load], PrefixCache | SnapshotCache, CheckedRunner]:
     rng = random.Random(seed)
     window = rng.randint(4, 40)
     max_running = rng.randint(1, 6)
@@ -132,11 +141,17 @@ def run_load(seed: int) -> tuple[list[Load], KVCache, CheckedRunner]:
     public = [rng.randrange(END) for _ in range(rng.choice([0, 0, 3]))]
     num_slots += bool(public)
     num_cells = window + len(public) + rng.randint(0, 3 * window)
-    shares = rng.random() < 0.8
-    kv = KVCache(num_cells=num_cells, num_slots=num_slots, public=public, shares=shares)
+    snapshots = Snapshots(max_bytes=rng.choice([0, 50, 1000]))
+    kv: PrefixCache | SnapshotCache = PrefixCache(
+        num_cells=num_cells, num_slots=num_slots, public=public
+    )
+    if not public and rng.random() < 0.4:
+        kv = SnapshotCache(
+            num_cells=num_cells, num_slots=num_slots, snapshots=snapshots, least_tokens=2
+        )
     budget = max_running + rng.randint(0, 24)
-    runner = CheckedRunner(num_slots=num_slots, max_batch_tokens=budget, kv=kv)
-    if kv.public_slot is not None:
+    runner = CheckedRunner(num_slots=num_slots, max_batch_tokens=budget, kv=kv, snapshots=snapshots)
+    if isinstance(kv, PrefixCache) and kv.public_slot is not None:
         fill(runner, kv.public_slot, public)
     engine = Engine(
         runner=runner,
@@ -172,7 +187,10 @@ def test_answers_equal_those_given_alone(block: int) -> None:
         num_mixed += runner.num_mixed
         num_guessed += runner.num_guessed
         kv.evict_all()
-        assert kv.num_in_use == kv.num_used == len(kv.public), f"seed {seed}"
+        if isinstance(kv, PrefixCache):
+            assert kv.num_in_use == kv.num_used == len(kv.public), f"seed {seed}"
+        else:
+            assert kv.num_in_use == 0, f"seed {seed}"
         for load in loads:
             num_cached += load.sequence.num_cached or 0
             prompt = load.sequence.tokens[: load.sequence.num_prompt]

@@ -12,7 +12,7 @@ from types import FrameType
 from atre.config import Config
 from atre.engine.chat_template import PLAIN_TEMPLATE, ChatTemplate
 from atre.engine.engine import Engine
-from atre.engine.kv_cache import KVCache
+from atre.engine.prefix_cache import PrefixCache
 from atre.engine.scripted_runner import ScriptedRunner
 from atre.engine.serving import EngineServer, Loaded
 from atre.ipc.messages import EngineDescription
@@ -54,7 +54,7 @@ def running_engine(config: Config) -> Iterator[None]:
     engine = Engine(
         runner=ScriptedRunner(num_slots=4, max_batch_tokens=32, num_tokens=128),
         vocabulary=Ascii(),
-        kv=KVCache(num_cells=400, num_slots=4),
+        kv=PrefixCache(num_cells=400, num_slots=4),
         max_running=2,
         max_batch_tokens=32,
         queue_limit=10,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-from atre.engine.kv_cache import KVCache
 from atre.engine.pace import FixedPace
+from atre.engine.prefix_cache import PrefixCache
 from atre.engine.scheduler import Scheduler
 from atre.engine.sequence import Chunk, Sequence, Status
 from atre.ipc.messages import Priority
@@ -25,7 +25,7 @@ def sequence(
 
 
 def make(num_cells: int = 100, max_running: int = 4, max_batch_tokens: int = 16) -> Scheduler:
-    kv = KVCache(num_cells=num_cells, num_slots=2 * max_running)
+    kv = PrefixCache(num_cells=num_cells, num_slots=2 * max_running)
     return Scheduler(kv, max_running=max_running, pace=FixedPace(max_batch_tokens))
 
 

@@ -16,8 +16,10 @@ from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.runner import LlamaRunner
 from atre.engine.llama.warm_up import warm_up
 from atre.engine.pace import MAX_DRAFT
+from atre.engine.prefix_cache import PrefixCache
 from atre.engine.prompt import public_prefix
 from atre.engine.serving import EngineServer, Loaded
+from atre.engine.snapshot_cache import SnapshotCache, Snapshots
 from atre.engine_plan import EnginePlan
 from atre.errors import EngineError, EngineUnavailableError, ModelLoadError
 from atre.ipc.messages import EngineDescription
@@ -25,6 +27,8 @@ from atre.lifeline import end_with_parent
 from atre.notify import notify
 
 _log = logging.getLogger(__name__)
+
+_SNAPSHOT_BYTES = 256 * 1024 * 1024  # comes out of the reserve that every plan leaves free
 
 # After a native call Python waits this long for a busy thread to hand over the interpreter: the
 # default of 5 ms would be added to every step while a prompt is being tokenised.
@@ -75,14 +79,19 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
     template = ChatTemplate(
         model.chat_template or PLAIN_TEMPLATE, bos_token=model.bos_text, eos_token=model.eos_text
     )
-    runner = LlamaRunner(model, plan)
-    kv = KVCache(
-        num_cells=plan.n_ctx,
-        num_slots=runner.num_slots,
-        public=public_prefix(model, template),
-        shares=model.has_plain_memory,
-    )
-    warm_up(runner, model, kv)
+    snapshots = Snapshots(max_bytes=_SNAPSHOT_BYTES)
+    runner = LlamaRunner(model, plan, snapshots)
+    kv: KVCache
+    if model.has_plain_memory:
+        kv = prefixes = PrefixCache(
+            num_cells=plan.n_ctx,
+            num_slots=runner.num_slots,
+            public=public_prefix(model, template),
+        )
+        warm_up(runner, model, prefixes.public_slot, prefixes.public)
+    else:
+        kv = SnapshotCache(num_cells=plan.n_ctx, num_slots=runner.num_slots, snapshots=snapshots)
+        warm_up(runner, model, None, [])
     engine = Engine(
         runner=runner,
         vocabulary=model,

@@ -47,7 +47,7 @@ class Scheduler:
         for sequence in sorted(reading, key=self.fair_share.key):
             if budget <= 0:
                 break
-            num_tokens = min(sequence.num_uncomputed, budget)
+            num_tokens = min(self._num_until_cut(sequence), budget)
             batch.append(Chunk(sequence, num_tokens))
             budget -= num_tokens
         return [*self._decode(decoding, batch, budget), *batch]
@@ -94,6 +94,11 @@ class Scheduler:
     def in_order(self) -> list[Sequence]:
         """Who waits, next one first."""
         return sorted(self.waiting, key=self.fair_share.key)
+
+    def _num_until_cut(self, sequence: Sequence) -> int:
+        """How many tokens to read at most: all, or up to where the cache wants to see them."""
+        num_before = self._kv.last_cut(len(sequence.tokens)) - sequence.num_computed
+        return num_before if num_before > 0 else sequence.num_uncomputed
 
     def _decode(self, decoding: list[Sequence], reading: list[Chunk], budget: int) -> list[Chunk]:
         """A row for each decoding sequence, with a draft where that pays and cells are free."""
@@ -147,6 +152,8 @@ class Scheduler:
 
     def _is_worth_waiting(self, sequence: Sequence) -> bool:
         """Whether somebody is computing a prefix that this sequence could share soon."""
+        if not self._kv.shares_running:
+            return False
         promised = max(
             (
                 common_length(other.known, sequence.known)

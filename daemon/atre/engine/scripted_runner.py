@@ -2,9 +2,10 @@
 import zlib
 from dataclasses import dataclass
 
-from atre.engine.kv_cache import Operation, Release, Share
+from atre.engine.kv_cache import Operation, Release, Restore, Save, Share
 from atre.engine.model_runner import Sampled
 from atre.engine.sequence import Chunk, Sequence
+from atre.engine.snapshot_cache import Snapshots
 from atre.errors import DecodeError
 
 
@@ -22,9 +23,19 @@ class ScriptedRunner:
     """
 
     def __init__(
-        self, *, num_slots: int, max_batch_tokens: int, num_tokens: int = 256, echo: int = 0
+        self,
+        *,
+        num_slots: int,
+        max_batch_tokens: int,
+        num_tokens: int = 256,
+        echo: int = 0,
+        snapshots: Snapshots | None = None,
     ) -> None:
-        """``echo``: how many tokens back most tokens repeat; 0 for tokens that look random."""
+        """``num_tokens``: of the vocabulary, at most 256, so that a state is a byte a token.
+
+        ``echo``: how many tokens back most tokens repeat; 0 for tokens that look random.
+        """
+        self._snapshots = snapshots or Snapshots(max_bytes=0)
         self._slots: list[list[_Cell]] = [[] for _ in range(num_slots)]
         self._max_batch_tokens = max_batch_tokens
         self._num_tokens = num_tokens
@@ -74,6 +85,10 @@ class ScriptedRunner:
             case Share():
                 cells = self._slots[operation.source][operation.start : operation.end]
                 self._slots[operation.target][operation.start : operation.end] = cells
+            case Save():
+                self._snapshots.put(operation.key, bytes(self.held(operation.slot)))
+            case Restore():
+                self._slots[operation.slot] = [_Cell(token) for token in operation.state]
 
     def forget(self, sequence: Sequence) -> None:
         """Nothing is kept outside the slots."""

@@ -1,25 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 import ctypes
+import logging
 from typing import Any
 
 import numpy as np
 from llama_cpp import llama_cpp as lib
 from numpy.typing import NDArray
 
-from atre.engine.kv_cache import Operation, Release, Share
+from atre.engine.kv_cache import Operation, Release, Restore, Save, Share
 from atre.engine.llama.log import take_errors
 from atre.engine.llama.logprob import token_logprob
 from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.sampler import Sampler
 from atre.engine.model_runner import Sampled
 from atre.engine.sequence import Chunk, Sequence
+from atre.engine.snapshot_cache import Snapshots
 from atre.engine_plan import EnginePlan
 from atre.errors import DecodeError, ModelLoadError
 
+_log = logging.getLogger(__name__)
+
 _KV_TYPES = {"f16": lib.GGML_TYPE_F16, "q8_0": lib.GGML_TYPE_Q8_0}
 _MAX_SLOTS = 256  # LLAMA_MAX_SEQ
-_SLOTS_PER_STREAM = 4  # beside each running sequence, three that ended and may be continued
+_RESIDENTS_PER_STREAM = 3  # sequences that ended and may be continued, for each that can run
 _FLASH_ATTENTION_AUTO = -1  # enum llama_flash_attn_type
+_WHOLE_STATE = 0  # llama_state_seq_flags: everything, on the host
 _TO_END = -1  # llama_memory_seq_rm: up to the last position
 _INVALID_BATCH = -1  # as llama_decode says
 _MEANING = {
@@ -36,8 +41,9 @@ class LlamaRunner:
     slice assignments a chunk, whatever its length.
     """
 
-    def __init__(self, model: LlamaModel, plan: EnginePlan) -> None:
+    def __init__(self, model: LlamaModel, plan: EnginePlan, snapshots: Snapshots) -> None:
         self._model = model
+        self._snapshots = snapshots
         self._context = _make_context(model, plan)
         self.n_batch = plan.n_batch
         self.num_slots: int = lib.llama_n_seq_max(self._context)
@@ -75,6 +81,10 @@ class LlamaRunner:
                 # Metadata only under kv_unified, whatever the range (llama-kv-cache.cpp).
                 lib.llama_memory_seq_rm(self._memory, target, start, end)
                 lib.llama_memory_seq_cp(self._memory, source, target, start, end)
+            case Save(slot, key):
+                self._snapshots.put(key, self._read_state(slot))
+            case Restore(slot, state):
+                self._write_state(slot, state)
 
     def forget(self, sequence: Sequence) -> None:
         sampler = self._samplers.pop(sequence.id, None)
@@ -85,6 +95,21 @@ class LlamaRunner:
         for sampler in self._samplers.values():
             sampler.close()
         lib.llama_free(self._context)
+
+    def _read_state(self, slot: int) -> bytes:
+        size = lib.llama_state_seq_get_size_ext(self._context, slot, _WHOLE_STATE)
+        buffer: Any = (ctypes.c_uint8 * size)()
+        lib.llama_state_seq_get_data_ext(self._context, buffer, size, slot, _WHOLE_STATE)
+        return bytes(buffer)
+
+    def _write_state(self, slot: int, state: bytes) -> None:
+        buffer: Any = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+        read = lib.llama_state_seq_set_data_ext(
+            self._context, buffer, len(state), slot, _WHOLE_STATE
+        )
+        if read != len(state):
+            # The slot is empty now; the batch of its sequence will be refused, and only that.
+            _log.error("a saved state could not be restored: %s", take_errors())
 
     def _fill(self, batch: list[Chunk]) -> list[int]:
         """Lay the chunks out as rows; return the row of each one's last known token."""
@@ -168,7 +193,9 @@ def _make_context(model: LlamaModel, plan: EnginePlan) -> Any:
     params.n_ctx = plan.n_ctx
     params.n_batch = plan.n_batch
     params.n_ubatch = plan.n_ubatch
-    params.n_seq_max = min(_MAX_SLOTS, plan.num_slots * _SLOTS_PER_STREAM)
+    # A recurrent state is allocated for each slot, used or not.
+    num_residents = _RESIDENTS_PER_STREAM if model.has_plain_memory else 0
+    params.n_seq_max = min(_MAX_SLOTS, plan.num_slots * (1 + num_residents))
     params.n_threads = plan.threads
     params.n_threads_batch = plan.threads_batch
     params.type_k = params.type_v = _KV_TYPES[plan.kv_type]

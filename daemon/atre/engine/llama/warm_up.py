@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-from atre.engine.kv_cache import KVCache, Release
+from atre.engine.kv_cache import Release
 from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.runner import LlamaRunner
 from atre.engine.sequence import Chunk, Sequence
@@ -9,14 +9,16 @@ from atre.ipc.messages import Sampling
 _SEQUENCE_ID = 0  # the server numbers its own from 1
 
 
-def warm_up(runner: LlamaRunner, model: LlamaModel, kv: KVCache) -> None:
+def warm_up(
+    runner: LlamaRunner, model: LlamaModel, public_slot: int | None, public: list[int]
+) -> None:
     """Compute one token, so that the first person does not wait for pages and graphs.
 
-    What it reads are the public tokens, which stay in their slot. Raises ModelLoadError if the
-    model cannot compute.
+    What it reads are the public tokens, if there are any, which stay in their slot. Raises
+    ModelLoadError if the model cannot compute.
     """
-    tokens = kv.public or model.tokenize("1", add_special=True)
-    slot = 0 if kv.public_slot is None else kv.public_slot
+    tokens = public or model.tokenize("1", add_special=True)
+    slot = 0 if public_slot is None else public_slot
     sequence = Sequence(
         id=_SEQUENCE_ID,
         tokens=tokens,
@@ -32,6 +34,6 @@ def warm_up(runner: LlamaRunner, model: LlamaModel, kv: KVCache) -> None:
             sequence.num_computed += chunk.num_tokens
     except DecodeError as error:
         raise ModelLoadError(f"The model loads but computes nothing: {error}") from error
-    if kv.public_slot is None:
+    if public_slot is None:
         runner.apply(Release(slot))
     runner.forget(sequence)

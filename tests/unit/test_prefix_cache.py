@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 
-from atre.engine.kv_cache import Admission, KVCache, Release, Share
+from atre.engine.kv_cache import Admission, Release, Share
+from atre.engine.prefix_cache import PrefixCache
 from atre.engine.radix_tree import Tokens
 
 CONVERSATION = list(range(10, 30))
@@ -11,11 +12,11 @@ def array(tokens: list[int]) -> Tokens:
     return np.asarray(tokens, np.int32)
 
 
-def make(num_cells: int = 100, num_slots: int = 4, public: tuple[int, ...] = ()) -> KVCache:
-    return KVCache(num_cells=num_cells, num_slots=num_slots, public=public)
+def make(num_cells: int = 100, num_slots: int = 4, public: tuple[int, ...] = ()) -> PrefixCache:
+    return PrefixCache(num_cells=num_cells, num_slots=num_slots, public=public)
 
 
-def serve(kv: KVCache, user: str, tokens: list[int]) -> Admission:
+def serve(kv: PrefixCache, user: str, tokens: list[int]) -> Admission:
     """Admit, compute and end one sequence."""
     admission = kv.admit(user, array(tokens))
     assert admission is not None
@@ -117,10 +118,3 @@ def test_a_dropped_sequence_leaves_nothing_behind() -> None:
     assert kv.num_used == 0
     assert kv.match("anna", array(CONVERSATION)) == 0
     assert kv.operations[-1] == Release(admission.slot)
-
-
-def test_memory_that_cannot_be_cut_is_never_shared() -> None:
-    kv = KVCache(num_cells=100, num_slots=4, public=(1, 2, 3), shares=False)
-    assert serve(kv, "anna", [1, 2, 3, 4]).num_cached == 0
-    assert serve(kv, "anna", [1, 2, 3, 4, 5]).num_cached == 0
-    assert kv.num_used == 0
