@@ -2,6 +2,7 @@
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,9 @@ def missing_part() -> str | None:
     missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
     if missing:
         return f"not installed: {', '.join(missing)}"
+    # Root of a container may lack what it takes.
+    if subprocess.run(("unshare", "--net", "--mount", "true"), check=False).returncode != 0:
+        return "this root may not make network namespaces"
     return None
 
 

@@ -51,9 +51,12 @@ class Lines:
     def text(self) -> str:
         return "\n".join(self.seen)
 
-    def stop(self) -> None:
+    def terminate(self) -> None:
         if self.process.poll() is None:
             self.process.terminate()
+
+    def stop(self) -> None:
+        self.terminate()
         try:
             self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
@@ -102,12 +105,14 @@ class Browser:
 class Machine:
     """One namespace with an interface ``eth0`` on the LAN."""
 
-    def __init__(self, namespace: str, address: str, directory: Path, stack: ExitStack) -> None:
+    def __init__(
+        self, namespace: str, address: str, directory: Path, children: list[Lines]
+    ) -> None:
         self.namespace = namespace
         self.address = address
         self.directory = directory
         self.bus_address: str | None = None
-        self._stack = stack
+        self._children = children
 
     def start(self, *command: str, **options: Any) -> Lines:
         """Run a program on this machine until the end of the test."""
@@ -119,7 +124,7 @@ class Machine:
             env["DBUS_SYSTEM_BUS_ADDRESS"] = f"unix:path={self.directory / 'no-bus'}"
         env["PYTHONUNBUFFERED"] = "1"
         lines = Lines(["ip", "netns", "exec", self.namespace, *command], env=env, **options)
-        self._stack.callback(lines.stop)
+        self._children.append(lines)
         return lines
 
     def ip(self, *args: str) -> None:
@@ -143,18 +148,24 @@ class Machine:
     def start_avahi(self, host: str, finally_host: str | None = None) -> Lines:
         """A real avahi-daemon with a D-Bus of its own, once it answers for its host name.
 
-        That is ``host``, or ``finally_host`` where somebody already has the former. Its runtime
-        directory is fixed at compile time, hence the mount namespace.
+        That is ``host``, or ``finally_host`` where somebody already has the former.
         """
+        return self.wait_for_avahi(self.begin_avahi(host), finally_host or host)
+
+    def begin_avahi(self, host: str) -> Lines:
+        """The same, but not waited for."""
         self._start_bus()
         config = self.directory / "avahi.conf"
         config.write_text(f"[server]\nhost-name={host}\nuse-ipv6=yes\n[publish]\n")
+        # Its runtime directory is fixed at compile time, hence the mount namespace.
         script = (
             "mount -t tmpfs tmpfs /run && mkdir /run/avahi-daemon && "
             'exec avahi-daemon --no-drop-root --no-chroot -f "$1"'
         )
-        daemon = self.start("unshare", "-m", "sh", "-c", script, "sh", str(config))
-        daemon.wait_for(lambda line: f"Host name is {finally_host or host}.local" in line)
+        return self.start("unshare", "-m", "sh", "-c", script, "sh", str(config))
+
+    def wait_for_avahi(self, daemon: Lines, host: str) -> Lines:
+        daemon.wait_for(lambda line: f"Host name is {host}.local" in line)
         return daemon
 
     def _start_bus(self) -> None:
@@ -178,16 +189,25 @@ class Lan:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._stack = ExitStack()
+        self._children: list[Lines] = []
         self._addresses = itertools.count(1)
         self._bridge = ""
 
     def __enter__(self) -> Self:
-        self._bridge = self._namespace()
-        ip("-n", self._bridge, "link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
-        ip("-n", self._bridge, "link", "set", "br0", "up")
+        with ExitStack() as undo:
+            undo.callback(self._stack.close)
+            self._bridge = self._namespace()
+            ip("-n", self._bridge, "link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
+            ip("-n", self._bridge, "link", "set", "br0", "up")
+            undo.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
+        # All at once: each takes its time to say goodbye.
+        for child in self._children:
+            child.terminate()
+        for child in self._children:
+            child.stop()
         self._stack.close()
 
     def machine(self, *, link_local: bool = True) -> Machine:
@@ -200,7 +220,7 @@ class Lan:
         directory.mkdir()
         ip("-n", namespace, "link", "set", "lo", "up")
         address = self.plug(namespace, "eth0", link_local=link_local)
-        return Machine(namespace, address, directory, self._stack)
+        return Machine(namespace, address, directory, self._children)
 
     def plug(self, namespace: str, interface: str, *, link_local: bool = True) -> str:
         """Give a namespace one more interface on this LAN; returns its IPv4 address."""

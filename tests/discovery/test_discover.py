@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+
+from atre.certificate import ensure_certificate
 
 if TYPE_CHECKING:
     from tests.discovery.lan_namespaces import Lan, Machine
@@ -22,7 +21,7 @@ GATEWAY = str(Path(__file__).with_name("tls_gateway.py"))
 DISCOVER = """
 import msgspec, sys
 from atre.discovery.browse import discover
-sys.stdout.buffer.write(msgspec.json.encode(discover(2.0, verify=sys.argv[1] == "verify")) + b"\\n")
+sys.stdout.buffer.write(msgspec.json.encode(discover(1.5, verify=sys.argv[1] == "verify")) + b"\\n")
 """
 
 
@@ -43,28 +42,16 @@ def start_box(machine: "Machine") -> None:
 
 def start_gateway(machine: "Machine") -> str:
     """A door on port 8443; returns the SHA-256 of its certificate."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "atre-7f3a.local")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + dt.timedelta(days=1))
-        .sign(key, hashes.SHA256())
+    sha256 = ensure_certificate(
+        machine.directory,
+        host_name="atre-7f3a.local",
+        addresses=[machine.address],
+        now=dt.datetime.now(dt.UTC),
     )
-    pem = serialization.Encoding.PEM
-    path = machine.directory / "box.pem"
-    path.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(pem)
-    )
-    gateway = machine.start(sys.executable, GATEWAY, machine.address, "8443", str(path))
+    files = [str(machine.directory / name) for name in ("leaf.crt", "leaf.key")]
+    gateway = machine.start(sys.executable, GATEWAY, machine.address, "8443", *files)
     gateway.wait_for(lambda line: line == "listening")
-    return certificate.fingerprint(hashes.SHA256()).hex()
+    return sha256
 
 
 def verified(machine: "Machine", sha256: str) -> dict[str, Any]:

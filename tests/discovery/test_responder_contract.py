@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pytest
 
-from atre.discovery.avahi_responder import AvahiResponder
 from atre.discovery.interfaces import LanInterface
 from atre.discovery.memory_responder import MemoryLan, MemoryResponder
 from atre.discovery.responder import Advertisement, Event, Outcome, Responder
@@ -115,6 +114,9 @@ class NamespaceSite:
             self.happened.set()
 
         if kind == "avahi":
+            # D-Bus is installed on Linux only.
+            from atre.discovery.avahi_responder import AvahiResponder  # noqa: PLC0415
+
             return AvahiResponder(note, self.machine.bus_address)
         return ZeroconfResponder(note)
 
@@ -122,9 +124,11 @@ class NamespaceSite:
 class NamespaceWorld:
     def __init__(self, lan: "Lan", loops: ExitStack, tools: ModuleType, kind: str) -> None:
         machines = (lan.machine(), lan.machine())
-        if kind == "avahi":
-            for number, machine in enumerate(machines):
-                machine.start_avahi(f"site{number}")
+        self._observer = lan.machine()
+        with_avahi = [*machines, self._observer] if kind == "avahi" else [self._observer]
+        daemons = {machine: machine.begin_avahi(machine.namespace) for machine in with_avahi}
+        for machine, daemon in daemons.items():
+            machine.wait_for_avahi(daemon, machine.namespace)
         one, other = (
             NamespaceSite(m, loops.enter_context(tools.NamespaceLoop(m.namespace)), kind)
             for m in machines
@@ -132,8 +136,6 @@ class NamespaceWorld:
         for site in (one, other):
             loops.callback(close, site)
         self.sites = (one, other)
-        self._observer = lan.machine()
-        self._observer.start_avahi("observer")
         self._browser = self._observer.browse()
 
     def appears(self, instance: str) -> tuple[str, str]:

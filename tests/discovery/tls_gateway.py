@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A box's door and nothing behind it: ``tls_gateway.py ADDRESS PORT PEM`` answers 401 over TLS."""
+"""A box's door and nothing behind it: ``tls_gateway.py ADDRESS PORT CERTIFICATE KEY`` says 401."""
 
 import ssl
 import sys
@@ -14,10 +14,10 @@ class Door(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    address, port, pem = sys.argv[1:]
+    address, port, certificate, key = sys.argv[1:]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(pem)
+    context.load_cert_chain(certificate, key)
     with HTTPServer((address, int(port)), Door) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         sys.stdout.write("listening\n")

@@ -4,16 +4,13 @@
 import asyncio
 import contextlib
 import datetime as dt
-import hashlib
 import socket
 import ssl
 from dataclasses import dataclass
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
+from atre.certificate import ensure_certificate
 from atre.discovery.found import Found, Record
 from atre.discovery.verify import VERIFY_S, verify_record
 
@@ -30,30 +27,14 @@ class Certificate:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "atre-7f3a.local")])
-    now = dt.datetime.now(dt.UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + dt.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "box.pem"
-    pem = serialization.Encoding.PEM
-    path.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + built.public_bytes(pem)
+    directory = tmp_path_factory.mktemp("tls")
+    sha256 = ensure_certificate(
+        directory, host_name="atre-7f3a.local", addresses=[HERE], now=dt.datetime.now(dt.UTC)
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(path)
-    der = built.public_bytes(serialization.Encoding.DER)
-    return Certificate(context=context, sha256=hashlib.sha256(der).hexdigest())
+    context.load_cert_chain(directory / "leaf.crt", directory / "leaf.key")
+    return Certificate(context=context, sha256=sha256)
 
 
 def record(port: int, *, tls: bool) -> Record:

@@ -8,8 +8,13 @@ leave from the host's own addresses, where the answers to them come back.
 import asyncio
 from collections.abc import Callable
 
+from zeroconf import (  # type: ignore[attr-defined]
+    AddressResolverIPv4,
+    AddressResolverIPv6,
+    ServiceStateChange,
+    Zeroconf,
+)
 from zeroconf import Error as ZeroconfError
-from zeroconf import ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from atre.discovery.found import Found, Record, decode_txt, found, is_lan_address
@@ -23,6 +28,7 @@ _TYPE = f"{GATEWAY_TYPE}.local."
 _MAX_FOUND = 64  # an office has a few boxes; more is somebody filling the list
 _MAX_TIMEOUT_S = 120.0
 _RESOLVE_MS = 3000
+_OTHER_FAMILY_MS = 500  # a host that lacks it mostly says so at once (NSEC, RFC 6762 §6.1)
 
 
 def discover(
@@ -100,7 +106,7 @@ async def _look_at(
     record = Record(
         name=name.removesuffix(f".{service_type}"),
         host=info.server or "",
-        addresses=tuple(info.parsed_scoped_addresses()),
+        addresses=await _addresses(zeroconf, info),
         port=info.port or 0,
         txt=decode_txt(info.properties),
     )
@@ -110,3 +116,18 @@ async def _look_at(
     return await verify_record(
         record, tuple(a for a in record.addresses if is_lan_address(a, networks))
     )
+
+
+async def _addresses(zeroconf: Zeroconf, info: AsyncServiceInfo) -> tuple[str, ...]:
+    """All addresses of the host, IPv4 first.
+
+    A resolved service may have come with one family only: Avahi sends each in its own packet.
+    """
+    try:
+        hosts = (AddressResolverIPv4(info.server or ""), AddressResolverIPv6(info.server or ""))
+    except ZeroconfError:  # not a name under .local
+        return tuple(info.parsed_scoped_addresses())
+    await asyncio.gather(*(host.async_request(zeroconf, _OTHER_FAMILY_MS) for host in hosts))
+    # Each collects whatever came for the host, of either family.
+    every = [address for host in hosts for address in host.parsed_scoped_addresses()]
+    return tuple(sorted(dict.fromkeys(every), key=lambda address: ":" in address))

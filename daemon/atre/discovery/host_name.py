@@ -6,8 +6,8 @@ import re
 import secrets
 from pathlib import Path
 
-from atre.discovery import state_file
 from atre.discovery.service import check_host_label
+from atre.durable import write_durably
 from atre.errors import ConfigError
 
 _BOX_ID = re.compile(r"[0-9a-f]{8}")
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 def load_box_id(state_dir: Path) -> str:
     """The box's id, 8 hex digits, made at first use and kept in ``state/box-id``."""
     path = state_dir / "box-id"
-    kept = state_file.read(path)
+    kept = _read(path)
     if kept is not None and _BOX_ID.fullmatch(kept):
         return kept
     box_id = secrets.token_hex(4)
@@ -33,7 +33,7 @@ def load_host_label(state_dir: Path, box_id: str) -> str:
     host name is replaced.
     """
     path = state_dir / "host-name"
-    kept = state_file.read(path)
+    kept = _read(path)
     if kept is not None:
         try:
             check_host_label(kept)
@@ -51,9 +51,16 @@ def keep_host_label(state_dir: Path, label: str) -> None:
     _keep(state_dir / "host-name", label)
 
 
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
 def _keep(path: Path, text: str) -> None:
     # A name that cannot be kept is still a name: the box is found today, under another one later.
     try:
-        state_file.write(path, text)
+        write_durably(path, f"{text}\n".encode())
     except OSError as error:
         _log.warning("%s cannot be written (%s); the name will change at restart.", path, error)
