@@ -294,6 +294,16 @@ def test_a_run_key_lives_until_the_next_start(config: Config) -> None:
     with closing(connect(config.database)) as connection:
         assert keys.verify(connection, first.run_key, now=NOW) is None
         assert keys.verify(connection, second.run_key, now=NOW) is not None
+        assert [key.purpose for key in keys.list_keys(connection)].count("run") == 1
+
+
+def test_a_browser_that_used_a_run_key_is_logged_out_at_the_next_start(config: Config) -> None:
+    secret = open_door(config, run_key=True).run_key or ""
+    with closing(connect(config.database)) as connection:
+        opened = login.with_key(connection, secret, address="127.0.0.1", now=NOW)
+        assert isinstance(opened, Opened)
+        open_door(config, run_key=False)
+        assert sessions.verify(connection, opened.token, now=NOW) is None
 
 
 def test_a_box_whose_keys_were_all_revoked_gets_a_new_one(config: Config) -> None:

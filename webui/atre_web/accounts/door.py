@@ -38,7 +38,7 @@ def open_door(config: Config, *, run_key: bool, clock: Callable[[], float] = tim
             key.revoked_at is None and key.purpose == "personal"
             for key in keys.list_keys(connection)
         )
-        keys.revoke_run_keys(connection, now=now)
+        keys.delete_run_keys(connection)
         return Door(
             first_key=None if has_key else keys.create(connection, "first", now=now)[1],
             run_key=_run_key(connection, now) if run_key else None,

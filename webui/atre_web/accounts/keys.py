@@ -75,17 +75,20 @@ def revoke(connection: sqlite3.Connection, name_or_id: str, *, now: float) -> Ap
                 "`atre key list` shows the keys of this box.",
                 param="name",
             )
-        _end(connection, row["id"], now)
+        connection.execute("UPDATE api_keys SET revoked_at = ? WHERE id = ?", (now, row["id"]))
+        connection.execute(
+            "UPDATE sessions SET revoked_at = ? WHERE key_id = ? AND revoked_at IS NULL",
+            (now, row["id"]),
+        )
     return msgspec.structs.replace(_key(row), revoked_at=now)
 
 
-def revoke_run_keys(connection: sqlite3.Connection, *, now: float) -> None:
-    """End the keys that earlier runs made for themselves."""
+def delete_run_keys(connection: sqlite3.Connection) -> None:
+    """Forget the keys that earlier runs made for themselves, and the sessions opened with them."""
+    run_keys = "SELECT id FROM api_keys WHERE purpose = 'run'"
     with transaction(connection):
-        for row in connection.execute(
-            "SELECT id FROM api_keys WHERE purpose = 'run' AND revoked_at IS NULL"
-        ).fetchall():
-            _end(connection, row["id"], now)
+        connection.execute(f"DELETE FROM sessions WHERE key_id IN ({run_keys})")  # noqa: S608
+        connection.execute("DELETE FROM api_keys WHERE purpose = 'run'")
 
 
 def verify(connection: sqlite3.Connection, secret: str, *, now: float) -> ApiKey | None:
@@ -130,13 +133,6 @@ def _live(
         (value,),
     ).fetchone()
     return row
-
-
-def _end(connection: sqlite3.Connection, key_id: str, now: float) -> None:
-    connection.execute("UPDATE api_keys SET revoked_at = ? WHERE id = ?", (now, key_id))
-    connection.execute(
-        "UPDATE sessions SET revoked_at = ? WHERE key_id = ? AND revoked_at IS NULL", (now, key_id)
-    )
 
 
 def _key(row: sqlite3.Row) -> ApiKey:
