@@ -22,6 +22,13 @@ from atre.notify import notify
 from atre.planning import Planned, note, plan_engine
 from atre.supervisor import ChildSpec, Supervisor
 
+# An engine that ended so often before it was ready will hardly get ready with this model.
+_HOPELESS_STARTS = 3
+_HOPELESS = (
+    "The engine ended several times while it loaded the model; what it wrote before says why. It "
+    "is tried again. Choose another model with --model."
+)
+
 _ENGINE, _MANAGEMENT, _LOOPBACK, _LAN = "atre-engine", "atred", "atre-web", "atre-web-lan"
 
 
@@ -64,6 +71,7 @@ class Box:
         self._ready_file = ready_file
         self._announce = announce
         self._announced = False
+        self._is_ready_file_due = ready_file is not None
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT.
@@ -78,7 +86,7 @@ class Box:
                 self._ready_file.unlink(missing_ok=True)
             config_path = self._config.runtime_dir / "config.json"
             save(self._config, config_path)
-            supervisor = Supervisor(self._config.runtime_dir, self._on_ready)
+            supervisor = Supervisor(self._config.runtime_dir, self._on_change)
             stack.callback(supervisor.close)
             self._supervisor = supervisor
             planned = plan_engine(self._config)
@@ -89,26 +97,30 @@ class Box:
             self._config_path = config_path
             supervisor.run()
 
-    def _on_ready(self, name: str) -> None:
+    def _on_change(self, _name: str) -> None:
         ready = self._supervisor.is_ready
-        if name == _MANAGEMENT and self._config.lan and not ready(_LAN):
+        if self._config.lan and ready(_MANAGEMENT) and not self._supervisor.has_started(_LAN):
             # The certificate exists now, under the name that the box really has.
             self._supervisor.start(_web(_LAN, "lan", self._config_path))
-        needed = [_ENGINE, _MANAGEMENT, _LOOPBACK] + [_LAN] * self._config.lan
-        if not self._announced and all(ready(each) for each in needed):
+        if not all(ready(each) for each in [_MANAGEMENT, _LOOPBACK] + [_LAN] * self._config.lan):
+            return
+        if ready(_ENGINE) and self._is_ready_file_due:
+            self._write_ready_file(self._describe())
+        if not self._announced and (ready(_ENGINE) or self._is_engine_hopeless):
             self._announced = True
-            started = self._describe()
-            if started.engine:
-                self._write_ready_file(started, started.engine)
-            self._announce(started)
+            self._announce(self._describe())
             notify("READY=1")
+
+    @property
+    def _is_engine_hopeless(self) -> bool:
+        return self._supervisor.num_failures(_ENGINE) >= _HOPELESS_STARTS
 
     def _describe(self) -> Started:
         engine, reason = None, ""
         try:
             engine = EngineClient(self._config.engine_socket).describe()
         except EngineError as error:
-            reason = str(error)
+            reason = _HOPELESS if self._is_engine_hopeless else str(error)
         return Started(
             config=self._config,
             door=self._door,
@@ -117,14 +129,16 @@ class Box:
             no_model_reason=reason,
         )
 
-    def _write_ready_file(self, started: Started, engine: EngineDescription) -> None:
-        if self._ready_file is None or started.door.run_key is None:
+    def _write_ready_file(self, started: Started) -> None:
+        engine, run_key = started.engine, started.door.run_key
+        if self._ready_file is None or run_key is None or engine is None:
             return
+        self._is_ready_file_due = False
         base = f"http://127.0.0.1:{self._config.port}"
         ready = ReadyFile(
             panel_url=f"{base}/",
             api_base=f"{base}/v1",
-            api_key=started.door.run_key,
+            api_key=run_key,
             mdns_name=started.box.mdns_name,
             model=engine.model,
             version=__version__,

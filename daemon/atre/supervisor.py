@@ -44,10 +44,10 @@ class Supervisor:
     children in the reverse order of their start.
     """
 
-    def __init__(self, runtime_dir: Path, on_ready: Callable[[str], None]) -> None:
-        """``on_ready`` is called with a child's name each time it has become ready."""
+    def __init__(self, runtime_dir: Path, on_change: Callable[[str], None]) -> None:
+        """``on_change`` is called with a child's name each time it has become ready or ended."""
         self._runtime_dir = runtime_dir
-        self._on_ready = on_ready
+        self._on_change = on_change
         self._children: dict[str, _Child] = {}
         self._selector = selectors.DefaultSelector()
         self._stopping = False
@@ -73,6 +73,13 @@ class Supervisor:
 
     def is_ready(self, name: str) -> bool:
         return name in self._children and self._children[name].is_ready
+
+    def has_started(self, name: str) -> bool:
+        return name in self._children
+
+    def num_failures(self, name: str) -> int:
+        """How often the process ended in a row, without a minute's work between."""
+        return self._children[name].num_failures if name in self._children else 0
 
     def run(self) -> None:
         """Supervise until a signal asks to stop."""
@@ -113,7 +120,7 @@ class Supervisor:
         if signal.SIGTERM in numbers or signal.SIGINT in numbers:
             self._stopping = True
             return
-        for child in self._children.values():
+        for child in list(self._children.values()):
             if child.process and child.process.poll() is not None:
                 self._bury(child, child.process.returncode)
 
@@ -129,6 +136,7 @@ class Supervisor:
         child.process = None
         child.restart_at_s = now_s + delay_s
         _log.error("%s ended (%s); restarting it.", child.spec.name, _describe(returncode))
+        self._on_change(child.spec.name)
 
     def _hear(self, child: _Child) -> None:
         try:
@@ -137,7 +145,7 @@ class Supervisor:
             return
         if b"READY=1" in message.split(b"\n") and not child.is_ready:
             child.is_ready = True
-            self._on_ready(child.spec.name)
+            self._on_change(child.spec.name)
 
     def _restart_due(self) -> None:
         now_s = time.monotonic()
