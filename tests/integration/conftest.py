@@ -70,14 +70,20 @@ def four_slots(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def one_slot(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def slow_model() -> ModuleType:
+    """The module of that name."""
+    return _load("slow_model")
+
+
+@pytest.fixture(scope="session")
+def one_slot(tmp_path_factory: pytest.TempPathFactory, slow_model: ModuleType) -> list[str]:
     """Options of a slow box that answers one at a time, and lets one wait.
 
     Its model needs seconds for a long prompt or a long answer, and its steps are short.
     """
     directory = tmp_path_factory.mktemp("slow")
     model = directory / "slow.gguf"
-    _load("slow_model").write_slow_model(model, factory_model_path())
+    slow_model.write_slow_model(model, factory_model_path())
     profiles = _profiles(directory / "profiles", slots=1, batch_tokens=64)
     return [*profiles, "--model", str(model), "--queue-limit", "1"]
 
@@ -105,12 +111,12 @@ def slow_box(
 
 
 @pytest.fixture
-def start_box(tmp_path: Path) -> Iterator[BoxStarter]:
-    """Start a box for one test alone: ``start_box(*options)``."""
+def start_box(tmp_path: Path, four_slots: list[str]) -> Iterator[BoxStarter]:
+    """Start a box for one test alone: ``start_box(*options)``; a later option wins."""
     with ExitStack() as stack:
 
-        def start(*options: str, name: str = "box") -> "RunningBox":
-            made: RunningBox = running_box.RunningBox(tmp_path / name, *options)
+        def start(*options: str) -> "RunningBox":
+            made: RunningBox = running_box.RunningBox(tmp_path / "box", *four_slots, *options)
             stack.callback(made.clean_up)
             made.start()
             return made

@@ -61,9 +61,10 @@ class RunningBox:
             *prefix, self.command, "serve", "--data-dir", str(self.data_dir),
             "--ready-file", str(self.ready_file), "--port", str(self.port), *options,
         ]  # fmt: skip
-        # English, a home of its own, and no system bus.
+        # English, a home of its own, no system bus, and no debugger when llama.cpp aborts.
         self.environment = os.environ | {
             "LC_ALL": "C.UTF-8",
+            "GGML_NO_BACKTRACE": "1",
             "HOME": str(directory),
             "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={directory / 'no-bus'}",
         }

@@ -17,8 +17,11 @@ _WEIGHT_DEVIATION = 0.02  # small enough that no activation overflows half preci
 _COPIED = ("general.", "tokenizer.")
 
 
-def write_slow_model(path: Path, factory: Path) -> None:
-    """Write the model to ``path``, with the tokenizer and chat template of ``factory``."""
+def write_slow_model(path: Path, factory: Path, *, epsilon: float = 1e-5) -> None:
+    """Write the model to ``path``, with the tokenizer and chat template of ``factory``.
+
+    A negative ``epsilon`` passes every check of a model's header, and then llama.cpp aborts.
+    """
     source = gguf.GGUFReader(factory)
     writer = gguf.GGUFWriter(path, "llama")
     _copy_metadata(source, writer)
@@ -29,7 +32,7 @@ def write_slow_model(path: Path, factory: Path) -> None:
     writer.add_head_count(_HEADS)
     writer.add_head_count_kv(_HEADS)
     writer.add_rope_dimension_count(_EMBEDDING // _HEADS)
-    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_layer_norm_rms_eps(epsilon)
     num_tokens = len(source.fields["tokenizer.ggml.tokens"].contents())
     writer.add_vocab_size(num_tokens)
     random = np.random.default_rng(seed=1)

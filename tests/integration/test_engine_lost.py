@@ -19,10 +19,9 @@ NUM_STREAMS = 4
 def test_streams_are_told_and_the_next_request_is_answered(
     start_box: "BoxStarter",
     make_caller: "CallerMaker",
-    four_slots: list[str],
     no_end: dict[str, int],
 ) -> None:
-    box = start_box(*four_slots)
+    box = start_box()
     caller = make_caller(box, box.key)
     everybody_reads = threading.Barrier(NUM_STREAMS + 1, timeout=TIMEOUT_S)
 

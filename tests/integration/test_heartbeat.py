@@ -4,6 +4,7 @@
 import itertools
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -30,7 +31,9 @@ from atre_web.openai.stream import Wishes
 
 WISHES = Wishes(include_usage=False, return_progress=False)
 PROMISED_S = 15.0
-QUICK_S = 0.02
+QUICK_S = 0.3
+REPEAT_S = 0.001  # far less than a heartbeat
+LONG_S = 10.0
 END = Finished(
     reason=FinishReason.STOP,
     prompt_tokens=1,
@@ -42,7 +45,10 @@ END = Finished(
 
 
 class SlowEngine:
-    """Accepts every request, repeats ``message`` meanwhile if there is one, ends when told."""
+    """Accepts every request and repeats ``message`` if there is one, until told to end.
+
+    It ends by itself after ``LONG_S``.
+    """
 
     def __init__(self, socket_path: Path, message: Message | None) -> None:
         self._message = message
@@ -68,7 +74,8 @@ class SlowEngine:
         thread.start()
 
     def _go_on(self, connection: Connection) -> None:
-        while not self._end.wait(QUICK_S / 20):
+        end_s = time.monotonic() + LONG_S
+        while not self._end.wait(REPEAT_S) and time.monotonic() < end_s:
             if self._message:
                 connection.send(self._message)
         connection.send(Delta(text="Bonjour"))

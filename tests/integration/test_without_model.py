@@ -2,6 +2,7 @@
 """A model file that cannot be used leaves a box that says so, and works in every other way."""
 
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -76,3 +77,22 @@ def test_a_name_is_looked_for_among_the_stored_models(
     assert box.ready["model"] == "bureau"
     with make_caller(box, box.key).get("/v1/models/bureau") as answered:
         assert answered.status == 200
+
+
+def test_a_model_that_crashes_the_engine_is_said_too(
+    start_box: "BoxStarter", make_caller: "CallerMaker", slow_model: ModuleType, tmp_path: Path
+) -> None:
+    path = tmp_path / "crash.gguf"
+    slow_model.write_slow_model(path, factory_model_path(), epsilon=-1.0)
+    box = start_box("--model", str(path))
+    (line,) = [line for line in box.announced if line.startswith(NO_MODEL)]
+    assert "ended several times" in line
+    assert "--model" in line
+    assert not box.ready_file.exists()
+    caller = make_caller(box, box.first_key)
+    with caller.get("/") as answered:
+        assert answered.status == 200
+    with caller.chat() as refused:
+        assert refused.status == 503
+        assert refused.error()["code"] == "engine_unavailable"
+    assert box.stop() == 0
