@@ -154,7 +154,8 @@ class Machine:
 
     def begin_avahi(self, host: str) -> Lines:
         """The same, but not waited for."""
-        self._start_bus()
+        if self.bus_address is None:
+            self.start_bus()
         config = self.directory / "avahi.conf"
         config.write_text(f"[server]\nhost-name={host}\nuse-ipv6=yes\n[publish]\n")
         # Its runtime directory is fixed at compile time, hence the mount namespace.
@@ -168,7 +169,8 @@ class Machine:
         daemon.wait_for(lambda line: f"Host name is {host}.local" in line)
         return daemon
 
-    def _start_bus(self) -> None:
+    def start_bus(self) -> None:
+        """A D-Bus system bus for what is started on this machine from now on."""
         config = self.directory / "bus.conf"
         socket_path = self.directory / "bus"
         config.write_text(

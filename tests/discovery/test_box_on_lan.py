@@ -224,6 +224,18 @@ def test_the_box_carries_on_by_itself_when_avahi_stops(
     peer.resolves("atre-7f3a.local", machine.address)
 
 
+def test_the_box_hands_over_to_an_avahi_that_starts_later(
+    lan: "Lan", peer: "Machine", start: Start
+) -> None:
+    machine = lan.machine()
+    machine.start_bus()
+    box = start(machine)
+    box.waits_for(state="announced", responder="zeroconf")
+    machine.start_avahi("office-pc")
+    box.waits_for(state="announced", responder="avahi", host_name="atre-7f3a.local")
+    peer.resolves("atre-7f3a.local", machine.address)
+
+
 def test_a_killed_box_withdraws_itself_from_avahi(
     lan: "Lan", peer: "Machine", start: Start
 ) -> None:

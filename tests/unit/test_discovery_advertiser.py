@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from atre.discovery.advertiser import Advertiser
-from atre.discovery.announcer import NO_NETWORK, Status, Surroundings
+from atre.discovery.announcer import NO_NETWORK, Status, Surroundings, is_storm
 from atre.discovery.interfaces import LanInterface
 from atre.discovery.memory_responder import MemoryLan, MemoryResponder
 from atre.discovery.responder import Advertisement, Event, OnEvent, Outcome, Responder
@@ -295,3 +295,21 @@ def test_closing_interrupts_an_attempt(state_dir: Path) -> None:
     with started(Host(state_dir, MemoryLan(), "10.0.0.5/24", responder=responder)):
         assert responder.reached.wait(PATIENCE_S)
     assert responder.closed == 1
+
+
+@pytest.mark.parametrize(
+    ("conflicts", "now", "storm"),
+    [
+        ([], 0.0, False),
+        ([0.0] * 14, 1.0, False),
+        ([0.0] * 15, 1.0, True),
+        ([*range(0, 60, 4)], 57.0, True),
+        ([0.0] * 15, 61.0, False),
+    ],
+)
+def test_many_conflicts_in_a_short_time_are_a_storm(
+    conflicts: list[float],
+    now: float,
+    storm: bool,  # noqa: FBT001
+) -> None:
+    assert is_storm(conflicts, now) is storm

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from atre.discovery.service import Box, next_host_label, next_instance, services
 from atre.errors import AtreError
 from atre.ipc.messages import DiscoveryState
 
-# RFC 6762 §8.1: after fifteen conflicts, wait five seconds before each further attempt.
+# RFC 6762 §8.1: after fifteen conflicts in ten seconds, wait five before each further attempt. An
+# attempt of ours takes one to three seconds, hence the longer period.
 _MANY_CONFLICTS = 15
+_CONFLICT_PERIOD_S = 60.0
 _CONFLICT_WAIT_S = 5.0
 _RETRY_S = 30.0  # after a refusal; a change of addresses or of responder comes first
 _GOODBYE_S = 3.0  # three goodbyes 125 ms apart, or a D-Bus call, on a loaded machine
@@ -74,7 +77,7 @@ class Announcer:
         self._responder: Responder | None = None
         self._attempt: asyncio.Task[None] | None = None
         self._announcing: tuple[LanInterface, ...] = ()
-        self._num_conflicts = 0
+        self._conflicts = deque[float](maxlen=_MANY_CONFLICTS)
         self._status = initial_status(box, label, surroundings.interfaces())
 
     async def run(self) -> None:
@@ -151,8 +154,9 @@ class Announcer:
         self._show(host_name=f"{self._label}.local", instance=self._box.instance)
 
     async def _count_conflict(self) -> None:
-        self._num_conflicts += 1
-        if self._num_conflicts > _MANY_CONFLICTS:
+        now = asyncio.get_running_loop().time()
+        self._conflicts.append(now)
+        if is_storm(self._conflicts, now):
             await asyncio.sleep(_CONFLICT_WAIT_S)
 
     def _on_addresses(self) -> None:
@@ -175,9 +179,10 @@ class Announcer:
                 event = await asyncio.wait_for(self._events.get(), None if announced else _RETRY_S)
             except TimeoutError:
                 return
+            if event is Event.CONFLICT:
+                await self._count_conflict()
             if event is not None:
                 # Claiming anew starts with silence: our answers would otherwise meet our probes.
-                await self._count_conflict()
                 await self._drop_responder()
                 return
             if not announced or self._surroundings.interfaces() != self._announcing:
@@ -196,6 +201,11 @@ class Announcer:
         responder = "" if self._responder is None else self._responder.name
         self._status = replace(self._status, responder=responder, **changes)
         self._publish(self._status)
+
+
+def is_storm(conflicts: Sequence[float], now: float) -> bool:
+    """Whether the last conflicts, times in seconds, came so fast that the LAN needs a rest."""
+    return len(conflicts) >= _MANY_CONFLICTS and now - conflicts[0] < _CONFLICT_PERIOD_S
 
 
 def initial_status(box: Box, label: str, interfaces: tuple[LanInterface, ...]) -> Status:

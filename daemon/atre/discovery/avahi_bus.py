@@ -38,13 +38,16 @@ class CollisionError(DiscoveryError):
 
 
 class AvahiBus:
-    """A connection to the system bus: entry groups of Avahi, and what becomes of them."""
+    """A connection to the system bus: Avahi's entry groups, and what becomes of them and of Avahi.
+
+    ``on_owner_change`` is called when avahi-daemon starts or stops, or the bus is lost.
+    """
 
     def __init__(
-        self, on_group_state: Callable[[str, GroupState], None], on_lost: Callable[[], None]
+        self, on_group_state: Callable[[str, GroupState], None], on_owner_change: Callable[[], None]
     ) -> None:
         self._on_group_state = on_group_state
-        self._on_lost = on_lost
+        self._on_owner_change = on_owner_change
         self._bus: MessageBus | None = None
 
     async def connect(self, bus_address: str | None = None) -> None:
@@ -124,11 +127,11 @@ class AvahiBus:
         if message.member == "StateChanged" and message.interface == _GROUP:
             self._on_group_state(message.path or "", GroupState(message.body[0]))
         elif message.member == "NameOwnerChanged" and message.body[0] == _AVAHI:
-            # Stopped or restarted: either way the groups are gone with the old owner.
-            self._on_lost()
+            # Stopped or restarted: either way groups are gone with the old owner.
+            self._on_owner_change()
 
     def _on_disconnect(self, disconnected: "asyncio.Future[None]") -> None:
         if not disconnected.cancelled():
             disconnected.exception()  # retrieved: being disconnected is what matters
         if self._bus is not None:
-            self._on_lost()
+            self._on_owner_change()

@@ -40,7 +40,7 @@ class Event(StrEnum):
     """What may happen to an announcement later."""
 
     CONFLICT = "conflict"  # somebody else uses one of our names: claim them anew
-    LOST = "lost"  # the responder has gone: choose another
+    LOST = "lost"  # the responder has gone, or a better one has come: choose anew
 
 
 OnEvent = Callable[[Event], None]
