@@ -114,7 +114,9 @@ class ManagementDaemon:
             responder=status.responder,
             certificate_sha256=self._certificate_sha256 if lan else None,
             profile=self._note.profile,
+            profile_fr=self._note.profile_fr,
             profile_reason=self._note.reason,
+            profile_reason_fr=self._note.reason_fr,
             issues=[*self._note.issues, *filter(None, [self._issue])],
         )
 

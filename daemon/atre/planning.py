@@ -30,7 +30,9 @@ class ProfileNote(msgspec.Struct, frozen=True, kw_only=True):
     """What the management daemon tells of the plan."""
 
     profile: str
+    profile_fr: str
     reason: str
+    reason_fr: str
     issues: list[str]
 
 
@@ -79,6 +81,8 @@ def note(planned: Planned) -> ProfileNote:
     issues = [planned.no_model_reason] if planned.no_model_reason else []
     return ProfileNote(
         profile=planned.choice.profile.title,
+        profile_fr=planned.choice.profile.title_fr,
         reason=planned.choice.reason,
+        reason_fr=planned.choice.reason_fr,
         issues=issues + (planned.plan.issues if planned.plan else []),
     )

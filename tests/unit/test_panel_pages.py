@@ -54,7 +54,9 @@ BOX = BoxDescription(
     responder="zeroconf",
     certificate_sha256="ab" * 32,
     profile="generic-cpu",
+    profile_fr="processeur seul",
     profile_reason="no accelerator",
+    profile_reason_fr="pas d’accélérateur",
     issues=[],
 )
 

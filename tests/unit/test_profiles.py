@@ -25,7 +25,7 @@ _INTEL_GPU = PciDevice(
 
 
 def profile(name: str, **rules: object) -> Profile:
-    return Profile(name=name, title=name, match=MatchRules(**rules), run=_RUN)  # type: ignore[arg-type]
+    return Profile(name=name, title=name, title_fr=name, match=MatchRules(**rules), run=_RUN)  # type: ignore[arg-type]
 
 
 def write(folder: Path, text: str) -> Path:
@@ -44,6 +44,7 @@ def test_every_key_of_the_schema_is_explained_in_the_readme() -> None:
         for field in msgspec.structs.fields(shape):
             assert f"| `{field.name}` |" in readme, field.name
     assert "| `title` |" in readme
+    assert "| `title_fr` |" in readme
 
 
 def test_a_figure_needs_its_source_and_date(tmp_path: Path) -> None:

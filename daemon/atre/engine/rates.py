@@ -42,6 +42,9 @@ class Rates:
         with self._lock:
             self._drop_old(now_s)
             steps = [step for step in self._steps if getattr(step, count)]
+        # A step that did both took longer than either would have: it counts if there is no other.
+        pure = [step for step in steps if not (step.num_decode and step.num_prefill)]
+        steps = pure or steps
         duration_s = sum(step.duration_s for step in steps)
         return sum(getattr(step, count) for step in steps) / duration_s if duration_s else 0.0
 

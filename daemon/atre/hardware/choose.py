@@ -39,6 +39,7 @@ class Choice(msgspec.Struct, frozen=True):
 
     profile: Profile
     reason: str
+    reason_fr: str
     refused: tuple[Refusal, ...]
 
 
@@ -68,7 +69,8 @@ def choose(machine: Machine, profiles: Sequence[Profile]) -> Choice:
         for profile in sorted(profiles, key=lambda profile: profile.name)
         if profile is not best
     )
-    return Choice(best, _why(findings[best.name]), refused)
+    reason, reason_fr = _why(findings[best.name])
+    return Choice(best, reason, reason_fr, refused)
 
 
 def judge(machine: Machine, rules: MatchRules) -> tuple[Finding, ...]:
@@ -152,11 +154,15 @@ def _rank(findings: Sequence[Finding], name: str) -> tuple[tuple[int, ...], int,
     return tuple(0 if rule in matched else 1 for rule in _RANKED_RULES), num_unknown, name
 
 
-def _why(findings: Sequence[Finding]) -> str:
+def _why(findings: Sequence[Finding]) -> tuple[str, str]:
+    """The reason in English and in French; ids and names of rules are the same in both."""
     matched = [finding.detail for finding in findings if finding.verdict is Verdict.MATCHES]
     unknown = [finding.detail for finding in findings if finding.verdict is Verdict.UNKNOWN]
-    reason = f"it matches {'; '.join(matched)}" if matched else "it fits every machine"
-    return f"{reason} ({'; '.join(unknown)})" if unknown else reason
+    doubt = f" ({'; '.join(unknown)})" if unknown else ""
+    if not matched:
+        return f"it fits every machine{doubt}", f"il convient à toute machine{doubt}"
+    found = "; ".join(matched)
+    return f"it matches {found}{doubt}", f"il correspond\N{NO-BREAK SPACE}: {found}{doubt}"
 
 
 def _why_not(findings: Sequence[Finding], best: str) -> str:

@@ -68,6 +68,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     title: str
+    title_fr: str
     match: MatchRules
     run: RunSettings
     figures: tuple[Figure, ...] = ()
@@ -95,13 +96,14 @@ def _load(file: Path) -> Profile:
     figures = document.pop("figures", [])
     if not isinstance(figures, list):
         raise ConfigError(f"{file}: [figures] must be written as [[figures]].")
-    head = {"title": document.pop("title", None), "match": {}, "run": None} | document
-    unknown = head.keys() - {"title", "match", "run"}
+    titles = {key: document.pop(key, None) for key in ("title", "title_fr")}
+    head = {"match": {}, "run": None} | document
+    unknown = head.keys() - {"match", "run"}
     if unknown:
         raise ConfigError(f"{file}: [{min(unknown)}] is not a known section or key.")
     profile = Profile(
         name=file.stem,
-        title=_title(file, head["title"]),
+        **{key: _title(file, key, text) for key, text in titles.items()},
         match=_section(file, "match", head["match"], MatchRules),
         run=_section(file, "run", head["run"], RunSettings),
         figures=tuple(_section(file, "figures", figure, Figure) for figure in figures),
@@ -137,9 +139,9 @@ def _section(file: Path, section: str, table: Any, shape: type[_Section]) -> _Se
     return shape(**values)
 
 
-def _title(file: Path, title: Any) -> str:
+def _title(file: Path, key: str, title: Any) -> str:
     if not isinstance(title, str) or not title:
-        raise ConfigError(f"{file}: [top level] title must be a text of one line.")
+        raise ConfigError(f"{file}: [top level] {key} must be a text of one line.")
     return title
 
 

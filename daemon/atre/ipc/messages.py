@@ -200,7 +200,9 @@ class BoxDescription(Message, frozen=True):
     responder: str
     certificate_sha256: str | None
     profile: str
+    profile_fr: str
     profile_reason: str
+    profile_reason_fr: str
     issues: list[str]
 
 

@@ -3,7 +3,7 @@
 
 from atre.ipc.messages import BoxDescription, DiscoveryState, EngineDescription
 from atre_web.panel.snapshot import UNKNOWN, Snapshot
-from atre_web.panel.wording import decimal, duration, gettext, percent
+from atre_web.panel.wording import decimal, duration, gettext, is_french, percent
 
 _MEGABYTE = 1_000_000
 _MILLION = 1_000_000
@@ -70,8 +70,8 @@ def _box_fields(box: BoxDescription | None) -> dict[str, str]:
     if box is None:
         return dict.fromkeys(_BOX_FIELDS, UNKNOWN)
     return {
-        "profile": box.profile or UNKNOWN,
-        "profile_reason": box.profile_reason,
+        "profile": (box.profile_fr if is_french() else box.profile) or UNKNOWN,
+        "profile_reason": box.profile_reason_fr if is_french() else box.profile_reason,
         "mdns_name": box.mdns_name or UNKNOWN,
         "discovery": _discovery(box),
         "detail": box.detail,

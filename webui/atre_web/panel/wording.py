@@ -11,6 +11,12 @@ def gettext(text: str, **values: object) -> str:
     return str(flask_babel.gettext(text, **values))
 
 
+def is_french() -> bool:
+    """Whether the request is answered in French."""
+    locale = flask_babel.get_locale()
+    return locale is not None and locale.language == "fr"
+
+
 def decimal(value: float) -> str:
     """A number with the separators of the language; one decimal below a hundred at most."""
     return str(flask_babel.format_decimal(round(value, 1 if abs(value) < 100 else 0)))  # noqa: PLR2004
