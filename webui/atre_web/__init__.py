@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from flask import Flask, Response, request
+from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from atre.config import Config
@@ -19,6 +20,7 @@ _CLIENT_CLOSED_REQUEST = 499  # nginx's number; nobody is there to read it
 def create_app(config: Config) -> Flask:
     """The web application: the panel and the OpenAI API, guarded, over the two sockets."""
     app = Flask(__name__)
+    app.json = _Json(app)
     body_limit.install(app)
     engine = EngineClient(config.engine_socket)
     app.extensions["atre.engine"] = engine
@@ -34,6 +36,13 @@ def create_app(config: Config) -> Flask:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(ClientGoneError, _client_gone)
     return app
+
+
+class _Json(DefaultJSONProvider):
+    """Keys in the order in which they were written, accents as they are."""
+
+    sort_keys = False
+    ensure_ascii = False
 
 
 def _http_error(error: HTTPException) -> Response | HTTPException:
