@@ -118,3 +118,14 @@ def test_a_dropped_sequence_leaves_nothing_behind() -> None:
     assert kv.num_used == 0
     assert kv.match("anna", array(CONVERSATION)) == 0
     assert kv.operations[-1] == Release(admission.slot)
+
+
+def test_cells_of_wrong_guesses_are_given_back() -> None:
+    kv = make()
+    admission = kv.admit("anna", array([1, 2, 3]))
+    assert admission is not None
+    kv.record(admission.slot, array([1, 2, 3]))
+    assert all(kv.grow(admission.slot) for _ in range(5))
+    kv.shrink(admission.slot, 4)
+    assert kv.num_used == kv.num_in_use == 4
+    assert kv.lacks_cell(admission.slot, 5)

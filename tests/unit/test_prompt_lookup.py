@@ -9,7 +9,7 @@ def test_what_followed_the_last_tokens_before_is_the_draft() -> None:
     tokens = [1, 2, 3, 4, 5, 6, 9, 1, 2, 3]
     lookup.update(tokens)
     assert lookup.draft(tokens, 3) == [4, 5, 6]
-    assert lookup.draft(tokens, 100) == [4, 5, 6, 9, 1, 2, 3]
+    assert lookup.draft(tokens, 9) == [4, 5, 6, 9, 1, 2, 3, 4, 5], "a repetition goes on"
 
 
 def test_the_latest_place_wins_and_no_place_gives_no_draft() -> None:

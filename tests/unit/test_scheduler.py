@@ -164,3 +164,44 @@ def test_a_follower_goes_on_alone_when_its_leader_leaves() -> None:
     scheduler.finish(leader)
     compute(scheduler)
     assert follower.num_cached == 32, "what the leader computed is not lost"
+
+
+def test_the_prompt_of_the_least_served_is_read_first() -> None:
+    scheduler = make(num_cells=400)
+    heavy = sequence(1, 100, user="heavy")
+    scheduler.add(heavy)
+    compute(scheduler)
+    scheduler.add(sequence(2, 20, user="light"))
+    assert shape(compute(scheduler)) == [(2, 16)]
+    assert shape(compute(scheduler)) == [(1, 16)], "then it is the other's turn"
+
+
+def test_generated_tokens_are_charged_for_more_than_read_ones() -> None:
+    scheduler = make(num_cells=400, max_running=2)
+    for number, user in enumerate(["writer", "reader"], start=1):
+        scheduler.add(sequence(number, 4, user=user))
+    compute(scheduler)
+    reader = next(s for s in scheduler.running if s.user == "reader")
+    scheduler.finish(reader)
+    for _ in range(30):
+        compute(scheduler)
+    scheduler.add(sequence(3, 28, user="reader"))
+    for number, user in ((4, "writer"), (5, "reader")):
+        scheduler.add(sequence(number, 4, user=user))
+    compute(scheduler)
+    compute(scheduler)
+    waiting = [s.user for s in scheduler.in_order()]
+    assert waiting == ["reader", "writer"], "30 tokens written cost more than 32 read"
+
+
+def test_guesses_never_go_beyond_the_end_of_an_answer() -> None:
+    kv = PrefixCache(num_cells=100, num_slots=4)
+    scheduler = Scheduler(kv, max_running=2, pace=FixedPace(16, draft_length=8))
+    quoting = sequence(1, 12, token=7)
+    quoting.max_tokens = 4
+    quoting.lookup.update(quoting.tokens)
+    scheduler.add(quoting)
+    first = scheduler.schedule()
+    scheduler.update(first, {1: [7]})
+    [chunk] = scheduler.schedule()
+    assert chunk.draft == (7, 7)

@@ -44,7 +44,7 @@ def test_what_comes_for_nothing_is_taken_even_when_decoding_is_slow_already() ->
     for rows in (1, 4, 8, 16, 32):
         cost.record(rows, cpu_seconds(rows))
     rows = cost.rows_within(0.010, num_decoding=8, most=512)
-    assert rows > 8
+    assert rows >= 15, "16 rows cost what 8 cost"
     assert cpu_seconds(rows) <= 1.15 * cpu_seconds(8)
 
 

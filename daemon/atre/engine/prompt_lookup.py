@@ -33,7 +33,14 @@ class PromptLookup:
         self._num_seen = len(tokens)
 
     def draft(self, tokens: Items[int], length: int) -> list[int]:
-        """Up to ``length`` tokens that may follow ``tokens``, as of the last ``update``."""
+        """Up to ``length`` tokens that may follow ``tokens``, as of the last ``update``.
+
+        A repetition that reaches the end of the sequence is believed to go on.
+        """
         if self._guess_at is None:
             return []
-        return list(tokens[self._guess_at : self._guess_at + length])
+        draft = list(tokens[self._guess_at : self._guess_at + length])
+        period = len(tokens) - self._guess_at
+        while len(draft) < length:
+            draft.append(draft[-period])
+        return draft
