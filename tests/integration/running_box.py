@@ -45,6 +45,13 @@ def has_ended(process: psutil.Process) -> bool:
         return True
 
 
+def _wait_for_end(processes: Sequence[psutil.Process]) -> None:
+    deadline_s = time.monotonic() + STOP_TIMEOUT_S
+    while not all(has_ended(process) for process in processes):
+        assert time.monotonic() < deadline_s, processes
+        time.sleep(_POLL_S)
+
+
 class RunningBox:
     """``atre serve`` and what it announced; ``start`` returns once it serves."""
 
@@ -105,10 +112,14 @@ class RunningBox:
         started = self.children()
         self._running().kill()
         self._reap()
-        deadline_s = time.monotonic() + STOP_TIMEOUT_S
-        while not all(has_ended(child) for child in started):
-            assert time.monotonic() < deadline_s, started
-            time.sleep(_POLL_S)
+        _wait_for_end(started)
+
+    def kill_child(self, module: str) -> None:
+        """End the child that runs ``python -m module``; its own children must follow."""
+        child = self.child(module)
+        family = [child, *child.children()]
+        child.kill()
+        _wait_for_end(family)
 
     def clean_up(self) -> None:
         """Stop the box if it still runs, by force if it must be."""

@@ -107,10 +107,7 @@ def test_a_child_that_is_killed_is_started_again(
 ) -> None:
     box = start_box()
     caller = make_caller(box, box.key)
-    child = box.child(module)
-    for killed in [*child.children(), child]:
-        killed.kill()
-        killed.wait(TIMEOUT_S)
+    box.kill_child(module)
     box.wait_for_port()
     with caller.completion(max_tokens=1) as answered:
         assert answered.status == 200
