@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import importlib.util
+import re
 import socket
 import ssl
 import sys
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import gguf
 import pytest
 
+from atre.config import default_profiles_dir
 from atre.planning import factory_model_path
 
 if TYPE_CHECKING:
@@ -41,24 +43,24 @@ namespaces_module = _load("namespaces")
 
 
 def _profiles(directory: Path, *, slots: int, batch_tokens: int) -> list[str]:
-    """A profile with one thread: two would wait for each other wherever other tests also run."""
+    """The profile that fits every machine, with fewer slots and one thread.
+
+    Two threads would wait for each other wherever other tests also run.
+    """
+    profile = (default_profiles_dir() / "generic-cpu.toml").read_text("utf-8")
+    for key, value in {
+        "threads": 1,
+        "threads_batch": 1,
+        "context_tokens": 8192,
+        "sequence_tokens": 8192,
+        "slots": slots,
+        "batch_tokens": batch_tokens,
+        "micro_batch_tokens": batch_tokens,
+    }.items():
+        profile, found = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", profile)
+        assert found == 1, key
     directory.mkdir()
-    (directory / "one-thread.toml").write_text(
-        f"""title = "One thread, {slots} slots"
-[run]
-threads = 1
-threads_batch = 1
-context_tokens = 8192
-sequence_tokens = 8192
-slots = {slots}
-layers_on_gpu = "none"
-kv_type = "f16"
-batch_tokens = {batch_tokens}
-micro_batch_tokens = {batch_tokens}
-flash_attention = "auto"
-reserve_bytes = 1048576
-"""
-    )
+    (directory / "one-thread.toml").write_text(profile, "utf-8")
     return ["--profiles-dir", str(directory)]
 
 
