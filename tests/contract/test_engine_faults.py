@@ -85,7 +85,7 @@ def running(tmp_path: Path, *, num_cells: int, max_running: int, queue_limit: in
     )
     server = EngineServer(tmp_path / "e.sock")
     template = ChatTemplate(PLAIN_TEMPLATE, bos_token="", eos_token="")
-    server.serve(Loaded(engine, Printable(), template, WINDOW, describe()))
+    server.serve(Loaded(engine, Printable(), template, WINDOW, describe(), lambda _: False))
     server.start()
     thread = threading.Thread(target=engine.run)
     thread.start()

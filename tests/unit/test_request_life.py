@@ -64,6 +64,7 @@ def running_engine(config: Config) -> Iterator[None]:
         Loaded(
             engine=engine,
             vocabulary=Ascii(),
+            accepts=lambda _: False,
             template=ChatTemplate(PLAIN_TEMPLATE, bos_token="", eos_token=""),
             window=200,
             description=describe(),

@@ -3,6 +3,7 @@ import logging
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from atre import config as configuration
 from atre.engine.chat_template import PLAIN_TEMPLATE, ChatTemplate
 from atre.engine.engine import Engine
 from atre.engine.kv_cache import KVCache
+from atre.engine.llama.constraint import is_accepted
 from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.runner import LlamaRunner
 from atre.engine.llama.warm_up import warm_up
@@ -107,6 +109,7 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
         Loaded(
             engine=engine,
             vocabulary=model,
+            accepts=partial(is_accepted, model),
             template=template,
             window=plan.max_sequence_tokens,
             description=_describe(model, plan, queue_limit),

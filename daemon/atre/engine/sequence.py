@@ -4,6 +4,7 @@ from enum import Enum, auto
 
 import numpy as np
 
+from atre.engine.grammar.grammar import Grammar
 from atre.engine.prompt_lookup import PromptLookup
 from atre.engine.radix_tree import Tokens
 from atre.ipc.messages import Priority, Sampling
@@ -31,6 +32,7 @@ class Sequence:
     num_prompt: int
     max_tokens: int
     sampling: Sampling = field(default_factory=Sampling)
+    grammar: Grammar | None = None
     user: str = ""
     priority: Priority = Priority.API
     status: Status = Status.WAITING

@@ -3,6 +3,7 @@ import itertools
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,11 @@ from pathlib import Path
 import msgspec
 
 from atre.engine.answer import Answer
+from atre.engine.answer_grammar import answer_grammar
 from atre.engine.chat_template import ChatTemplate
 from atre.engine.detokenizer import StopStrings
 from atre.engine.engine import Engine
+from atre.engine.grammar.grammar import Grammar
 from atre.engine.model_runner import Vocabulary
 from atre.engine.prompt import prepare
 from atre.engine.sequence import Sequence
@@ -33,13 +36,17 @@ _NUM_READERS = 2  # threads that render and tokenise; llama.cpp's tokeniser rele
 
 @dataclass(slots=True, frozen=True)
 class Loaded:
-    """A model that is ready: what turns text into tokens, and the engine that computes them."""
+    """A model that is ready: what turns text into tokens, and the engine that computes them.
+
+    ``accepts`` says whether answers can be held to a grammar.
+    """
 
     engine: Engine
     vocabulary: Vocabulary
     template: ChatTemplate
     window: int
     description: EngineDescription
+    accepts: Callable[[Grammar], bool]
 
 
 class EngineServer:
@@ -123,6 +130,7 @@ class EngineServer:
             num_prompt=len(prompt.tokens),
             max_tokens=prompt.max_tokens,
             sampling=request.sampling,
+            grammar=answer_grammar(request, loaded.accepts),
             user=request.user,
             priority=request.priority,
         )

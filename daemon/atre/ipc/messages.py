@@ -60,7 +60,8 @@ class Generate(Message, frozen=True):
     """Ask for one completion, of a conversation (``messages``) or of text or tokens (``prompt``).
 
     ``model`` None takes the one that is loaded; ``max_tokens`` None means up to the window;
-    ``user`` names the person or key that is charged.
+    ``user`` names the person or key that is charged. ``answer_schema`` is a JSON schema, as text,
+    that the answer must satisfy.
     """
 
     model: str | None = None
@@ -69,6 +70,7 @@ class Generate(Message, frozen=True):
     sampling: Sampling = Sampling()
     max_tokens: int | None = None
     stop: list[str] = []
+    answer_schema: str | None = None
     user: str = ""
     priority: Priority = Priority.API
 

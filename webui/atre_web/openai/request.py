@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from atre.errors import InvalidRequestError
 from atre.ipc.messages import ChatMessage, Generate, Priority, Sampling
+from atre_web.openai.response_format import answer_schema
 from atre_web.openai.schema import MAX_CHOICES, ChatBody, CompletionBody, SamplingBody
 
 _DEFAULT_COMPLETION_TOKENS = 16  # OpenAI's own default for this route
@@ -35,6 +36,7 @@ def chat_requests(body: ChatBody, *, user: str, priority: Priority) -> list[Gene
         sampling=_sampling(body, num_logprobs),
         max_tokens=body.max_completion_tokens or body.max_tokens,
         stop=_stops(body.stop),
+        answer_schema=answer_schema(body.response_format),
         user=user,
         priority=priority,
     )
@@ -147,12 +149,7 @@ def _is_tokens(value: Any) -> bool:
 
 
 def _refuse_unsupported_chat(body: ChatBody) -> None:
-    kind = (body.response_format or {"type": "text"}).get("type")
-    for name, asked in (
-        ("tools", body.tools),
-        ("functions", body.functions),
-        ("response_format", kind != "text"),
-    ):
+    for name, asked in (("tools", body.tools), ("functions", body.functions)):
         if asked:
             raise InvalidRequestError(
                 f"{name} is not supported by this version; leave it out.", param=name

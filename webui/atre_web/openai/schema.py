@@ -44,6 +44,22 @@ class MessageBody(msgspec.Struct):
         return self.content or ""
 
 
+class AnswerSchema(msgspec.Struct):
+    """The schema of an answer. It is enforced whether ``strict`` says so or not."""
+
+    schema: dict[str, Any] | None = None
+    name: str | None = None
+    description: str | None = None
+    strict: bool | None = None
+
+
+class ResponseFormat(msgspec.Struct):
+    """What the answer must be: text, json_object or json_schema."""
+
+    type: str
+    json_schema: AnswerSchema | None = None
+
+
 class StreamOptions(msgspec.Struct):
     """What a stream carries beside the answer."""
 
@@ -78,7 +94,7 @@ class ChatBody(SamplingBody, kw_only=True):
     max_completion_tokens: Positive | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
-    response_format: dict[str, Any] | None = None
+    response_format: ResponseFormat | None = None
     tools: list[Any] | None = None
     functions: list[Any] | None = None
 

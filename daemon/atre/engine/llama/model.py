@@ -34,13 +34,13 @@ class LlamaModel:
         self.handle: Any = lib.llama_model_load_from_file(bytes(path), params)
         if not self.handle:
             raise ModelLoadError(f"{path.name} cannot be loaded: {take_errors() or 'no reason'}.")
-        self._vocab: Any = lib.llama_model_get_vocab(self.handle)
-        self.num_tokens: int = lib.llama_vocab_n_tokens(self._vocab)
+        self.vocab: Any = lib.llama_model_get_vocab(self.handle)
+        self.num_tokens: int = lib.llama_vocab_n_tokens(self.vocab)
         self.n_ctx_train: int = lib.llama_model_n_ctx_train(self.handle)
         self.num_parameters: int = lib.llama_model_n_params(self.handle)
         self.size_bytes: int = lib.llama_model_size(self.handle)
         self._end_tokens = {
-            token for token in range(self.num_tokens) if lib.llama_vocab_is_eog(self._vocab, token)
+            token for token in range(self.num_tokens) if lib.llama_vocab_is_eog(self.vocab, token)
         }
         self._pieces: dict[int, bytes] = {}
 
@@ -77,11 +77,11 @@ class LlamaModel:
 
     @property
     def bos_text(self) -> str:
-        return self._token_text(lib.llama_vocab_bos(self._vocab))
+        return self._token_text(lib.llama_vocab_bos(self.vocab))
 
     @property
     def eos_text(self) -> str:
-        return self._token_text(lib.llama_vocab_eos(self._vocab))
+        return self._token_text(lib.llama_vocab_eos(self.vocab))
 
     def metadata(self, key: str) -> str | None:
         """The value of a GGUF metadata key as text, None if it has none."""
@@ -100,9 +100,7 @@ class LlamaModel:
         # One byte gives at most one token, plus the special ones at both ends.
         capacity = len(data) + 8
         tokens: Any = (lib.llama_token * capacity)()
-        count = lib.llama_tokenize(
-            self._vocab, data, len(data), tokens, capacity, add_special, True
-        )
+        count = lib.llama_tokenize(self.vocab, data, len(data), tokens, capacity, add_special, True)
         if count < 0:
             raise InvalidRequestError("The text cannot be turned into tokens by this model.")
         return list(tokens[:count])
@@ -124,7 +122,7 @@ class LlamaModel:
         size = _PIECE_BYTES
         while True:
             buffer = ctypes.create_string_buffer(size)
-            length = lib.llama_token_to_piece(self._vocab, token, buffer, size, 0, special)
+            length = lib.llama_token_to_piece(self.vocab, token, buffer, size, 0, special)
             if length >= 0:
                 return buffer.raw[:length]
             size = -length

@@ -8,6 +8,7 @@ from llama_cpp import llama_cpp as lib
 from numpy.typing import NDArray
 
 from atre.engine.kv_cache import Operation, Release, Restore, Save, Share
+from atre.engine.llama.constraint import constraint
 from atre.engine.llama.log import take_errors
 from atre.engine.llama.logprob import token_logprob
 from atre.engine.llama.model import LlamaModel
@@ -165,6 +166,7 @@ class LlamaRunner:
                 sequence.sampling,
                 num_tokens=self._model.num_tokens,
                 prompt=sequence.tokens[: sequence.num_prompt],
+                constraint=constraint(self._model, sequence.grammar),
             )
         token = sampler.sample(self._context, row)
         if sequence.sampling.logprobs is None:

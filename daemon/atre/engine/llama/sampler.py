@@ -5,6 +5,7 @@ from typing import Any
 
 from llama_cpp import llama_cpp as lib
 
+from atre.engine.llama.constraint import Constraint
 from atre.ipc.messages import Sampling
 
 # How far back the penalties look, in tokens. The C sampler keeps a ring of this size.
@@ -15,17 +16,30 @@ _KEEP_ONE = 1  # top_p and min_p always leave a token to choose
 class Sampler:
     """A chain of llama.cpp samplers for one sequence, with its state: penalties and random seed."""
 
-    def __init__(self, sampling: Sampling, *, num_tokens: int, prompt: Iterable[int]) -> None:
+    def __init__(
+        self,
+        sampling: Sampling,
+        *,
+        num_tokens: int,
+        prompt: Iterable[int],
+        constraint: Constraint | None = None,
+    ) -> None:
+        """``constraint`` is the sampler's own from here on, and closed with it."""
+        self._constraint = constraint
         self._chain: Any = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
         for stage in _stages(sampling, num_tokens=num_tokens, prompt=prompt):
             lib.llama_sampler_chain_add(self._chain, stage)
 
     def sample(self, context: Any, row: int) -> int:
         """Choose the token after the batch's row ``row`` and remember it for the penalties."""
+        if self._constraint:
+            return self._constraint.sample(self._chain, lib.llama_get_logits_ith(context, row))
         token: int = lib.llama_sampler_sample(self._chain, context, row)
         return token
 
     def close(self) -> None:
+        if self._constraint:
+            self._constraint.close()
         lib.llama_sampler_free(self._chain)
 
 

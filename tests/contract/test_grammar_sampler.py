@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers under a grammar, from random logits and a real vocabulary: whatever the model says."""
+
+import ctypes
+import datetime as dt
+import ipaddress
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from atre.engine.grammar.grammar import Grammar, literal
+from atre.engine.grammar.schema import schema_grammar
+from atre.engine.llama.constraint import constraint, is_accepted
+from atre.engine.llama.model import LlamaModel
+from atre.engine.llama.sampler import Sampler
+from atre.ipc.messages import Sampling
+from atre.planning import factory_model_path
+
+FREE = Sampling(temperature=1.0, top_k=0, top_p=1.0, min_p=0.0)
+FORMATS = jsonschema.FormatChecker([])  # jsonschema's own need more packages, or are lax
+for name, read in {
+    "date": dt.date.fromisoformat,
+    "time": dt.time.fromisoformat,
+    "date-time": dt.datetime.fromisoformat,
+    "uuid": uuid.UUID,
+    "ipv4": ipaddress.IPv4Address,
+}.items():
+    FORMATS.checks(name, ValueError)(
+        lambda value, read=read: not isinstance(value, str) or bool(read(value) or True)
+    )
+GREEDY = Sampling(temperature=0.0)
+MOST_TOKENS = 600
+
+
+@dataclass
+class Speaker:
+    """Says random things; closes what it opened sooner than it opens more, or it would not end."""
+
+    model: LlamaModel
+
+    def __post_init__(self) -> None:
+        pieces = [self.model.piece(token) for token in range(self.model.num_tokens)]
+        closing = [bool(re.fullmatch(rb'[\]}"]+', piece)) for piece in pieces]
+        # Bytes of overlong characters pass the grammar; text for a reader is made without them.
+        broken = [len(piece) == 1 and piece >= b"\x80" for piece in pieces]
+        self._bias = np.select([closing, broken], [3.0, -100.0]).astype(np.float32)
+
+    def say(self, grammar: Grammar, seed: int, sampling: Sampling = FREE) -> str | None:
+        """An answer under the grammar, None if it did not end."""
+        rng = np.random.default_rng(seed)
+        held = constraint(self.model, grammar)
+        assert held is not None
+        sampling = replace(sampling, seed=seed)
+        chain = Sampler(sampling, num_tokens=self.model.num_tokens, prompt=[], constraint=held)
+        said = bytearray()
+        for _ in range(MOST_TOKENS):
+            logits = rng.normal(scale=2.0, size=self.model.num_tokens).astype(np.float32)
+            logits += self._bias
+            pointer = logits.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+            token = held.sample(chain._chain, pointer)
+            if self.model.is_end(token):
+                chain.close()
+                return said.decode()
+            said += self.model.piece(token)
+        chain.close()
+        return None
+
+
+@pytest.fixture(scope="module")
+def speaker() -> Iterator[Speaker]:
+    model = LlamaModel(factory_model_path(), n_gpu_layers=0, on_progress=lambda _: None)
+    yield Speaker(model)
+    model.close()
+
+
+def check(speaker: Speaker, schema: Any, seed: int) -> bool:
+    grammar = schema_grammar(schema, param="schema")
+    assert is_accepted(speaker.model, grammar)
+    said = speaker.say(grammar, seed)
+    if said is None:
+        return False
+    jsonschema.Draft202012Validator(schema, format_checker=FORMATS).validate(json.loads(said))
+    return True
+
+
+names = st.text(alphabet='ab"\\é\n ', min_size=0, max_size=4)
+scalars = st.none() | st.booleans() | st.integers(-50, 50) | names
+strings = (
+    st.just({"type": "string"})
+    | st.tuples(st.integers(0, 6), st.integers(0, 6)).map(
+        lambda ends: {"type": "string", "minLength": min(ends), "maxLength": max(ends)}
+    )
+    | st.sampled_from(["date", "time", "date-time", "uuid", "ipv4"]).map(
+        lambda name: {"type": "string", "format": name}
+    )
+    | st.sampled_from(
+        [
+            r"^[A-Z]{2,4}-\d+$", r"a|bc", r"^(x|y[^z])*$", r"^\w+@\w+\.(fr|org)$",
+            r'"\\', r"^\S.?$",
+            r"^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$", r"^[\]\-^é]+$", r"\.", r"^a|b$", r"^\s$",
+        ]
+    ).map(lambda pattern: {"type": "string", "pattern": pattern})
+)  # fmt: skip
+limits = st.integers(-(10**6), 10**6)
+numbers = (
+    st.sampled_from([{"type": "integer"}, {"type": "number"}, {"type": "number", "minimum": 0}])
+    | st.tuples(limits, limits).map(
+        lambda ends: {"type": "integer", "minimum": min(ends), "maximum": max(ends)}
+    )
+    | limits.map(lambda low: {"type": "integer", "exclusiveMinimum": low + 0.5})
+    | limits.map(lambda high: {"type": "integer", "exclusiveMaximum": high})
+)
+constants = scalars.map(lambda value: {"const": value}) | st.lists(scalars, min_size=1).map(
+    lambda values: {"enum": values}
+)
+simple = strings | numbers | constants | st.sampled_from([{"type": "null"}, {"type": "boolean"}])
+
+
+def nested(schemas: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    objects = st.builds(
+        lambda properties, mask, more: {
+            "type": "object",
+            "properties": properties,
+            "required": [n for n, wanted in zip(properties, mask, strict=False) if wanted],
+            "additionalProperties": more,
+        },
+        st.dictionaries(names, schemas, max_size=4),
+        st.lists(st.booleans(), min_size=4, max_size=4),
+        st.just(False) | schemas,
+    )
+    arrays = st.builds(
+        lambda items, low, extra: {
+            "type": "array", "items": items, "minItems": low, "maxItems": low + extra
+        },
+        schemas, st.integers(0, 2), st.integers(0, 2),
+    )  # fmt: skip
+    tuples = st.builds(
+        lambda firsts, rest: {"type": "array", "prefixItems": firsts, "items": rest},
+        st.lists(schemas, min_size=1, max_size=3), st.just(False) | schemas,
+    )  # fmt: skip
+    unions = st.lists(schemas, min_size=1, max_size=3).map(lambda parts: {"anyOf": parts})
+    return objects | arrays | tuples | unions
+
+
+schemas = st.recursive(simple, nested, max_leaves=6)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(schema=schemas, seed=st.integers(0, 2**32 - 1))
+def test_whatever_is_said_satisfies_the_schema(speaker: Speaker, schema: Any, seed: int) -> None:
+    assume(check(speaker, schema, seed))
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object"},
+        {},
+        {"type": ["string", "null", "array"]},
+        {"type": "object", "properties": {"b": {}, "a": {"type": "string"}}, "required": ["c"]},
+        {"items": {"type": "integer"}},
+        {"prefixItems": [{"type": "null"}], "minItems": 3},
+        {"prefixItems": [{"type": "null"}, {"type": "null"}], "maxItems": 1},
+        {"maxItems": 0},
+        {"allOf": [{"type": "boolean"}], "description": "d", "default": True},
+        {"oneOf": [{"type": "string"}, {"type": "null"}]},
+        {
+            "oneOf": [
+                {"properties": {"k": {"const": c}, c: {}}, "required": ["k"], "type": "object"}
+                for c in "ab"
+            ],
+            "discriminator": {"propertyName": "k"},
+        },
+        {
+            "$ref": "#/$defs/tree",
+            "$defs": {
+                "tree": {
+                    "type": "object",
+                    "properties": {
+                        "v": {"type": "integer"},
+                        "c": {"type": "array", "items": {"$ref": "#/$defs/tree"}, "maxItems": 2},
+                        "next": {"anyOf": [{"$ref": "#/$defs/tree"}, {"type": "null"}]},
+                    },
+                    "required": ["v"],
+                    "additionalProperties": False,
+                }
+            },
+        },
+        {"type": "object", "additionalProperties": {"$ref": "#"}},
+    ],
+    ids=lambda schema: json.dumps(schema)[:40],
+)
+def test_each_keyword_is_kept(speaker: Speaker, schema: Any) -> None:
+    ended = [check(speaker, schema, seed) for seed in range(12)]
+    assert sum(ended) >= 3, "too few answers ended to say anything"
+
+
+def test_constants_are_said_whole(speaker: Speaker) -> None:
+    said = {
+        speaker.say(schema_grammar({"enum": ['a"b\n', "é", 1.5, [1]]}, param="s"), seed)
+        for seed in range(30)
+    }
+    assert said == {json.dumps('a"b\n'), '"é"', "1.5", "[1]"}
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, Sampling(top_k=1), Sampling()])
+def test_filters_and_greedy_choose_among_what_is_allowed(
+    speaker: Speaker, sampling: Sampling
+) -> None:
+    schema = {"type": "string", "pattern": "^[A-Z]{3}$"}
+    said = speaker.say(schema_grammar(schema, param="s"), 1, sampling)
+    assert said is not None
+    assert re.fullmatch('"[A-Z]{3}"', said)
+
+
+def test_a_lazy_grammar_binds_from_its_trigger_on(speaker: Speaker) -> None:
+    """The words before are free; the trigger is found across tokens."""
+    vocabulary = speaker.model
+    text = f"root ::= {literal('<x>')} [0-9]{{2}}"
+    held = constraint(vocabulary, Grammar(text, triggers=("<x>",)))
+    assert held is not None
+    sampler = Sampler(GREEDY, num_tokens=vocabulary.num_tokens, prompt=[], constraint=held)
+
+    def say(wish: int) -> int:
+        logits = np.zeros(vocabulary.num_tokens, np.float32)
+        logits[wish] = 10.0
+        return held.sample(sampler._chain, logits.ctypes.data_as(ctypes.POINTER(ctypes.c_float)))
+
+    free = vocabulary.tokenize("Bonjour <x>", add_special=False)
+    assert [say(token) for token in free] == free
+    letter = vocabulary.tokenize("a", add_special=False)[-1]
+    after = b"".join(vocabulary.piece(say(letter)) for _ in range(2))
+    assert re.fullmatch(rb"[0-9]{2}|[0-9]{2}", after[:2])
+    sampler.close()
+
+
+@pytest.mark.parametrize("text", ["", "root ::= [", "root ::= root", 'other ::= "a"', "root ::= a"])
+def test_what_llama_cpp_refuses_is_seen_before_it_is_used(speaker: Speaker, text: str) -> None:
+    assert not is_accepted(speaker.model, Grammar(text or "# nothing"))
+
+
+def test_where_the_vocabulary_lacks_what_is_allowed_the_answer_ends(speaker: Speaker) -> None:
+    """A grammar of control characters only: no piece of text begins with NUL."""
+    assert speaker.say(Grammar(r"root ::= [\x00]"), 1) == ""
+
+
+def test_what_is_likely_goes_before_what_is_rare(speaker: Speaker) -> None:
+    """Greedy takes the likeliest of the tokens that are allowed, wherever it stands."""
+    num_tokens = speaker.model.num_tokens
+    digits = [speaker.model.tokenize(digit, add_special=False)[-1] for digit in "0123456789"]
+    for rank, digit in enumerate(digits):
+        held = constraint(speaker.model, Grammar("root ::= [0-9]"))
+        assert held is not None
+        sampler = Sampler(GREEDY, num_tokens=num_tokens, prompt=[], constraint=held)
+        logits = np.linspace(5.0, 1.0, num_tokens, dtype=np.float32)
+        logits[digits] = -10.0 - rank
+        logits[digit] = -9.0
+        pointer = logits.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+        assert held.sample(sampler._chain, pointer) == digit
+        sampler.close()
