@@ -93,7 +93,12 @@ def test_a_stream_adds_up_to_the_answer_that_is_given_at_once(outsider: openai.O
     assert reasons[-1] == whole.choices[0].finish_reason
     assert set(reasons[:-1]) == {None}
     assert len({chunk.id for chunk in chunks}) == 1
-    assert [chunk.usage for chunk in chunks if chunk.usage] == [whole.usage]
+    assert whole.usage is not None
+    (usage,) = [chunk.usage for chunk in chunks if chunk.usage]
+    assert usage.prompt_tokens == whole.usage.prompt_tokens
+    assert usage.completion_tokens == whole.usage.completion_tokens
+    assert usage.prompt_tokens_details is not None
+    assert 0 <= (usage.prompt_tokens_details.cached_tokens or 0) < usage.prompt_tokens
 
 
 def test_usage_is_streamed_only_to_who_asks(outsider: openai.OpenAI) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.integration.running_box import RunningBox
 
 LONG_ANSWER = 6000
-LONG_PROMPT = [5] * 2000
+LONG_PROMPT_TOKENS = 2000
 
 
 @pytest.fixture
@@ -23,6 +23,11 @@ def first(
         slow_box.wait_for(lambda engine: engine.num_running == 1)
         yield call
     slow_box.wait_for(lambda engine: engine.num_running + engine.num_waiting == 0)
+
+
+def new_prompt(first: int) -> list[int]:
+    """A long prompt whose beginning no other test has made the box read."""
+    return [first] + [5] * (LONG_PROMPT_TOKENS - 1)
 
 
 def objects(call: "Call") -> list[dict[str, Any]]:
@@ -79,23 +84,43 @@ def test_choices_that_do_not_all_fit_leave_nothing_behind(
 
 def test_reading_is_reported_to_who_asks(slow_client: "Caller") -> None:
     fields = {"max_tokens": 2, "stream": True, "return_progress": True}
-    with slow_client.completion(LONG_PROMPT, **fields) as call:
+    with slow_client.completion(new_prompt(101), **fields) as call:
         events = objects(call)
     progress = [event["prompt_progress"] for event in events if "prompt_progress" in event]
     assert all(set(each) == {"total", "cache", "processed", "time_ms"} for each in progress)
-    assert {(each["total"], each["cache"]) for each in progress} == {(len(LONG_PROMPT), 0)}
+    assert {(each["total"], each["cache"]) for each in progress} == {(LONG_PROMPT_TOKENS, 0)}
     processed = [each["processed"] for each in progress]
     assert len(processed) > 10
     assert processed == sorted(set(processed))
-    assert processed[-1] == len(LONG_PROMPT)
+    assert processed[-1] == LONG_PROMPT_TOKENS
     times = [each["time_ms"] for each in progress]
     assert times == sorted(times)
     kinds = ["prompt_progress" in event for event in events if "queue" not in event]
     assert kinds == sorted(kinds, reverse=True)
 
 
+def test_what_was_read_for_somebody_is_not_read_again_for_him(slow_client: "Caller") -> None:
+    def ask() -> tuple[int, list[int]]:
+        fields = {"max_tokens": 1, "stream": True, "return_progress": True}
+        options = {"stream_options": {"include_usage": True}}
+        with slow_client.completion(new_prompt(103), **fields, **options) as call:
+            events = objects(call)
+        usage = events[-1]["usage"]
+        caches = [
+            event["prompt_progress"]["cache"] for event in events if "prompt_progress" in event
+        ]
+        return usage["prompt_tokens_details"]["cached_tokens"], caches
+
+    cached, progress = ask()
+    assert cached == 0
+    assert set(progress) == {0}
+    cached, progress = ask()
+    assert LONG_PROMPT_TOKENS // 2 < cached < LONG_PROMPT_TOKENS
+    assert set(progress) == {cached}
+
+
 def test_nothing_is_reported_to_who_does_not_ask(slow_client: "Caller") -> None:
-    with slow_client.completion(LONG_PROMPT, max_tokens=2, stream=True) as call:
+    with slow_client.completion(new_prompt(102), max_tokens=2, stream=True) as call:
         events = objects(call)
     assert events
     assert not [event for event in events if "prompt_progress" in event or "queue" in event]
