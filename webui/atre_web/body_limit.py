@@ -44,10 +44,11 @@ def explain(error: RequestEntityTooLarge) -> None:
     connection = request.environ.get("gunicorn.socket")
     if connection is None:
         return
+    earlier_s = connection.gettimeout()
     connection.settimeout(_SILENCE_S)
     with contextlib.suppress(OSError, ParseException):
         _discard()
-    connection.settimeout(None)
+    connection.settimeout(earlier_s)
 
 
 def _discard() -> None:

@@ -10,6 +10,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from atre.config import Config
+from atre_web.worker import PatientTlsSocket, QuietLogger, Worker
 
 # One thread serves one request, streams included: this many people can wait or read at once.
 _NUM_THREADS = 128
@@ -59,7 +60,8 @@ def limit_waiting(server: Any) -> None:
 
 
 _COMMON: dict[str, object] = {
-    "worker_class": "gthread",
+    "worker_class": Worker,
+    "logger_class": QuietLogger,
     "workers": 1,
     "threads": _NUM_THREADS,
     "timeout": 0,  # a stream may last; a stuck engine is the engine's watchdog's business
@@ -91,6 +93,7 @@ def _tls_1_3(config: Any, _default: Callable[[], ssl.SSLContext]) -> ssl.SSLCont
     """Called for every connection, so a renewed certificate is used at once."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.sslsocket_class = PatientTlsSocket
     context.load_cert_chain(config.certfile, config.keyfile)
     return context
 

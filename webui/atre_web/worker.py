@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gunicorn's threaded worker, for which no client can hold up the others for long."""
+
+import contextlib
+import socket
+import ssl
+import sys
+from typing import Any
+
+from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
+
+# A client that neither sends what it began nor reads what it asked for blocks a thread for so long.
+PATIENCE_S = 20.0
+
+
+class _Patient:
+    """A socket that is "blocking" no longer than ``PATIENCE_S``."""
+
+    def setblocking(self: Any, flag: bool) -> None:  # noqa: FBT001 -- as in the standard library
+        self.settimeout(PATIENCE_S if flag else 0.0)
+
+
+class PatientSocket(_Patient, socket.socket):
+    """For connections in clear."""
+
+
+class PatientTlsSocket(_Patient, ssl.SSLSocket):
+    """For connections in TLS: ``SSLContext.sslsocket_class``."""
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """Limits how long each connection may keep its thread, and the main thread not at all."""
+
+    def handle(self, conn: Any) -> Any:
+        if not conn.initialized and not isinstance(conn.sock, PatientSocket):
+            conn.sock = PatientSocket(fileno=conn.sock.detach())
+        outcome = super().handle(conn)
+        if outcome is False:
+            # gunicorn would wait in its only accepting thread for this client to close.
+            with contextlib.suppress(OSError):
+                conn.close(graceful=True)
+            conn.close = _closed_already
+        return outcome
+
+
+class QuietLogger(Logger):  # type: ignore[misc]
+    """Says nothing of a client whose time ran out: it is not the box that failed."""
+
+    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        if not isinstance(sys.exc_info()[1], TimeoutError):
+            super().exception(msg, *args, **kwargs)
+
+
+def _closed_already(*, graceful: bool = False) -> None:
+    del graceful
