@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests that are wrong below the JSON: methods, routes, framing, connections that break."""
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from tests.integration.running_box import RunningBox
 
 CHAT = "/v1/chat/completions"
+MORE_THAN_THREADS = 140
+PROMPT_S = 10.0  # eight clients that were waited for in turn would take longer
 
 
 def answers(client: "Caller") -> bool:
@@ -118,3 +121,20 @@ def test_requests_on_one_connection_are_answered_in_order(client: "Caller") -> N
             assert data
             seen += data
     assert seen.count(b"HTTP/1.1 200") == 3
+
+
+def test_clients_that_keep_a_refused_connection_open_hold_up_nobody(client: "Caller") -> None:
+    with ExitStack() as stack:
+        for _ in range(8):
+            lazy = stack.enter_context(client.connect())
+            assert lazy.send(b"garbage\r\n\r\n").connection.recv(65536).startswith(b"HTTP/1.1 400")
+        call = stack.enter_context(client.get("/healthz"))
+        call.connection.settimeout(PROMPT_S)
+        assert call.status == 200
+
+
+def test_requests_that_never_end_hold_up_nobody_for_long(client: "Caller") -> None:
+    with ExitStack() as stack:
+        for _ in range(MORE_THAN_THREADS):
+            stack.enter_context(client.connect()).send(b"GET / HTTP/1.1\r\nHo")
+        assert answers(client)
