@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup run test check fix screenshots factory-model clean
+.PHONY: help setup run test check fix bench screenshots factory-model clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,9 @@ check: setup ## Run the linters and type checks alone
 fix: setup ## Format, and mend what the linter can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+bench: setup ## Race this engine against llama-server (about a quarter of an hour, on a quiet machine)
+	@$(BIN)/python -m tests.benchmarks --page docs/performance.md $(ARGS)
 
 factory-model: setup ## Train the factory model again (about an hour on two cores)
 	@image-build/factory-model/build.sh

@@ -14,7 +14,9 @@ AtreError
 │  └─ EngineUnavailableError    the engine is not running, is loading, or was lost
 ├─ StorageError                 the box's database cannot be read or written
 ├─ HardwareError                a fact about the machine could not be read
-└─ DiscoveryError               the box could not be announced or found
+├─ DiscoveryError               the box could not be announced or found
+└─ BenchmarkError               a server could not be measured
+   └─ ServerRefusedError        it answered with an error status
 
 A message says what happened and what to do about it.
 """
@@ -98,3 +100,15 @@ class HardwareError(AtreError):
 
 class DiscoveryError(AtreError):
     """The box could not be announced or found."""
+
+
+class BenchmarkError(AtreError):
+    """A server could not be measured."""
+
+
+class ServerRefusedError(BenchmarkError):
+    """The server that is measured answered with the error status ``status``."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status

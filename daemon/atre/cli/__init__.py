@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 import click
 
 from atre import __version__
+from atre.cli.bench import bench
 from atre.cli.detect import detect
 from atre.cli.discover import discover
 from atre.cli.serve import serve
@@ -30,7 +31,7 @@ def main() -> None:
     """Âtre: an office AI box on your own hardware."""
 
 
-for _verb in (serve, detect, discover):
+for _verb in (serve, detect, discover, bench):
     main.add_command(_verb)
 for _entry in entry_points(group="atre.commands"):
     main.add_command(_entry.load(), _entry.name)

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+import platform
+import shlex
+import subprocess
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import click
+import psutil
+from tests.benchmarks.bars import Outcome, heavy_outcome, race_outcomes
+from tests.benchmarks.llama_server import Peer, build_llama_server
+from tests.benchmarks.own_cost import gateway_outcome, memory_outcomes, turn_outcomes
+from tests.benchmarks.page import bars_table, page
+from tests.benchmarks.random_model import SHAPE, RandomModel, write_random_model
+from tests.benchmarks.servers import Box, Running, llama_server, measure
+
+from atre.bench.report import Report, bandwidth_share
+from atre.engine_plan import EnginePlan
+
+_COMMON = ("shared-prefix", "long-prompt-arrives", "rewrite")
+_HEAVY = "one-heavy-seven-light"
+_LONG_SLOTS, _MANY_SLOTS = 8, 16
+
+
+class Contest:
+    """Both servers, measured in turn."""
+
+    def __init__(self, directory: Path, peer: Peer, model: RandomModel) -> None:
+        self._directory = directory
+        self._peer = peer
+        self._model = model
+        self._text = directory / "text.txt"
+        self._text.write_text(model.text, "utf-8")
+        self.box = Box(directory, model)
+        self.ours: list[Report] = []
+        self.theirs: list[Report] = []
+        self.command = ""
+
+    def run_ours(self) -> None:
+        with self.box.running() as server:
+            self.ours += [
+                self._measure(server, ("plain", *_COMMON), (1, 4, 8, 16)),
+                self._measure(server, (_HEAVY,)),
+            ]
+
+    def run_theirs(self, *, heavy: bool) -> None:
+        """``heavy`` also measures what one heavy user does there, which takes a minute or two."""
+        with self._llama_server(_LONG_SLOTS) as server:
+            self.command = shlex.join(["llama-server", *server.argv[3:]])
+            self.theirs.append(self._measure(server, ("plain", *_COMMON), (1, 4, 8)))
+            if heavy:
+                self.theirs.append(self._measure(server, (_HEAVY,)))
+        with self._llama_server(_MANY_SLOTS) as server:
+            self.theirs.append(self._measure(server, ("plain",), (16,)))
+
+    def _measure(
+        self, server: Running, scenarios: Sequence[str], concurrency: Sequence[int] = (1,)
+    ) -> Report:
+        return measure(
+            server, self._model, self._text, scenarios=scenarios, concurrency=concurrency
+        )
+
+    def _llama_server(self, num_slots: int) -> AbstractContextManager[Running]:
+        log = self._directory / "llama-server.log"
+        return llama_server(self._peer, self._model, self.box.plan, num_slots=num_slots, log=log)
+
+
+@click.command()
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("build/bench"),
+    show_default=True,
+    help="Where llama-server is built and the servers work.",
+)
+@click.option("--page", "page_file", type=click.Path(path_type=Path), help="Write the page there.")
+def main(rounds: int, cache: Path, page_file: Path | None) -> None:
+    """Race this engine against llama-server and hold it to its bars."""
+    cache = cache.absolute()
+    peer = build_llama_server(cache)
+    directory = cache / "work"
+    directory.mkdir(parents=True, exist_ok=True)
+    click.echo("bench: writing the model", err=True)
+    model = write_random_model(directory / "random-190M.gguf", peer.vocabulary)
+    contest = Contest(directory, peer, model)
+    for number in range(1, rounds + 1):
+        click.echo(f"bench: round {number} of {rounds}: ours", err=True)
+        contest.run_ours()
+        click.echo(f"bench: round {number} of {rounds}: llama-server", err=True)
+        contest.run_theirs(heavy=number == 1)
+    click.echo("bench: what our own code costs", err=True)
+    outcomes = [
+        *race_outcomes(contest.ours, contest.theirs),
+        heavy_outcome(contest.ours, contest.theirs),
+        *_own_outcomes(contest.box, directory),
+    ]
+    click.echo(bars_table(outcomes))
+    if page_file:
+        reports = {"ours": contest.ours, "llama-server": contest.theirs}
+        page_file.write_text(page(_facts(contest, peer), outcomes, reports, SHAPE), "utf-8")
+        click.echo(f"bench: wrote {page_file}", err=True)
+
+
+def _own_outcomes(box: Box, directory: Path) -> list[Outcome]:
+    with box.running() as server:
+        rest = [gateway_outcome(server, box), *memory_outcomes(server, box.plan)]
+    return [*turn_outcomes(box, directory), *rest]
+
+
+def _facts(contest: Contest, peer: Peer) -> dict[str, str]:
+    first = contest.ours[0]
+    plan: EnginePlan = contest.box.plan
+    facts = {
+        "date": first.started_at,
+        "commit": _commit(),
+        "machine": f"{_cpu_name()}, {psutil.cpu_count()} processors, "
+        f"{psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()} "
+        f"{platform.release()}, Python {platform.python_version()}",
+        "llama-cpp-python": f"{peer.version}, and llama-server from its sources: "
+        f"`cmake {' '.join(peer.flags)}`",
+        "ours": f"`atre serve`, profile's own choice: {plan.threads} threads, context "
+        f"{plan.n_ctx}, {plan.num_slots} slots, batch {plan.n_batch}, micro-batch {plan.n_ubatch}",
+        "llama-server": f"`{contest.command}`",
+    }
+    share = bandwidth_share(first)
+    if share is not None and first.bandwidth_bytes_per_s:
+        facts["memory"] = (
+            f"{first.bandwidth_bytes_per_s / 1e9:.1f} GB/s read by NumPy; one stream reads "
+            f"{(first.step_bytes or 0) / 1e6:.0f} MB a token, {share:.0%} of that limit"
+        )
+    return facts
+
+
+def _commit() -> str:
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], check=False, capture_output=True, text=True)
+        return done.stdout.strip() or "unknown"
+
+    changed = git("status", "--porcelain", "--untracked-files=no")
+    return git("rev-parse", "--short=12", "HEAD") + ("" if changed == "unknown" else ", changed")
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+if __name__ == "__main__":
+    main()
