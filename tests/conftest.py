@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """No test may leave a process or a thread behind: the next one would run beside it."""
 
+import importlib.util
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 
 import psutil
 import pytest
@@ -31,3 +34,16 @@ def _no_thread_left() -> Iterator[None]:
         thread.join(_PATIENCE_S)
     alive = [thread.name for thread in left if thread.is_alive()]
     assert not alive, f"threads left behind: {alive}"
+
+
+@pytest.fixture(scope="session")
+def bert_model() -> ModuleType:
+    """The module of that name."""
+    # importlib mode puts no test folder on sys.path.
+    path = Path(__file__).with_name("bert_model.py")
+    spec = importlib.util.spec_from_file_location("bert_model", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

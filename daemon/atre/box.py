@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -16,20 +17,25 @@ from atre import __version__
 from atre.config import Config, save
 from atre.durable import write_durably
 from atre.errors import ConfigError, EngineError
+from atre.hardware.detect import detect
 from atre.ipc.client import EngineClient, ManagementClient
-from atre.ipc.messages import BoxDescription, EngineDescription
+from atre.ipc.embedder_client import EmbedderClient
+from atre.ipc.messages import BoxDescription, EmbedderDescription, EngineDescription
 from atre.notify import notify
-from atre.planning import Planned, note, plan_engine
+from atre.planning import EmbedderPlan, Planned, note, plan_engine
 from atre.supervisor import ChildSpec, Supervisor
 
-# An engine that ended so often before it was ready will hardly get ready with this model.
+# A process that ended so often before it was ready will hardly get ready with this model.
 _HOPELESS_STARTS = 3
 _HOPELESS = (
-    "The engine ended several times while it loaded the model; what it wrote before says why. It "
-    "is tried again. Choose another model with --model."
+    "The {process} ended several times while it loaded the model; what it wrote before says why. "
+    "It is tried again. Choose another model with {option}."
 )
 
 _ENGINE, _MANAGEMENT, _LOOPBACK, _LAN = "atre-engine", "atred", "atre-web", "atre-web-lan"
+_EMBEDDER = "atre-embedder"
+
+Description = TypeVar("Description", EngineDescription, EmbedderDescription)
 
 
 class Door(msgspec.Struct, frozen=True):
@@ -41,13 +47,18 @@ class Door(msgspec.Struct, frozen=True):
 
 
 class Started(msgspec.Struct, frozen=True):
-    """What there is to say once the box serves; ``no_model_reason`` is empty if it has a model."""
+    """What there is to say once the box serves; ``no_model_reason`` is empty if it has a model.
+
+    Of the embedding model both are empty if none was asked for.
+    """
 
     config: Config
     door: Door
     box: BoxDescription
     engine: EngineDescription | None
     no_model_reason: str
+    embedder: EmbedderDescription | None
+    no_embedder_reason: str
 
 
 class ReadyFile(msgspec.Struct, frozen=True):
@@ -62,7 +73,7 @@ class ReadyFile(msgspec.Struct, frozen=True):
 
 
 class Box:
-    """A box on a developer's or newcomer's machine: the three processes as our children."""
+    """A box on a developer's or newcomer's machine: its processes as our children."""
 
     def __init__(
         self, config: Config, *, ready_file: Path | None, announce: Callable[[Started], None]
@@ -89,8 +100,10 @@ class Box:
             supervisor = Supervisor(self._config.runtime_dir, self._on_change)
             stack.callback(supervisor.close)
             self._supervisor = supervisor
-            planned = plan_engine(self._config)
+            planned = plan_engine(self._config, detect())
             supervisor.start(_engine(self._config, config_path, planned))
+            if planned.embedder:
+                supervisor.start(_embedder(config_path, planned.embedder))
             supervisor.start(_management(self._config, config_path, planned))
             self._door = _open_door(config_path, run_key=self._ready_file is not None)
             supervisor.start(_web(_LOOPBACK, "loopback", config_path))
@@ -106,27 +119,39 @@ class Box:
             return
         if ready(_ENGINE) and self._is_ready_file_due:
             self._write_ready_file(self._describe())
-        if not self._announced and (ready(_ENGINE) or self._is_engine_hopeless):
+        if not self._announced and self._is_settled(_ENGINE) and self._is_settled(_EMBEDDER):
             self._announced = True
             self._announce(self._describe())
             notify("READY=1")
 
-    @property
-    def _is_engine_hopeless(self) -> bool:
-        return self._supervisor.num_failures(_ENGINE) >= _HOPELESS_STARTS
+    def _is_settled(self, name: str) -> bool:
+        """Whether it is known how a process with a model started, or there is none."""
+        supervisor = self._supervisor
+        return (
+            supervisor.is_ready(name) or self._is_hopeless(name) or not supervisor.has_started(name)
+        )
+
+    def _is_hopeless(self, name: str) -> bool:
+        return self._supervisor.num_failures(name) >= _HOPELESS_STARTS
 
     def _describe(self) -> Started:
-        engine, reason = None, ""
-        try:
-            engine = EngineClient(self._config.engine_socket).describe()
-        except EngineError as error:
-            reason = _HOPELESS if self._is_engine_hopeless else str(error)
+        engine, reason = _ask(EngineClient(self._config.engine_socket).describe)
+        if reason and self._is_hopeless(_ENGINE):
+            reason = _HOPELESS.format(process="engine", option="--model")
+        embedder, no_embedder_reason = None, ""
+        if self._config.embedding_model:
+            ask_embedder = EmbedderClient(self._config.embedder_socket).describe
+            embedder, no_embedder_reason = _ask(ask_embedder)
+        if no_embedder_reason and self._is_hopeless(_EMBEDDER):
+            no_embedder_reason = _HOPELESS.format(process="embedder", option="--embedding-model")
         return Started(
             config=self._config,
             door=self._door,
             box=ManagementClient(self._config.management_socket).describe(),
             engine=engine,
             no_model_reason=reason,
+            embedder=embedder,
+            no_embedder_reason=no_embedder_reason,
         )
 
     def _write_ready_file(self, started: Started) -> None:
@@ -155,6 +180,13 @@ def _engine(config: Config, config_path: Path, planned: Planned) -> ChildSpec:
     return ChildSpec(_ENGINE, [*argv, "--plan", str(path)])
 
 
+def _embedder(config_path: Path, plan: EmbedderPlan) -> ChildSpec:
+    argv = _python("atre.embedder.process", "--config", str(config_path), "--lifeline")
+    if plan.path is None:
+        return ChildSpec(_EMBEDDER, [*argv, "--no-model", plan.no_model_reason])
+    return ChildSpec(_EMBEDDER, [*argv, "--model", str(plan.path), "--threads", str(plan.threads)])
+
+
 def _management(config: Config, config_path: Path, planned: Planned) -> ChildSpec:
     path = config.runtime_dir / "profile-note.json"
     path.write_bytes(msgspec.json.format(msgspec.json.encode(note(planned))))
@@ -165,6 +197,13 @@ def _management(config: Config, config_path: Path, planned: Planned) -> ChildSpe
 def _web(name: str, listener: str, config_path: Path) -> ChildSpec:
     argv = _python("atre_web.cli", "serve", "--config", str(config_path), "--lifeline")
     return ChildSpec(name, [*argv, "--listener", listener])
+
+
+def _ask(describe: Callable[[], Description]) -> tuple[Description | None, str]:
+    try:
+        return describe(), ""
+    except EngineError as error:
+        return None, str(error)
 
 
 def _open_door(config_path: Path, *, run_key: bool) -> Door:

@@ -17,7 +17,7 @@ _MAX_SOCKET_DIR_BYTES = 80
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a box was told: paths, listeners and the model. Handed unchanged to every process."""
+    """What a box was told: paths, listeners and models. Handed unchanged to every process."""
 
     data_dir: Path
     runtime_dir: Path
@@ -26,6 +26,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     lan: bool = False
     lan_port: int = DEFAULT_LAN_PORT
     model: str | None = None
+    embedding_model: str | None = None
     queue_limit: int = 64
 
     def __post_init__(self) -> None:
@@ -40,6 +41,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def engine_socket(self) -> Path:
         return self.runtime_dir / "engine.sock"
+
+    @property
+    def embedder_socket(self) -> Path:
+        return self.runtime_dir / "embedder.sock"
 
     @property
     def management_socket(self) -> Path:

@@ -50,9 +50,12 @@ class ModelNotFoundError(RequestError):
 class ContextLengthError(RequestError):
     """Prompt and answer do not fit in the window; nothing is ever cut silently."""
 
-    def __init__(self, num_tokens: int, limit: int, *, param: str = "messages") -> None:
+    def __init__(
+        self, num_tokens: int, limit: int, *, param: str = "messages", message: str | None = None
+    ) -> None:
         super().__init__(
-            f"This model's context window is {limit} tokens, but the request needs {num_tokens} "
+            message
+            or f"This model's context window is {limit} tokens, but the request needs {num_tokens} "
             "(prompt, plus max_tokens where given). Shorten the prompt or lower max_tokens.",
             param=param,
         )

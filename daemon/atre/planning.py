@@ -5,25 +5,44 @@ from importlib.resources import files
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from atre.config import Config
+from atre.embedder.encoder import MAX_INPUT_TOKENS
 from atre.engine_plan import EnginePlan
 from atre.errors import EngineError, ModelLoadError
 from atre.fit import fit
 from atre.hardware.choose import Choice, choose
-from atre.hardware.detect import detect
 from atre.hardware.machine import Machine
 from atre.hardware.profiles import load_profiles
+from atre.hardware.threads import count_threads
+from atre.models.footprint import buffer_bytes, kv_cell_bytes
 from atre.models.gguf_header import read_header
 
 
+class EmbedderPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How the embedding model runs: ``path`` None says that it cannot, and the reason why.
+
+    ``memory_bytes`` is what it takes of main memory once loaded, estimated from above.
+    """
+
+    path: Path | None
+    threads: int
+    memory_bytes: int
+    no_model_reason: str
+
+
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
-    """This machine, the profile that fits it, and the engine's plan or why there is none."""
+    """This machine, the profile that fits it, and the engine's plan or why there is none.
+
+    ``embedder`` is None unless an embedding model was asked for.
+    """
 
     machine: Machine
     choice: Choice
     plan: EnginePlan | None
     no_model_reason: str
+    embedder: EmbedderPlan | None
 
 
 class ProfileNote(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,19 +55,63 @@ class ProfileNote(msgspec.Struct, frozen=True, kw_only=True):
     issues: list[str]
 
 
-def plan_engine(config: Config) -> Planned:
-    """Look at the machine and the model and decide how to run it.
+def plan_engine(config: Config, machine: Machine) -> Planned:
+    """Look at the models and decide how to run them on this machine.
 
     A model that cannot be used gives no plan and the reason; a wrong profile raises ConfigError.
     """
-    machine = detect()
     choice = choose(machine, load_profiles(config.profiles_dir))
+    embedder = plan_embedder(config, machine)
+    left = without_memory(machine, embedder.memory_bytes) if embedder else machine
     try:
         header = read_header(model_path(config))
-        plan, reason = fit(machine, choice.profile, header), ""
+        plan, reason = fit(left, choice.profile, header), ""
     except EngineError as error:
         plan, reason = None, str(error)
-    return Planned(machine=machine, choice=choice, plan=plan, no_model_reason=reason)
+    return Planned(
+        machine=machine, choice=choice, plan=plan, no_model_reason=reason, embedder=embedder
+    )
+
+
+def plan_embedder(config: Config, machine: Machine) -> EmbedderPlan | None:
+    """How to run the embedding model, None if none was asked for.
+
+    It gets a quarter of the cores: a thread on the same core as one of the engine's makes every
+    step of every chat wait.
+    """
+    if config.embedding_model is None:
+        return None
+    threads = max(1, count_threads(machine.cpu, "physical")[0] // 4)
+    try:
+        header = read_header(_find(config.embedding_model, config.data_dir))
+    except EngineError as error:
+        return EmbedderPlan(path=None, threads=threads, memory_bytes=0, no_model_reason=str(error))
+    rows = MAX_INPUT_TOKENS
+    buffers = buffer_bytes(header, n_ctx=rows, n_ubatch=rows, num_slots=0, flash_attention=True)
+    cells = rows * kv_cell_bytes(header, "f16")
+    return EmbedderPlan(
+        path=Path(header.path),
+        threads=threads,
+        memory_bytes=header.weights_bytes + buffers + cells,
+        no_model_reason="",
+    )
+
+
+def without_memory(machine: Machine, used_bytes: int) -> Machine:
+    """The machine as it is once a process has taken so much of its main memory."""
+    memory = machine.memory
+    return replace(
+        machine,
+        memory=replace(
+            memory,
+            available_bytes=_less(memory.available_bytes, used_bytes),
+            limit_bytes=_less(memory.limit_bytes, used_bytes),
+        ),
+    )
+
+
+def _less(size_bytes: int | None, used_bytes: int) -> int | None:
+    return None if size_bytes is None else max(0, size_bytes - used_bytes)
 
 
 def model_path(config: Config) -> Path:
@@ -57,15 +120,17 @@ def model_path(config: Config) -> Path:
     A name without a path is looked for among the models in the data directory. Raises
     ModelLoadError for a name that is not there.
     """
-    if config.model is None:
-        return factory_model_path()
-    asked = Path(config.model).expanduser()
+    return factory_model_path() if config.model is None else _find(config.model, config.data_dir)
+
+
+def _find(model: str, data_dir: Path) -> Path:
+    asked = Path(model).expanduser()
     if asked.exists() or asked.parent != Path():
         return asked.resolve()
-    stored = config.data_dir / "models" / f"{asked.name.removesuffix('.gguf')}.gguf"
+    stored = data_dir / "models" / f"{asked.name.removesuffix('.gguf')}.gguf"
     if not stored.exists():
         raise ModelLoadError(
-            f"There is no model {config.model!r}: neither a file of that name here nor "
+            f"There is no model {model!r}: neither a file of that name here nor "
             f"{stored}. Give the path of a GGUF file."
         )
     return stored
@@ -78,7 +143,11 @@ def factory_model_path() -> Path:
 
 def note(planned: Planned) -> ProfileNote:
     """What people may want to know of the plan, for the status page."""
-    issues = [planned.no_model_reason] if planned.no_model_reason else []
+    reasons = [
+        planned.no_model_reason,
+        planned.embedder.no_model_reason if planned.embedder else "",
+    ]
+    issues = [reason for reason in reasons if reason]
     return ProfileNote(
         profile=planned.choice.profile.title,
         profile_fr=planned.choice.profile.title_fr,

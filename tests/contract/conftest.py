@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gguf import GGUFWriter, TokenType
+from gguf import GGUFWriter, PoolingType, TokenType
 
 NUM_TOKENS = 64
 EMBEDDING = 32
@@ -103,23 +103,28 @@ _KINDS: dict[str, Callable[[GGUFWriter], dict[str, Shape]]] = {
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Make, once, the tiny model of an architecture: llama, gemma2, mamba or lfm2."""
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Make, once, the tiny model of an architecture: llama, gemma2, mamba or lfm2.
+
+    With ``pooling`` it is an embedding model.
+    """
     directory = tmp_path_factory.mktemp("tiny")
 
-    def make(architecture: str) -> Path:
-        path = directory / f"{architecture}.gguf"
+    def make(architecture: str, pooling: PoolingType | None = None, *, window: int = 512) -> Path:
+        path = directory / f"{architecture}-{pooling}-{window}.gguf"
         if not path.exists():
-            _write(path, architecture)
+            _write(path, architecture, pooling, window)
         return path
 
     return make
 
 
-def _write(path: Path, architecture: str) -> None:
+def _write(path: Path, architecture: str, pooling: PoolingType | None, window: int) -> None:
     writer = GGUFWriter(path, architecture)
+    if pooling is not None:
+        writer.add_pooling_type(pooling)
     writer.add_name(f"tiny {architecture}")
-    writer.add_context_length(512)
+    writer.add_context_length(window)
     writer.add_embedding_length(EMBEDDING)
     writer.add_block_count(LAYERS)
     writer.add_feed_forward_length(FEED_FORWARD)

@@ -37,7 +37,7 @@ def _load(name: str) -> ModuleType:
     return module
 
 
-running_box = _load("running_box")
+running_box_module = _load("running_box")
 caller_module = _load("caller")
 namespaces_module = _load("namespaces")
 
@@ -93,7 +93,7 @@ def one_slot(tmp_path_factory: pytest.TempPathFactory, slow_model: ModuleType) -
 @pytest.fixture(scope="session")
 def box(tmp_path_factory: pytest.TempPathFactory, four_slots: list[str]) -> "Iterator[RunningBox]":
     """The factory model on loopback, for tests that do not disturb the box."""
-    made: RunningBox = running_box.RunningBox(tmp_path_factory.mktemp("box"), *four_slots)
+    made: RunningBox = running_box_module.RunningBox(tmp_path_factory.mktemp("box"), *four_slots)
     with ExitStack() as stack:
         stack.callback(made.clean_up)
         made.start()
@@ -105,7 +105,7 @@ def slow_box(
     tmp_path_factory: pytest.TempPathFactory, one_slot: list[str]
 ) -> "Iterator[RunningBox]":
     """A slow model, one slot and one place in the queue."""
-    made: RunningBox = running_box.RunningBox(tmp_path_factory.mktemp("slow-box"), *one_slot)
+    made: RunningBox = running_box_module.RunningBox(tmp_path_factory.mktemp("slow-box"), *one_slot)
     with ExitStack() as stack:
         stack.callback(made.clean_up)
         made.start()
@@ -118,7 +118,9 @@ def start_box(tmp_path: Path, four_slots: list[str]) -> Iterator[BoxStarter]:
     with ExitStack() as stack:
 
         def start(*options: str) -> "RunningBox":
-            made: RunningBox = running_box.RunningBox(tmp_path / "box", *four_slots, *options)
+            made: RunningBox = running_box_module.RunningBox(
+                tmp_path / "box", *four_slots, *options
+            )
             stack.callback(made.clean_up)
             made.start()
             return made
@@ -165,7 +167,7 @@ def lan_box(
     """A slow box that also serves the LAN, on a machine of its own."""
     directory = tmp_path_factory.mktemp("lan-box")
     options = ["--lan", *one_slot]
-    made: RunningBox = running_box.RunningBox(directory, *options, prefix=cable.in_box())
+    made: RunningBox = running_box_module.RunningBox(directory, *options, prefix=cable.in_box())
     with ExitStack() as stack:
         stack.callback(made.clean_up)
         made.start()
@@ -187,7 +189,9 @@ def start_lan_box(
 
         def start(cable: "Cable") -> tuple["RunningBox", "Caller"]:
             options = ["--lan", *four_slots]
-            made: RunningBox = running_box.RunningBox(tmp_path, *options, prefix=cable.in_box())
+            made: RunningBox = running_box_module.RunningBox(
+                tmp_path, *options, prefix=cable.in_box()
+            )
             stack.callback(made.clean_up)
             made.start()
             return made, _lan_caller(made, cable)
@@ -213,6 +217,12 @@ def namespaces() -> ModuleType:
     if reason is not None:
         pytest.skip(reason)
     return namespaces_module
+
+
+@pytest.fixture(scope="session")
+def running_box() -> ModuleType:
+    """The module of that name, for boxes of other options."""
+    return running_box_module
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from atre.config import Config
 from atre.errors import AtreError
 from atre.ipc.client import EngineClient, ManagementClient
+from atre.ipc.embedder_client import EmbedderClient
 from atre_web import body_limit, certificate
 from atre_web.openai import routes
 from atre_web.openai.errors import error_response, http_error_response
@@ -24,6 +25,9 @@ def create_app(config: Config) -> Flask:
     body_limit.install(app)
     engine = EngineClient(config.engine_socket)
     app.extensions["atre.engine"] = engine
+    app.extensions["atre.embedder"] = (
+        EmbedderClient(config.embedder_socket) if config.embedding_model else None
+    )
     panel.install(
         app,
         database=config.database,

@@ -9,6 +9,8 @@ _FRENCH = {
     "ready": "Âtre est prêt.",
     "model": "Modèle",
     "no_model": "Aucun modèle n’est chargé",
+    "embedder": "Modèle de vecteurs",
+    "no_embedder": "Le modèle de vecteurs n’est pas chargé",
     "login": "Ouvrez le panneau (lien à usage unique, 60 minutes)",
     "panel": "Panneau sur ce poste",
     "lan": "Depuis un autre poste ou un téléphone",
@@ -22,6 +24,8 @@ _ENGLISH = {
     "ready": "Âtre is ready.",
     "model": "Model",
     "no_model": "No model is loaded",
+    "embedder": "Embedding model",
+    "no_embedder": "The embedding model is not loaded",
     "login": "Open the panel (single-use link, 60 minutes)",
     "panel": "Panel on this machine",
     "lan": "From another computer or a phone",
@@ -49,6 +53,10 @@ def _lines(started: Started, words: dict[str, str]) -> list[str]:
         lines.append(line("model", f"{started.engine.name} ({started.engine.model})"))
     else:
         lines.append(line("no_model", started.no_model_reason))
+    if started.embedder:
+        lines.append(line("embedder", f"{started.embedder.name} ({started.embedder.model})"))
+    elif started.no_embedder_reason:
+        lines.append(line("no_embedder", started.no_embedder_reason))
     lines.append(line("login", base + started.door.login_path))
     lines.append(line("panel", f"{base}/"))
     lines += [line("lan", url) for url in _lan_urls(started)]

@@ -36,6 +36,10 @@ from atre.config import (
     "--model", help="A GGUF file, or the name of a stored model. [default: factory model]"
 )
 @click.option(
+    "--embedding-model",
+    help="A GGUF file, or the name of a stored model, that gives the vectors of /v1/embeddings.",
+)
+@click.option(
     "--queue-limit", type=int, default=64, show_default=True, help="How many requests may wait."
 )
 @click.option(
@@ -55,6 +59,7 @@ def serve(
     port: int,
     lan_port: int,
     model: str | None,
+    embedding_model: str | None,
     queue_limit: int,
     ready_file: Path | None,
     profiles_dir: Path,
@@ -72,6 +77,7 @@ def serve(
         lan=lan,
         lan_port=lan_port,
         model=model,
+        embedding_model=embedding_model,
         queue_limit=queue_limit,
     )
     Box(

@@ -37,14 +37,14 @@ class EngineClient:
 
     def describe(self) -> EngineDescription:
         """What the engine runs. Raises EngineUnavailableError while it is down or loading."""
-        reply = _ask(self._socket_path, "engine", DescribeEngine(), EngineEvent)
+        reply = ask(self._socket_path, "engine", DescribeEngine(), EngineEvent)
         if not isinstance(reply, EngineDescription):
             raise EngineUnavailableError("The engine answered something else; restart the box.")
         return reply
 
     def generate(self, request: Generate) -> "Generation":
         """Start one completion. Raises EngineUnavailableError if the engine cannot be reached."""
-        connection = _connect(self._socket_path, "engine")
+        connection = connect(self._socket_path, "engine")
         try:
             connection.sendall(encode_frame(request))
         except OSError as error:
@@ -61,7 +61,7 @@ class ManagementClient:
 
     def describe(self) -> BoxDescription:
         """How the LAN sees the box. Raises EngineUnavailableError while ``atred`` is down."""
-        reply = _ask(self._socket_path, "management daemon", DescribeBox(), ManagementReply)
+        reply = ask(self._socket_path, "management daemon", DescribeBox(), ManagementReply)
         if not isinstance(reply, BoxDescription):
             raise EngineUnavailableError("The management daemon answered something else.")
         return reply
@@ -129,7 +129,8 @@ class Generation:
 _LOST = "The engine stopped during this request and is being restarted. Ask again in a few seconds."
 
 
-def _connect(socket_path: Path, peer: str) -> socket.socket:
+def connect(socket_path: Path, peer: str) -> socket.socket:
+    """A connection to a process of the box. Raises EngineUnavailableError, which names ``peer``."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.settimeout(_CONNECT_TIMEOUT_S)
@@ -143,8 +144,9 @@ def _connect(socket_path: Path, peer: str) -> socket.socket:
     return connection
 
 
-def _ask(socket_path: Path, peer: str, request: Message, reply_type: object) -> object:
-    with contextlib.closing(_connect(socket_path, peer)) as connection:
+def ask(socket_path: Path, peer: str, request: Message, reply_type: object) -> object:
+    """The one reply to a request. Raises its error, or EngineUnavailableError without a reply."""
+    with contextlib.closing(connect(socket_path, peer)) as connection:
         connection.settimeout(_REPLY_TIMEOUT_S)
         frames = FrameReader()
         try:

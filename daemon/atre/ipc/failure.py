@@ -44,7 +44,10 @@ _REBUILD: dict[str, Callable[[Failed], AtreError]] = {
     "InvalidRequestError": _request_error(InvalidRequestError),
     "ModelNotFoundError": _request_error(ModelNotFoundError),
     "ContextLengthError": lambda failed: ContextLengthError(
-        failed.num_tokens, failed.limit, param=failed.param or "messages"
+        failed.num_tokens,
+        failed.limit,
+        param=failed.param or "messages",
+        message=failed.message,
     ),
     "QueueFullError": lambda failed: QueueFullError(failed.retry_after_s),
     "ModelLoadError": lambda failed: ModelLoadError(failed.message),

@@ -6,6 +6,9 @@ On ``engine.sock`` a connection carries one request and its events, in this orde
 at any point;
 ``DescribeEngine`` → ``EngineDescription``. Closing the connection cancels the generation.
 
+On ``embedder.sock``: ``Embed`` → ``Vector``* → ``Embedded``, or ``Failed`` at any point;
+``DescribeEmbedder`` → ``EmbedderDescription``. Closing the connection cancels what is left.
+
 On ``atred.sock``: ``DescribeBox`` → ``BoxDescription``, or ``Failed``.
 """
 
@@ -14,6 +17,8 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+
+MAX_INPUTS = 2048  # of one request for embeddings: OpenAI's own limit
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 
@@ -177,6 +182,57 @@ class EngineDescription(Message, frozen=True):
     requests_total: int
 
 
+class Embed(Message, frozen=True):
+    """Ask for one vector for each input: each of ``texts``, or each list of ``tokens``.
+
+    ``tokenizer`` names the model whose token numbers ``tokens`` are. ``dimensions`` None means all
+    that the model has; ``user`` names the person or key that is served in turn.
+    """
+
+    texts: Annotated[list[str], Meta(max_length=MAX_INPUTS)] = []
+    tokens: Annotated[list[list[int]], Meta(max_length=MAX_INPUTS)] = []
+    model: str | None = None
+    tokenizer: str | None = None
+    dimensions: Annotated[int, Meta(ge=1)] | None = None
+    user: str = ""
+
+
+class Vector(Message, frozen=True):
+    """The vector of one input: float32, little-endian, of unit length. Order is not promised."""
+
+    index: int
+    data: bytes
+
+
+class Embedded(Message, frozen=True):
+    """The last event of a job, when every input has its vector."""
+
+    model: str
+    prompt_tokens: int
+
+
+class DescribeEmbedder(Message, frozen=True):
+    """Ask what gives the vectors."""
+
+
+class EmbedderDescription(Message, frozen=True):
+    """The embedding model and how it is doing; ``pooling`` is mean, cls or last.
+
+    ``num_open`` requests are not answered yet; the totals count since the model was loaded.
+    """
+
+    model: str
+    name: str
+    dimensions: int
+    max_input_tokens: int
+    pooling: str
+    threads: int
+    started_at: float
+    num_open: int
+    inputs_total: int
+    tokens_total: int
+
+
 class DescribeBox(Message, frozen=True):
     """Ask the management daemon about the box: its names, its profile, its certificate."""
 
@@ -210,5 +266,7 @@ class BoxDescription(Message, frozen=True):
 
 EngineRequest = Generate | DescribeEngine
 EngineEvent = Accepted | Queued | Reading | Delta | Finished | Failed | EngineDescription
+EmbedderRequest = Embed | DescribeEmbedder
+EmbedderEvent = Vector | Embedded | Failed | EmbedderDescription
 ManagementRequest = DescribeBox
 ManagementReply = BoxDescription | Failed

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from atre_web.openai.embeddings import EmbeddingBody
 from atre_web.openai.schema import ChatBody, CompletionBody
 
 Json = dict[str, Any]
@@ -15,9 +16,9 @@ _REF = "#/components/schemas/{name}"
 def openapi_document() -> Json:
     """The document, as JSON-able values."""
     bodies, components = msgspec.json.schema_components(
-        [ChatBody, CompletionBody], ref_template=_REF
+        [ChatBody, CompletionBody, EmbeddingBody], ref_template=_REF
     )
-    chat, completion = bodies
+    chat, completion, embedding = bodies
     return {
         "openapi": "3.1.0",
         "info": {
@@ -27,7 +28,7 @@ def openapi_document() -> Json:
         },
         "security": [{"key": []}],
         "paths": {
-            "/v1/models": {"get": _operation("The model that is loaded", _MODELS)},
+            "/v1/models": {"get": _operation("The models that are loaded", _MODELS)},
             "/v1/models/{model}": {
                 "get": _operation(
                     "One model",
@@ -45,6 +46,11 @@ def openapi_document() -> Json:
             },
             "/v1/chat/completions": {"post": _completion("The next turn of a conversation", chat)},
             "/v1/completions": {"post": _completion("The continuation of a text", completion)},
+            "/v1/embeddings": {
+                "post": _with_body(
+                    _operation("A vector for each text", _EMBEDDINGS, _REFUSALS), embedding
+                )
+            },
             "/healthz": {
                 "get": {
                     **_operation("Whether the web process answers", _HEALTH, ()),
@@ -60,15 +66,16 @@ def openapi_document() -> Json:
 
 
 def _completion(summary: str, body: Json) -> Json:
-    operation = _operation(summary, {"type": "object"}, (400, 401, 404, 413, 429, 500, 503))
-    operation["requestBody"] = {
-        "required": True,
-        "content": {"application/json": {"schema": body}},
-    }
+    operation = _with_body(_operation(summary, {"type": "object"}, _REFUSALS), body)
     operation["responses"]["200"]["content"]["text/event-stream"] = {
         "schema": {"type": "string", "description": "With stream: true"}
     }
     return operation
+
+
+def _with_body(operation: Json, body: Json) -> Json:
+    content = {"application/json": {"schema": body}}
+    return operation | {"requestBody": {"required": True, "content": content}}
 
 
 def _operation(
@@ -88,6 +95,7 @@ def _operation(
     }
 
 
+_REFUSALS = (400, 401, 404, 413, 429, 500, 503)
 _TEXT: Json = {"type": "string"}
 _HEALTH: Json = {"type": "object", "properties": {"status": {"const": "ok"}}}
 _MODEL: Json = {
@@ -100,12 +108,47 @@ _MODEL: Json = {
         "owned_by": _TEXT,
         "name": _TEXT,
         "context_length": {"type": "integer", "description": "The window, in tokens"},
+        "embedding_dimensions": {
+            "type": "integer",
+            "description": "Of an embedding model: how many numbers its vectors have",
+        },
     },
 }
 _MODELS: Json = {
     "type": "object",
     "required": ["object", "data"],
     "properties": {"object": {"const": "list"}, "data": {"type": "array", "items": _MODEL}},
+}
+_EMBEDDINGS: Json = {
+    "type": "object",
+    "required": ["object", "data", "model", "usage"],
+    "properties": {
+        "object": {"const": "list"},
+        "model": _TEXT,
+        "data": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["object", "index", "embedding"],
+                "properties": {
+                    "object": {"const": "embedding"},
+                    "index": {"type": "integer"},
+                    "embedding": {
+                        "description": "base64: float32, little-endian",
+                        "anyOf": [{"type": "array", "items": {"type": "number"}}, _TEXT],
+                    },
+                },
+            },
+        },
+        "usage": {
+            "type": "object",
+            "required": ["prompt_tokens", "total_tokens"],
+            "properties": {
+                "prompt_tokens": {"type": "integer"},
+                "total_tokens": {"type": "integer"},
+            },
+        },
+    },
 }
 _ERROR: Json = {
     "type": "object",

@@ -12,11 +12,11 @@ from atre.ipc.client import EngineClient, Generation
 from atre.ipc.messages import EngineEvent, Finished, Generate
 
 # Linux reports a peer that closed its side even while unread bytes wait (poll(2)); macOS does not.
-_PEER_CLOSED = getattr(select, "POLLRDHUP", 0)
-_GONE = _PEER_CLOSED | select.POLLHUP | select.POLLERR | select.POLLNVAL
+PEER_CLOSED = getattr(select, "POLLRDHUP", 0)
+GONE = PEER_CLOSED | select.POLLHUP | select.POLLERR | select.POLLNVAL
 # Comments keep proxies and impatient clients from giving up. Without POLLRDHUP a failing write is
 # the only sign that a client left, so they come more often.
-HEARTBEAT_S = 10.0 if _PEER_CLOSED else 1.0
+HEARTBEAT_S = 10.0 if PEER_CLOSED else 1.0
 
 
 class ClientGoneError(Exception):
@@ -42,7 +42,7 @@ class Relay:
         self._open: dict[int, tuple[int, Generation]] = {}
         self._poll = select.poll()
         if client_fd is not None:
-            self._poll.register(client_fd, _PEER_CLOSED)
+            self._poll.register(client_fd, PEER_CLOSED)
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
             for index, request in enumerate(requests):
@@ -60,7 +60,7 @@ class Relay:
         beat_s = time.monotonic() + self._heartbeat_s
         while self._open:
             ready = self._poll.poll(max(0.0, beat_s - time.monotonic()) * 1000)
-            if any(fd == self._client_fd and mask & _GONE for fd, mask in ready):
+            if any(fd == self._client_fd and mask & GONE for fd, mask in ready):
                 raise ClientGoneError
             if time.monotonic() >= beat_s:
                 beat_s = time.monotonic() + self._heartbeat_s

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
+import contextlib
+from collections.abc import Callable
+
 from flask import Blueprint, Response, current_app, jsonify, request
 
 from atre.errors import EngineError, ModelNotFoundError
 from atre.ipc.client import EngineClient
-from atre.ipc.messages import EngineDescription, Generate, Priority
+from atre.ipc.embedder_client import EmbedderClient
+from atre.ipc.messages import EmbedderDescription, EngineDescription, Generate, Priority
 from atre_web.accounts import current
 from atre_web.body_limit import read_body
 from atre_web.openai.answer import streamed_answer, whole_answer
 from atre_web.openai.document import openapi_document
+from atre_web.openai.embeddings import EmbeddingBody, embedding_answer, embedding_request
 from atre_web.openai.relay import Relay
 from atre_web.openai.request import chat_requests, completion_requests
 from atre_web.openai.schema import ChatBody, CompletionBody, SamplingBody, decode_body
@@ -19,24 +24,32 @@ blueprint = Blueprint("openai", __name__)
 
 @blueprint.get("/v1/models")
 def list_models() -> Response:
-    """The loaded model, or an empty list while there is none."""
-    try:
-        models = [_model_object(_engine().describe())]
-    except EngineError:
-        models = []
+    """The models that can be used now, perhaps none."""
+    models = []
+    for describe in _describers():
+        with contextlib.suppress(EngineError):
+            models.append(_model_object(describe()))
     return jsonify({"object": "list", "data": models})
 
 
 @blueprint.get("/v1/models/<path:model>")
 def show_model(model: str) -> Response:
-    """One model. Raises ModelNotFoundError for any but the loaded one."""
-    description = _engine().describe()
-    if model != description.model:
-        raise ModelNotFoundError(
-            f"The model {model[:200]!r} is not on this box. Use {description.model!r}.",
-            param="model",
-        )
-    return jsonify(_model_object(description))
+    """One model. Raises ModelNotFoundError for any but the loaded ones."""
+    names, unavailable = [], None
+    for describe in _describers():
+        try:
+            description = describe()
+        except EngineError as error:
+            unavailable = error
+            continue
+        if model == description.model:
+            return jsonify(_model_object(description))
+        names.append(repr(description.model))
+    if unavailable:
+        raise unavailable
+    raise ModelNotFoundError(
+        f"The model {model[:200]!r} is not on this box. Use {' or '.join(names)}.", param="model"
+    )
 
 
 @blueprint.post("/v1/chat/completions")
@@ -53,6 +66,24 @@ def completions() -> Response:
     body = decode_body(read_body(), CompletionBody)
     requests = completion_requests(body, user=_user(), priority=_priority())
     return _answer(body, requests, CompletionShape())
+
+
+@blueprint.post("/v1/embeddings")
+def embeddings() -> Response:
+    """One vector for each input. Raises ModelNotFoundError on a box without embedding model."""
+    body = decode_body(read_body(), EmbeddingBody)
+    embedder = _embedder()
+    if embedder is None:
+        raise ModelNotFoundError(
+            "This box has no embedding model. Start it with atre serve --embedding-model FILE.",
+            param="model",
+        )
+    return embedding_answer(
+        embedder,
+        embedding_request(body, user=_user()),
+        _client_fd(),
+        as_base64=body.encoding_format == "base64",
+    )
 
 
 @blueprint.get("/openapi.json")
@@ -85,6 +116,16 @@ def _engine() -> EngineClient:
     return engine
 
 
+def _embedder() -> EmbedderClient | None:
+    embedder: EmbedderClient | None = current_app.extensions["atre.embedder"]
+    return embedder
+
+
+def _describers() -> list[Callable[[], EngineDescription | EmbedderDescription]]:
+    embedder = _embedder()
+    return [_engine().describe, *([embedder.describe] if embedder else [])]
+
+
 def _client_fd() -> int | None:
     """The client's socket under gunicorn, whose closing ends the generation."""
     connection = request.environ.get("gunicorn.socket")
@@ -100,12 +141,15 @@ def _priority() -> Priority:
     return Priority.CHAT if current.principal().kind == "session" else Priority.API
 
 
-def _model_object(description: EngineDescription) -> dict[str, object]:
-    return {
+def _model_object(description: EngineDescription | EmbedderDescription) -> dict[str, object]:
+    model: dict[str, object] = {
         "id": description.model,
         "object": "model",
         "created": int(description.started_at),
         "owned_by": "atre",
         "name": description.name,
-        "context_length": description.n_ctx,
     }
+    if isinstance(description, EmbedderDescription):
+        window, dimensions = description.max_input_tokens, description.dimensions
+        return model | {"context_length": window, "embedding_dimensions": dimensions}
+    return model | {"context_length": description.n_ctx}

@@ -109,7 +109,7 @@ class CompletionBody(SamplingBody, kw_only=True):
     best_of: Annotated[int, Meta(ge=1)] | None = None
 
 
-Body = TypeVar("Body", ChatBody, CompletionBody)
+Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 def decode_body(data: bytes, kind: type[Body]) -> Body:

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from atre import config as configuration
+from atre.embedder.embedder import Embedder
+from atre.embedder.llama_encoder import LlamaEncoder
+from atre.embedder.prepare import prepare
+from atre.embedder.serving import EmbedderServer, Loaded
+from atre.engine.llama.model import LlamaModel
+from atre.errors import DecodeError, EngineError, ModelLoadError
+from atre.ipc.messages import Embed, EmbedderDescription
+from atre.lifeline import end_with_parent
+from atre.notify import notify
+
+_log = logging.getLogger(__name__)
+
+# Next to the engine's 0 this is about a tenth of a contended core (sched(7)): people wait for each
+# token of a chat, and for the end of an indexing job.
+_NICENESS = 10
+_LAYERS_ON_GPU = 0  # the GPU's memory belongs to the chat model's plan
+
+
+@click.command()
+@click.option("--config", "config_path", type=click.Path(path_type=Path), required=True)
+@click.option("--model", "model_path", type=click.Path(path_type=Path))
+@click.option("--threads", type=click.IntRange(min=1), default=1)
+@click.option("--no-model", "no_model_reason", help="Serve no model and say this instead.")
+@click.option("--lifeline", is_flag=True, help="End when standard input closes.")
+def main(
+    config_path: Path,
+    model_path: Path | None,
+    threads: int,
+    no_model_reason: str | None,
+    *,
+    lifeline: bool,
+) -> None:
+    """Run the embedding model on the box's embedder socket."""
+    logging.basicConfig(level=logging.INFO, format="atre-embedder: %(message)s", stream=sys.stderr)
+    logging.getLogger("llama.cpp").setLevel(logging.WARNING)
+    os.nice(_NICENESS)
+    if lifeline:
+        end_with_parent()
+    config = configuration.load(config_path)
+    server = EmbedderServer(config.embedder_socket)
+    server.start()
+    try:
+        if model_path is None:
+            raise ModelLoadError(no_model_reason or "No embedding model was chosen.")
+        _serve(server, model_path, threads=threads, queue_limit=config.queue_limit)
+    except EngineError as error:
+        _log.error("%s", error)
+        server.refusal = error
+        notify("READY=1", f"STATUS={error}")
+        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    finally:
+        server.close()
+
+
+def _serve(server: EmbedderServer, path: Path, *, threads: int, queue_limit: int) -> None:
+    model = LlamaModel(path, n_gpu_layers=_LAYERS_ON_GPU, on_progress=lambda _fraction: None)
+    encoder = LlamaEncoder(model, threads=threads)
+    description = EmbedderDescription(
+        model=path.stem,
+        name=model.name,
+        dimensions=encoder.dimensions,
+        max_input_tokens=encoder.max_input_tokens,
+        pooling=encoder.pooling,
+        threads=threads,
+        started_at=time.time(),
+        num_open=0,
+        inputs_total=0,
+        tokens_total=0,
+    )
+    try:
+        # Pages and graphs are ready before the first person asks.
+        encoder.encode(prepare(Embed(texts=["1"]), model, description))
+    except DecodeError as error:
+        raise ModelLoadError(f"{model.name} loads but computes nothing: {error}") from error
+    embedder = Embedder(encoder, queue_limit=queue_limit)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: embedder.stop())
+    server.serve(Loaded(embedder=embedder, tokenizer=model, description=description))
+    notify("READY=1", f"STATUS=serving {model.name}")
+    embedder.run()
+    encoder.close()
+    model.close()
+
+
+if __name__ == "__main__":
+    main()
