@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import socket
 import ssl
-import struct
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
@@ -14,7 +13,6 @@ from atre_web.worker import PatientTlsSocket, QuietLogger, Worker
 
 # One thread serves one request, streams included: this many people can wait or read at once.
 _NUM_THREADS = 128
-_SILENCE_S = 20  # in the middle of a request; a phone that changes networks takes a few
 _GRACE_S = 5  # what a running answer gets to finish when the box stops
 _KEEP_ALIVE_S = 30  # longer than a browser's pause between two clicks
 
@@ -48,17 +46,6 @@ class _Server(BaseApplication):  # type: ignore[misc]
         return self._make_app()
 
 
-def limit_waiting(server: Any) -> None:
-    """Let no thread wait for ever for a client that sends half a request or half a handshake.
-
-    gunicorn's threads read without a time limit of their own. Accepted sockets inherit this one
-    from the listening socket (socket(7)); idle connections between requests hold no thread.
-    """
-    limit = struct.pack("ll", _SILENCE_S, 0)  # struct timeval
-    for listener in server.LISTENERS:
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-
-
 _COMMON: dict[str, object] = {
     "worker_class": Worker,
     "logger_class": QuietLogger,
@@ -69,7 +56,6 @@ _COMMON: dict[str, object] = {
     "keepalive": _KEEP_ALIVE_S,
     "accesslog": None,
     "loglevel": "warning",
-    "when_ready": limit_waiting,
     "control_socket_disable": True,
     "proc_name": "atre-web",
 }

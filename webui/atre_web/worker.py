@@ -10,7 +10,9 @@ from typing import Any
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
-# A client that neither sends what it began nor reads what it asked for blocks a thread for so long.
+# How long a client blocks a thread with half a handshake or half a request, or by not reading what
+# it asked for; a phone that changes networks takes a few seconds. SO_RCVTIMEO would not end a
+# handshake: Python's ssl tries again for as long as the socket itself has no time limit.
 PATIENCE_S = 20.0
 
 
