@@ -47,12 +47,19 @@ class Contest:
     def run_theirs(self, *, heavy: bool) -> None:
         """``heavy`` also measures what one heavy user does there, which takes a minute or two."""
         with self._llama_server(_LONG_SLOTS) as server:
-            self.command = shlex.join(["llama-server", *server.argv[3:]])
+            self.command = shlex.join(["llama-server", "--model", "FILE", *server.argv[7:]])
             self.theirs.append(self._measure(server, ("plain", *_COMMON), (1, 4, 8)))
             if heavy:
                 self.theirs.append(self._measure(server, (_HEAVY,)))
         with self._llama_server(_MANY_SLOTS) as server:
             self.theirs.append(self._measure(server, ("plain",), (16,)))
+
+    def own_outcomes(self) -> list[Outcome]:
+        """What our own code costs, in time and memory."""
+        with self.box.running() as server:
+            self._measure(server, ("plain",), (16,))  # so that memory is what use leaves it
+            rest = [gateway_outcome(server, self.box), *memory_outcomes(server, self.box.plan)]
+        return [*turn_outcomes(self.box, self._directory), *rest]
 
     def _measure(
         self, server: Running, scenarios: Sequence[str], concurrency: Sequence[int] = (1,)
@@ -94,19 +101,13 @@ def main(rounds: int, cache: Path, page_file: Path | None) -> None:
     outcomes = [
         *race_outcomes(contest.ours, contest.theirs),
         heavy_outcome(contest.ours, contest.theirs),
-        *_own_outcomes(contest.box, directory),
+        *contest.own_outcomes(),
     ]
     click.echo(bars_table(outcomes))
     if page_file:
         reports = {"ours": contest.ours, "llama-server": contest.theirs}
         page_file.write_text(page(_facts(contest, peer), outcomes, reports, SHAPE), "utf-8")
         click.echo(f"bench: wrote {page_file}", err=True)
-
-
-def _own_outcomes(box: Box, directory: Path) -> list[Outcome]:
-    with box.running() as server:
-        rest = [gateway_outcome(server, box), *memory_outcomes(server, box.plan)]
-    return [*turn_outcomes(box, directory), *rest]
 
 
 def _facts(contest: Contest, peer: Peer) -> dict[str, str]:
