@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import platform
 import shlex
+import shutil
 import subprocess
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -88,7 +89,8 @@ def main(rounds: int, cache: Path, page_file: Path | None) -> None:
     cache = cache.absolute()
     peer = build_llama_server(cache)
     directory = cache / "work"
-    directory.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(directory, ignore_errors=True)  # a box of an earlier run has its keys already
+    directory.mkdir()
     click.echo("bench: writing the model", err=True)
     model = write_random_model(directory / "random-190M.gguf", peer.vocabulary)
     contest = Contest(directory, peer, model)
