@@ -9,6 +9,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jsonschema
@@ -18,12 +19,17 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from atre.engine.answer_grammar import answer_grammar
+from atre.engine.formats.family import Family, Format
+from atre.engine.formats.grammar import answer_after_thoughts
+from atre.engine.formats.parts import CallArguments, CallStart, Content
 from atre.engine.grammar.grammar import Grammar, literal
+from atre.engine.grammar.rules import Rules
 from atre.engine.grammar.schema import schema_grammar
 from atre.engine.llama.constraint import constraint, is_accepted
 from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.sampler import Sampler
-from atre.ipc.messages import Sampling
+from atre.ipc.messages import Generate, Sampling, Tool, ToolChoice
 from atre.planning import factory_model_path
 
 FREE = Sampling(temperature=1.0, top_k=0, top_p=1.0, min_p=0.0)
@@ -270,3 +276,110 @@ def test_what_is_likely_goes_before_what_is_rare(speaker: Speaker) -> None:
         pointer = logits.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
         assert held.sample(sampler._chain, pointer) == digit
         sampler.close()
+
+
+WEATHER = {
+    "type": "object",
+    "properties": {"city": {"enum": ["Paris", "Lyon"]}, "days": {"type": "integer", "maximum": 9}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+TOOLS = [
+    Tool(name="weather", parameters=json.dumps(WEATHER), strict=True),
+    Tool(name="clock", parameters='{"type": "object", "properties": {"at": {"format": "uri"}}}'),
+]
+FORMATS_WITH_CALLS = [
+    Format(Family.HERMES),
+    Format(Family.HERMES, ("<think>", "</think>")),
+    Format(Family.LLAMA),
+    Format(Family.MISTRAL),
+    Format(Family.HARMONY),
+]
+
+
+def tool_grammar(speaker: Speaker, format_: Format, prompt: str, **wishes: Any) -> Grammar:
+    grammar = answer_grammar(
+        Generate(tools=TOOLS, **wishes), prompt, format_, partial(is_accepted, speaker.model)
+    )
+    assert grammar is not None
+    return grammar
+
+
+def calls_in(format_: Format, prompt: str, answer: str) -> list[tuple[str, Any]]:
+    parser = format_.parser(prompt, with_tools=True)
+    assert parser is not None
+    names, arguments = [], []
+    for part in [*parser.push(answer), *parser.finish(is_whole=True)]:
+        if isinstance(part, CallStart):
+            names.append(part.name)
+        elif isinstance(part, CallArguments):
+            arguments.append(json.loads(part.text))
+        else:
+            assert not isinstance(part, Content), answer
+    return list(zip(names, arguments, strict=True))
+
+
+@pytest.mark.parametrize("format_", FORMATS_WITH_CALLS, ids=str)
+@pytest.mark.parametrize("prompt", ["", "<think>\n"])
+def test_required_calls_are_made_in_the_familys_own_markup(
+    speaker: Speaker, format_: Format, prompt: str
+) -> None:
+    grammar = tool_grammar(speaker, format_, prompt, tool_choice=ToolChoice.REQUIRED)
+    answers = [speaker.say(grammar, seed) for seed in range(20)]
+    found = [calls_in(format_, prompt, answer) for answer in answers if answer is not None]
+    if not (format_.thoughts and prompt):  # random thoughts rarely end
+        assert len(found) >= 3
+        assert {name for calls in found for name, _ in calls} == {"weather", "clock"}
+    for calls in found:
+        assert calls
+        for name, arguments in calls:
+            if name == "weather":
+                jsonschema.validate(arguments, WEATHER)
+
+
+@pytest.mark.parametrize("format_", FORMATS_WITH_CALLS, ids=str)
+def test_one_named_call_is_made(speaker: Speaker, format_: Format) -> None:
+    grammar = tool_grammar(
+        speaker, format_, "", tool_choice=ToolChoice.REQUIRED, tool_name="weather",
+        parallel_tool_calls=False,
+    )  # fmt: skip
+    answers = [answer for seed in range(12) if (answer := speaker.say(grammar, seed))]
+    assert answers
+    for answer in answers:
+        assert [name for name, _ in calls_in(format_, "", answer)] == ["weather"]
+
+
+@pytest.mark.parametrize("family", [Family.HERMES, Family.MISTRAL])
+def test_a_call_that_the_model_begins_itself_is_held_to_its_schema(
+    speaker: Speaker, family: Family
+) -> None:
+    grammar = tool_grammar(speaker, Format(family), "")
+    assert grammar.triggers
+    at_once = tool_grammar(speaker, Format(family), "", tool_choice=ToolChoice.REQUIRED)
+    assert grammar.text == at_once.text
+
+
+def test_families_without_a_marker_are_not_held_before_they_call(speaker: Speaker) -> None:
+    for family in (Family.LLAMA, Family.HARMONY):
+        request = Generate(tools=TOOLS)
+        accepts = partial(is_accepted, speaker.model)
+        assert answer_grammar(request, "", Format(family), accepts) is None
+
+
+def test_thoughts_come_before_the_answer_and_end_with_their_tag(speaker: Speaker) -> None:
+    rules = Rules("x")
+    format_ = Format(Family.NONE, ("[a]", "</aa>"))
+    grammar = answer_after_thoughts(rules.add('"yes"'), rules, format_, "[a]")
+    held = constraint(speaker.model, grammar)
+    assert held is not None
+    sampler = Sampler(GREEDY, num_tokens=speaker.model.num_tokens, prompt=[], constraint=held)
+    said = b""
+    for character in "<</a</aa>maybe":
+        logits = np.zeros(speaker.model.num_tokens, np.float32)
+        logits[speaker.model.tokenize(character, add_special=False)[-1]] = 10.0
+        pointer = logits.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+        said += speaker.model.piece(held.sample(sampler._chain, pointer))
+    sampler.close()
+    thoughts, answer = said.split(b"</aa>")
+    assert thoughts == b"<</a"
+    assert b"yes".startswith(answer.strip())

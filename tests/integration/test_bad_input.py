@@ -61,7 +61,7 @@ BAD: list[tuple[str, tuple[str, bytes], str | None]] = [
     ("top_logprobs without logprobs", chat(top_logprobs=3), "top_logprobs"),
     ("top_logprobs too many", chat(logprobs=True, top_logprobs=21), "top_logprobs"),
     ("an image", chat(messages=[{"role": "user", "content": [{"type": "image_url"}]}]), "messages"),
-    ("tools", chat(tools=[{"type": "function"}]), "tools"),
+    ("a tool without function", chat(tools=[{"type": "function"}]), "tools[0]"),
     ("unknown role", turns("robot"), "messages"),
     ("assistant after assistant", turns("user", "assistant", "assistant"), "messages"),
     ("system in the middle", turns("user", "system", "user"), "messages"),

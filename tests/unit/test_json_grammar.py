@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from atre.engine.answer_grammar import answer_grammar
+from atre.engine.formats.family import Format
 from atre.engine.grammar.numbers import integers
 from atre.engine.grammar.schema import schema_grammar
 from atre.errors import InvalidRequestError
@@ -135,9 +136,11 @@ def test_hostile_sizes_are_refused_before_llama_cpp_sees_them() -> None:
     long = {f"p{index}": {"type": "string", "maxLength": 1900 + index} for index in range(20)}
     assert "too large" in refusal({"properties": long})
     with pytest.raises(InvalidRequestError, match="at most 65536"):
-        answer_grammar(Generate(answer_schema=json.dumps({"enum": ["x" * 70_000]})), bool)
+        answer_grammar(
+            Generate(answer_schema=json.dumps({"enum": ["x" * 70_000]})), "", Format(), bool
+        )
     with pytest.raises(InvalidRequestError, match="not valid JSON"):
-        answer_grammar(Generate(answer_schema="[" * 60_000), bool)
+        answer_grammar(Generate(answer_schema="[" * 60_000), "", Format(), bool)
 
 
 def test_unions_of_unions_stay_flat() -> None:
@@ -197,9 +200,9 @@ def test_too_many_readings_at_a_time_are_refused() -> None:
 def test_a_grammar_that_the_model_cannot_be_held_to_is_refused() -> None:
     request = Generate(answer_schema="{}")
     with pytest.raises(InvalidRequestError, match="cannot be held to"):
-        answer_grammar(request, lambda _: False)
-    assert answer_grammar(request, lambda _: True) is not None
-    assert answer_grammar(Generate(), lambda _: True) is None
+        answer_grammar(request, "", Format(), lambda _: False)
+    assert answer_grammar(request, "", Format(), lambda _: True) is not None
+    assert answer_grammar(Generate(), "", Format(), lambda _: True) is None
 
 
 def test_open_ends_of_integers_reach_to_sixteen_digits() -> None:

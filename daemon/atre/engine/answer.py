@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from atre.engine.answer_text import AnswerText, Passage
 from atre.engine.detokenizer import Detokenizer, StopStrings
+from atre.engine.formats.parts import AnswerParser
 from atre.engine.model_runner import Sampled, Vocabulary
 from atre.engine.sequence import Sequence
 from atre.ipc.messages import (
@@ -21,7 +23,11 @@ Sink = Callable[[EngineEvent], None]
 
 @dataclass(slots=True, eq=False)
 class Answer:
-    """The reader's side of a sequence: turns its tokens into events and knows when it is over."""
+    """The reader's side of a sequence: turns its tokens into events and knows when it is over.
+
+    ``parser`` finds what is not plain text; ``markers`` are the control tokens that it must see,
+    with their bytes; the answer ends with call number ``max_calls``.
+    """
 
     sequence: Sequence
     sink: Sink
@@ -30,9 +36,16 @@ class Answer:
     arrived_s: float
     first_token_s: float | None = None
     num_tokens: int = 0
+    parser: AnswerParser | None = None
+    markers: Mapping[int, bytes] = field(default_factory=dict)
+    max_calls: int | None = None
+    _text: AnswerText = field(init=False)
     _detokenizer: Detokenizer = field(default_factory=Detokenizer)
     _logprobs: list[TokenLogprob] = field(default_factory=list)
     _position: int | None = None
+
+    def __post_init__(self) -> None:
+        self._text = AnswerText(self.stops, self.parser, self.max_calls)
 
     def accept(self) -> None:
         """Tell the reader that an answer will come."""
@@ -61,17 +74,23 @@ class Answer:
             self.first_token_s = now_s
         self.num_tokens += 1
         if vocabulary.is_end(sampled.token):
-            self._send(self.stops.flush())
-            return FinishReason.STOP
+            self._send(self._text.finish(is_whole=True))
+            return self._stop_reason
         if sampled.logprob:
             self._logprobs.append(sampled.logprob)
-        characters = self._detokenizer.push(vocabulary.piece(sampled.token))
-        text, stopped = self.stops.push(characters)
-        if not stopped and self.num_tokens >= self.sequence.max_tokens:
-            self._send(text + self.stops.flush())
+        piece = vocabulary.piece(sampled.token) or self.markers.get(sampled.token, b"")
+        passage = self._text.push(self._detokenizer.push(piece))
+        self._send(passage)
+        if passage.is_last:
+            return self._stop_reason
+        if self.num_tokens >= self.sequence.max_tokens:
+            self._send(self._text.finish(is_whole=False))
             return FinishReason.LENGTH
-        self._send(text)
-        return FinishReason.STOP if stopped else None
+        return None
+
+    @property
+    def _stop_reason(self) -> FinishReason:
+        return FinishReason.TOOL_CALLS if self._text.called_tools else FinishReason.STOP
 
     def finish(self, reason: FinishReason, now_s: float) -> None:
         """Send the last event, with what the answer cost."""
@@ -87,7 +106,17 @@ class Answer:
             )
         )
 
-    def _send(self, text: str) -> None:
-        if text:
-            self.sink(Delta(text=text, logprobs=self._logprobs))
-            self._logprobs = []
+    def _send(self, passage: Passage) -> None:
+        if not (passage.text or passage.reasoning or passage.calls):
+            return
+        # Log probabilities are reported for the text; those of what is held back wait with it.
+        logprobs = self._logprobs if passage.text else []
+        self._logprobs = []
+        self.sink(
+            Delta(
+                text=passage.text,
+                logprobs=logprobs,
+                reasoning=passage.reasoning,
+                calls=passage.calls,
+            )
+        )

@@ -12,6 +12,7 @@ import msgspec
 from atre import config as configuration
 from atre.engine.chat_template import PLAIN_TEMPLATE, ChatTemplate
 from atre.engine.engine import Engine
+from atre.engine.formats.family import Format, detect
 from atre.engine.kv_cache import KVCache
 from atre.engine.llama.constraint import is_accepted
 from atre.engine.llama.model import LlamaModel
@@ -81,6 +82,7 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
     template = ChatTemplate(
         model.chat_template or PLAIN_TEMPLATE, bos_token=model.bos_text, eos_token=model.eos_text
     )
+    format_ = detect(model.chat_template or "")
     snapshots = Snapshots(max_bytes=_SNAPSHOT_BYTES)
     runner = LlamaRunner(model, plan, snapshots)
     kv: KVCache
@@ -110,6 +112,8 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
             engine=engine,
             vocabulary=model,
             accepts=partial(is_accepted, model),
+            format=format_,
+            markers=_markers(model, format_),
             template=template,
             window=plan.max_sequence_tokens,
             description=_describe(model, plan, queue_limit),
@@ -119,6 +123,12 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
     engine.run()
     runner.close()
     model.close()
+
+
+def _markers(model: LlamaModel, format_: Format) -> dict[int, bytes]:
+    """The markers of a format that are one token each."""
+    tokens = {text: model.tokenize(text, add_special=False) for text in format_.markers}
+    return {found[0]: text.encode() for text, found in tokens.items() if len(found) == 1}
 
 
 def _describe(model: LlamaModel, plan: EnginePlan, queue_limit: int) -> EngineDescription:

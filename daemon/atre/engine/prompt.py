@@ -5,7 +5,7 @@ from itertools import takewhile
 from atre.engine.chat_template import ChatTemplate
 from atre.engine.model_runner import Vocabulary
 from atre.errors import ContextLengthError, InvalidRequestError, RequestError
-from atre.ipc.messages import ChatMessage, Generate
+from atre.ipc.messages import ChatMessage, Generate, ToolChoice
 
 _UNLIKE = ("a", "Bonjour", "1", "# x", "\n", "«")
 _WORTH_SHARING_TOKENS = 8
@@ -16,10 +16,14 @@ _MAX_STOP_CHARACTERS = 256
 
 @dataclass(slots=True, frozen=True)
 class Prompt:
-    """A request that the engine can take: its tokens, and how many may follow."""
+    """A request that the engine can take: its tokens, and how many may follow.
+
+    ``text`` is what the template made of a conversation, empty for any other prompt.
+    """
 
     tokens: list[int]
     max_tokens: int
+    text: str
 
 
 def prepare(
@@ -33,13 +37,14 @@ def prepare(
     _check_bias(request.sampling.logit_bias, vocabulary)
     if request.max_tokens is not None and request.max_tokens < 1:
         raise InvalidRequestError("max_tokens must be 1 or more.", param="max_tokens")
-    tokens, param = _tokens(request, vocabulary, template)
+    text = _rendered(request, template)
+    tokens, param = _tokens(request, text, vocabulary, template)
     if not tokens:
         raise InvalidRequestError("The prompt is empty.", param=param)
     num_needed = len(tokens) + (request.max_tokens or 1)
     if num_needed > window:
         raise ContextLengthError(num_needed, window, param=param)
-    return Prompt(tokens, request.max_tokens or window - len(tokens))
+    return Prompt(tokens, request.max_tokens or window - len(tokens), text or "")
 
 
 def public_prefix(vocabulary: Vocabulary, template: ChatTemplate) -> list[int]:
@@ -66,13 +71,19 @@ def public_prefix(vocabulary: Vocabulary, template: ChatTemplate) -> list[int]:
     return shared if len(shared) >= _WORTH_SHARING_TOKENS else []
 
 
+def _rendered(request: Generate, template: ChatTemplate) -> str | None:
+    if request.messages is None:
+        return None
+    if not request.messages:
+        raise InvalidRequestError("messages is empty; send at least one.", param="messages")
+    offered = () if request.tool_choice is ToolChoice.NONE else request.tools
+    return template.render(request.messages, offered)
+
+
 def _tokens(
-    request: Generate, vocabulary: Vocabulary, template: ChatTemplate
+    request: Generate, text: str | None, vocabulary: Vocabulary, template: ChatTemplate
 ) -> tuple[list[int], str]:
-    if request.messages is not None:
-        if not request.messages:
-            raise InvalidRequestError("messages is empty; send at least one.", param="messages")
-        text = template.render(request.messages)
+    if text is not None:
         # A template that writes the beginning-of-text token itself must not get a second one.
         add_special = not (template.bos_token and text.startswith(template.bos_token))
         return vocabulary.tokenize(text, add_special=add_special), "messages"

@@ -3,9 +3,9 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -15,10 +15,13 @@ from atre.engine.answer_grammar import answer_grammar
 from atre.engine.chat_template import ChatTemplate
 from atre.engine.detokenizer import StopStrings
 from atre.engine.engine import Engine
+from atre.engine.formats.family import Format
+from atre.engine.formats.parts import AnswerParser
 from atre.engine.grammar.grammar import Grammar
 from atre.engine.model_runner import Vocabulary
 from atre.engine.prompt import prepare
 from atre.engine.sequence import Sequence
+from atre.engine.tool_check import check_tools
 from atre.errors import (
     AtreError,
     EngineUnavailableError,
@@ -26,11 +29,12 @@ from atre.errors import (
     ModelNotFoundError,
 )
 from atre.ipc.failure import failure
-from atre.ipc.messages import DescribeEngine, EngineDescription, EngineRequest, Generate
+from atre.ipc.messages import DescribeEngine, EngineDescription, EngineRequest, Generate, ToolChoice
 from atre.ipc.server import Connection, Server
 
 _log = logging.getLogger(__name__)
 
+_PLAIN = Format()
 _NUM_READERS = 2  # threads that render and tokenise; llama.cpp's tokeniser releases the GIL
 
 
@@ -38,7 +42,8 @@ _NUM_READERS = 2  # threads that render and tokenise; llama.cpp's tokeniser rele
 class Loaded:
     """A model that is ready: what turns text into tokens, and the engine that computes them.
 
-    ``accepts`` says whether answers can be held to a grammar.
+    ``accepts`` says whether answers can be held to a grammar; ``markers`` are the format's control
+    tokens, with their bytes.
     """
 
     engine: Engine
@@ -47,6 +52,8 @@ class Loaded:
     window: int
     description: EngineDescription
     accepts: Callable[[Grammar], bool]
+    format: Format = _PLAIN
+    markers: Mapping[int, bytes] = field(default_factory=dict)
 
 
 class EngineServer:
@@ -123,6 +130,7 @@ class EngineServer:
                 "leave the field out.",
                 param="model",
             )
+        check_tools(request, loaded.format)
         prompt = prepare(request, loaded.vocabulary, loaded.template, window=loaded.window)
         sequence = Sequence(
             id=next(self._ids),
@@ -130,18 +138,35 @@ class EngineServer:
             num_prompt=len(prompt.tokens),
             max_tokens=prompt.max_tokens,
             sampling=request.sampling,
-            grammar=answer_grammar(request, loaded.accepts),
+            grammar=answer_grammar(request, prompt.text, loaded.format, loaded.accepts),
             user=request.user,
             priority=request.priority,
         )
         sequence.lookup.update(sequence.tokens)  # here, where it delays nobody's next token
-        return Answer(sequence, connection.send, model, StopStrings(request.stop), arrived_s)
+        return Answer(
+            sequence,
+            connection.send,
+            model,
+            StopStrings(request.stop),
+            arrived_s,
+            parser=_parser(request, prompt.text, loaded.format),
+            markers=loaded.markers,
+            max_calls=None if request.parallel_tool_calls else 1,
+        )
 
     def _on_close(self, connection: Connection) -> None:
         with self._lock:
             answer = self._answers.pop(connection, None)
         if answer and self._loaded:
             self._loaded.engine.abort(answer)
+
+
+def _parser(request: Generate, prompt: str, format_: Format) -> AnswerParser | None:
+    """What reads the answer to a conversation; other prompts are continued as plain text."""
+    if request.messages is None:
+        return None
+    with_tools = bool(request.tools) and request.tool_choice is not ToolChoice.NONE
+    return format_.parser(prompt, with_tools=with_tools)
 
 
 def _describe(loaded: Loaded) -> EngineDescription:

@@ -35,12 +35,45 @@ class Priority(StrEnum):
     BACKGROUND = "background"
 
 
+class ToolCall(Message, frozen=True):
+    """A call that the model made in an earlier turn; ``arguments`` is JSON text."""
+
+    id: str
+    name: str
+    arguments: str
+
+
 class ChatMessage(Message, frozen=True):
-    """One turn of a conversation, as the model's chat template receives it."""
+    """One turn of a conversation, as the model's chat template receives it.
+
+    ``tool_call_id`` says which call a message of the role ``tool`` answers.
+    """
 
     role: str
     content: str
     name: str | None = None
+    tool_calls: list[ToolCall] = []
+    tool_call_id: str | None = None
+
+
+class Tool(Message, frozen=True):
+    """A function that the model may call; ``parameters`` is the JSON schema of its arguments.
+
+    The schema is text; one that cannot be enforced whole is refused only where ``strict``.
+    """
+
+    name: str
+    description: str = ""
+    parameters: str = '{"type":"object"}'
+    strict: bool = False
+
+
+class ToolChoice(StrEnum):
+    """Whether the model may call a tool, or must."""
+
+    NONE = "none"
+    AUTO = "auto"
+    REQUIRED = "required"
 
 
 class Sampling(Message, frozen=True):
@@ -66,7 +99,8 @@ class Generate(Message, frozen=True):
 
     ``model`` None takes the one that is loaded; ``max_tokens`` None means up to the window;
     ``user`` names the person or key that is charged. ``answer_schema`` is a JSON schema, as text,
-    that the answer must satisfy.
+    that the answer must satisfy. ``tool_name`` is the only tool that may be called, None allows
+    all of ``tools``.
     """
 
     model: str | None = None
@@ -76,6 +110,10 @@ class Generate(Message, frozen=True):
     max_tokens: int | None = None
     stop: list[str] = []
     answer_schema: str | None = None
+    tools: list[Tool] = []
+    tool_choice: ToolChoice = ToolChoice.AUTO
+    tool_name: str | None = None
+    parallel_tool_calls: bool = True
     user: str = ""
     priority: Priority = Priority.API
 
@@ -113,11 +151,25 @@ class TokenLogprob(Message, frozen=True):
     top: list[tuple[bytes, float]]
 
 
-class Delta(Message, frozen=True):
-    """Text to append to the answer: whole characters only, never part of a stop string."""
+class CallDelta(Message, frozen=True):
+    """More of call number ``index``: first its id and name, then its arguments as JSON text."""
 
-    text: str
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+class Delta(Message, frozen=True):
+    """What to append to the answer: whole characters only, never part of a stop string.
+
+    ``reasoning`` is what the model wrote for itself before the text.
+    """
+
+    text: str = ""
     logprobs: list[TokenLogprob] = []
+    reasoning: str = ""
+    calls: list[CallDelta] = []
 
 
 class FinishReason(StrEnum):
@@ -125,6 +177,7 @@ class FinishReason(StrEnum):
 
     STOP = "stop"
     LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
 
 
 class Finished(Message, frozen=True):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from flask import Response, jsonify
 
 from atre.errors import AtreError
-from atre.ipc.messages import Accepted, Delta, EngineEvent, Finished, FinishReason, TokenLogprob
+from atre.ipc.messages import Accepted, Delta, EngineEvent, Finished, FinishReason
 from atre_web.openai import sse
 from atre_web.openai.errors import error_body
 from atre_web.openai.relay import ClientGoneError, Relay
@@ -20,9 +20,18 @@ IndexedEvent = tuple[int, EngineEvent] | None
 
 @dataclass(slots=True)
 class _Choice:
-    text: list[str] = field(default_factory=list)
-    logprobs: list[TokenLogprob] = field(default_factory=list)
+    deltas: list[Delta] = field(default_factory=list)
     end: Finished | None = None
+
+    @property
+    def whole(self) -> Delta:
+        """All deltas as one."""
+        return Delta(
+            text="".join(delta.text for delta in self.deltas),
+            logprobs=[each for delta in self.deltas for each in delta.logprobs],
+            reasoning="".join(delta.reasoning for delta in self.deltas),
+            calls=[call for delta in self.deltas for call in delta.calls],
+        )
 
     @property
     def reason(self) -> FinishReason:
@@ -44,15 +53,14 @@ def whole_answer(relay: Relay, shape: Shape, wishes: Wishes) -> Response:
             index, event = item
             choice = choices.setdefault(index, _Choice())
             if isinstance(event, Delta):
-                choice.text.append(event.text)
-                choice.logprobs.extend(event.logprobs)
+                choice.deltas.append(event)
             elif isinstance(event, Finished):
                 choice.end = event
     return jsonify(
         Envelope(accepted.model, shape.prefix).wrap(
             shape.whole,
             [
-                shape.complete(index, "".join(choice.text), choice.logprobs, choice.reason)
+                shape.complete(index, choice.whole, choice.reason)
                 for index, choice in sorted(choices.items())
             ],
             usage=usage(

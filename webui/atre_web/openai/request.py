@@ -10,6 +10,7 @@ from atre.errors import InvalidRequestError
 from atre.ipc.messages import ChatMessage, Generate, Priority, Sampling
 from atre_web.openai.response_format import answer_schema
 from atre_web.openai.schema import MAX_CHOICES, ChatBody, CompletionBody, SamplingBody
+from atre_web.openai.tools import earlier_calls, offered_tools, wanted_choice
 
 _DEFAULT_COMPLETION_TOKENS = 16  # OpenAI's own default for this route
 _MAX_STOPS = 16
@@ -21,22 +22,34 @@ _DEFAULTS = Sampling()
 
 def chat_requests(body: ChatBody, *, user: str, priority: Priority) -> list[Generate]:
     """The generations that a chat body asks for. Raises InvalidRequestError."""
-    _refuse_unsupported_chat(body)
+    if body.functions:
+        raise InvalidRequestError("functions became tools; send them there.", param="functions")
     if not body.messages:
         raise InvalidRequestError("messages is empty; send at least one.", param="messages")
     num_logprobs = (body.top_logprobs or 0) if body.logprobs else None
     if body.top_logprobs is not None and not body.logprobs:
         raise InvalidRequestError("top_logprobs needs logprobs: true.", param="top_logprobs")
+    choice = wanted_choice(body)
     first = Generate(
         model=body.model,
         messages=[
-            ChatMessage(role=message.role, content=message.text(), name=message.name)
+            ChatMessage(
+                role=message.role,
+                content=message.text(),
+                name=message.name,
+                tool_calls=earlier_calls(message.tool_calls),
+                tool_call_id=message.tool_call_id,
+            )
             for message in body.messages
         ],
         sampling=_sampling(body, num_logprobs),
         max_tokens=body.max_completion_tokens or body.max_tokens,
         stop=_stops(body.stop),
         answer_schema=answer_schema(body.response_format),
+        tools=offered_tools(body.tools),
+        tool_choice=choice.choice,
+        tool_name=choice.name,
+        parallel_tool_calls=body.parallel_tool_calls is not False,
         user=user,
         priority=priority,
     )
@@ -146,14 +159,6 @@ def _is_tokens(value: Any) -> bool:
     return isinstance(value, list) and all(
         type(item) is int and abs(item) < _TOKEN_RANGE for item in value
     )
-
-
-def _refuse_unsupported_chat(body: ChatBody) -> None:
-    for name, asked in (("tools", body.tools), ("functions", body.functions)):
-        if asked:
-            raise InvalidRequestError(
-                f"{name} is not supported by this version; leave it out.", param=name
-            )
 
 
 def _refuse_unsupported_completion(body: CompletionBody) -> None:

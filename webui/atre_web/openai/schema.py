@@ -24,12 +24,29 @@ class TextPart(msgspec.Struct):
     text: str = ""
 
 
+class CalledFunction(msgspec.Struct):
+    """The function of an earlier call; ``arguments`` is JSON text."""
+
+    name: str
+    arguments: str = "{}"
+
+
+class CallBody(msgspec.Struct):
+    """A call that the assistant made in an earlier turn."""
+
+    function: CalledFunction
+    id: str = ""
+    type: str = "function"
+
+
 class MessageBody(msgspec.Struct):
     """One message of a conversation."""
 
     role: Annotated[str, Meta(min_length=1, max_length=64)]
     content: str | list[TextPart] | None = None
     name: str | None = None
+    tool_calls: list[CallBody] | None = None
+    tool_call_id: str | None = None
 
     def text(self) -> str:
         """The content as one text. Raises InvalidRequestError for images, audio and files."""
@@ -58,6 +75,35 @@ class ResponseFormat(msgspec.Struct):
 
     type: str
     json_schema: AnswerSchema | None = None
+
+
+class FunctionBody(msgspec.Struct):
+    """A function that the model may call; ``parameters`` is the JSON schema of its arguments."""
+
+    name: str
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class ToolBody(msgspec.Struct):
+    """A tool; functions are the only kind."""
+
+    type: str
+    function: FunctionBody
+
+
+class NamedFunction(msgspec.Struct):
+    """The name of a function."""
+
+    name: str
+
+
+class NamedTool(msgspec.Struct):
+    """The one tool that must be called."""
+
+    type: str
+    function: NamedFunction
 
 
 class StreamOptions(msgspec.Struct):
@@ -95,7 +141,9 @@ class ChatBody(SamplingBody, kw_only=True):
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     response_format: ResponseFormat | None = None
-    tools: list[Any] | None = None
+    tools: list[ToolBody] | None = None
+    tool_choice: str | NamedTool | None = None
+    parallel_tool_calls: bool | None = None
     functions: list[Any] | None = None
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from atre.ipc.messages import FinishReason, TokenLogprob
+from atre.ipc.messages import Delta, FinishReason, TokenLogprob
+from atre_web.openai.calls import call_delta, whole_calls
 from atre_web.openai.logprobs import chat_logprobs, completion_logprobs
 
 Json = dict[str, object]
@@ -47,16 +48,14 @@ class Shape(Protocol):
     def opening(self, index: int) -> Json | None:
         """The choice that opens a stream, if the route has one."""
 
-    def part(self, index: int, text: str, logprobs: Sequence[TokenLogprob], offset: int) -> Json:
-        """A choice of a stream that appends ``text``, which begins at character ``offset``."""
+    def part(self, index: int, delta: Delta, offset: int) -> Json:
+        """A choice of a stream; the delta's text begins at character ``offset``."""
 
     def ending(self, index: int, reason: FinishReason) -> Json:
         """The choice that ends a stream."""
 
-    def complete(
-        self, index: int, text: str, logprobs: Sequence[TokenLogprob], reason: FinishReason
-    ) -> Json:
-        """A choice with its whole answer."""
+    def complete(self, index: int, whole: Delta, reason: FinishReason) -> Json:
+        """A choice with its whole answer, as one delta."""
 
 
 class ChatShape:
@@ -69,24 +68,32 @@ class ChatShape:
     def opening(self, index: int) -> Json | None:
         return _choice(index, delta={"role": "assistant", "content": ""})
 
-    def part(self, index: int, text: str, logprobs: Sequence[TokenLogprob], offset: int) -> Json:
+    def part(self, index: int, delta: Delta, offset: int) -> Json:
         del offset  # only text completions number their characters
-        return _choice(
-            index,
-            delta={"content": text},
-            logprobs=chat_logprobs(logprobs) if logprobs else None,
-        )
+        said: Json = {}
+        if delta.reasoning:
+            said["reasoning_content"] = delta.reasoning
+        if delta.text:
+            said["content"] = delta.text
+        if delta.calls:
+            said["tool_calls"] = [call_delta(call) for call in delta.calls]
+        logprobs = chat_logprobs(delta.logprobs) if delta.logprobs else None
+        return _choice(index, delta=said, logprobs=logprobs)
 
     def ending(self, index: int, reason: FinishReason) -> Json:
         return _choice(index, delta={}, reason=reason)
 
-    def complete(
-        self, index: int, text: str, logprobs: Sequence[TokenLogprob], reason: FinishReason
-    ) -> Json:
+    def complete(self, index: int, whole: Delta, reason: FinishReason) -> Json:
+        message: Json = {"role": "assistant", "content": whole.text, "refusal": None}
+        if whole.reasoning:
+            message["reasoning_content"] = whole.reasoning
+        if whole.calls:
+            message["content"] = whole.text or None
+            message["tool_calls"] = whole_calls(whole.calls)
         return {
             "index": index,
-            "message": {"role": "assistant", "content": text, "refusal": None},
-            "logprobs": chat_logprobs(logprobs) if logprobs else None,
+            "message": message,
+            "logprobs": chat_logprobs(whole.logprobs) if whole.logprobs else None,
             "finish_reason": reason,
         }
 
@@ -102,16 +109,14 @@ class CompletionShape:
         del index
         return None
 
-    def part(self, index: int, text: str, logprobs: Sequence[TokenLogprob], offset: int) -> Json:
-        return _text_choice(index, text, logprobs, None, offset)
+    def part(self, index: int, delta: Delta, offset: int) -> Json:
+        return _text_choice(index, delta.text, delta.logprobs, None, offset)
 
     def ending(self, index: int, reason: FinishReason) -> Json:
         return _text_choice(index, "", (), reason, 0)
 
-    def complete(
-        self, index: int, text: str, logprobs: Sequence[TokenLogprob], reason: FinishReason
-    ) -> Json:
-        return _text_choice(index, text, logprobs, reason, 0)
+    def complete(self, index: int, whole: Delta, reason: FinishReason) -> Json:
+        return _text_choice(index, whole.text, whole.logprobs, reason, 0)
 
 
 def _choice(

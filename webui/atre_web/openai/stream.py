@@ -50,7 +50,7 @@ class StreamWriter:
             case Delta():
                 offset = self._lengths[index]
                 self._lengths[index] += len(event.text)
-                yield self._chunk(self._shape.part(index, event.text, event.logprobs, offset))
+                yield self._chunk(self._shape.part(index, event, offset))
             case Finished():
                 self._ends[index] = event
                 yield self._chunk(self._shape.ending(index, event.reason))
