@@ -232,10 +232,10 @@ def test_filters_and_greedy_choose_among_what_is_allowed(
 
 
 def test_a_lazy_grammar_binds_from_its_trigger_on(speaker: Speaker) -> None:
-    """The words before are free; the trigger is found across tokens."""
     vocabulary = speaker.model
-    text = f"root ::= {literal('<x>')} [0-9]{{2}}"
-    held = constraint(vocabulary, Grammar(text, triggers=("<x>",)))
+    (trigger,) = vocabulary.tokenize(" boîte", add_special=False)
+    text = f"root ::= {literal(' boîte')} [0-9]{{2}}"
+    held = constraint(vocabulary, Grammar(text, triggers=(" boîte",)))
     assert held is not None
     sampler = Sampler(GREEDY, num_tokens=vocabulary.num_tokens, prompt=[], constraint=held)
 
@@ -244,12 +244,19 @@ def test_a_lazy_grammar_binds_from_its_trigger_on(speaker: Speaker) -> None:
         logits[wish] = 10.0
         return held.sample(sampler._chain, logits.ctypes.data_as(ctypes.POINTER(ctypes.c_float)))
 
-    free = vocabulary.tokenize("Bonjour <x>", add_special=False)
+    free = [*vocabulary.tokenize("Bonjour la", add_special=False), trigger]
     assert [say(token) for token in free] == free
     letter = vocabulary.tokenize("a", add_special=False)[-1]
     after = b"".join(vocabulary.piece(say(letter)) for _ in range(2))
-    assert re.fullmatch(rb"[0-9]{2}|[0-9]{2}", after[:2])
+    assert re.fullmatch(rb"[0-9]{2}", after[:2])
     sampler.close()
+
+
+def test_a_trigger_that_is_no_token_binds_nothing(speaker: Speaker) -> None:
+    """llama.cpp would abort for "<x>." here: the dot comes with the end of the trigger."""
+    grammar = Grammar(f"root ::= {literal('<x>')} [0-9]", triggers=("<x>",))
+    assert is_accepted(speaker.model, grammar)
+    assert constraint(speaker.model, grammar) is None
 
 
 @pytest.mark.parametrize("text", ["", "root ::= [", "root ::= root", 'other ::= "a"', "root ::= a"])

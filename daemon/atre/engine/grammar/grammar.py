@@ -6,7 +6,7 @@ from dataclasses import dataclass
 class Grammar:
     """What an answer may be, in GBNF with the root rule ``root``.
 
-    With ``triggers`` it binds only from the first place where one of these texts appears on.
+    With ``triggers`` it binds only from the first of these markers on, which begins its text.
     """
 
     text: str

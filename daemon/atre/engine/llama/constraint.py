@@ -91,10 +91,20 @@ def _apply(sampler: Any, candidates: NDArray[Any]) -> Any:
 
 
 def constraint(model: LlamaModel, grammar: Grammar | None) -> Constraint | None:
-    """What holds a sequence to ``grammar``. Raises ValueError for one that llama.cpp refuses."""
+    """What holds a sequence to ``grammar``; None where nothing does.
+
+    A grammar that waits for a trigger binds only where the trigger is one token of the vocabulary.
+    llama.cpp also finds a text that several tokens spell, but it aborts when the last of them goes
+    on with something that the grammar does not allow.
+
+    Raises ValueError for a grammar that llama.cpp refuses.
+    """
     if grammar is None:
         return None
-    sampler = _init(model, grammar)
+    triggers = _tokens(model, grammar.triggers)
+    if grammar.triggers and not triggers:
+        return None
+    sampler = _init(model, grammar, triggers)
     if not sampler:
         raise ValueError("llama.cpp refuses a grammar that was accepted before.")
     return Constraint(model, sampler)
@@ -102,43 +112,32 @@ def constraint(model: LlamaModel, grammar: Grammar | None) -> Constraint | None:
 
 def is_accepted(model: LlamaModel, grammar: Grammar) -> bool:
     """Whether llama.cpp can hold answers to this grammar."""
-    sampler = _init(model, grammar)
+    sampler = _init(model, grammar, [])
     if sampler:
         lib.llama_sampler_free(sampler)
     return bool(sampler)
 
 
-def _init(model: LlamaModel, grammar: Grammar) -> Any:
+def _init(model: LlamaModel, grammar: Grammar, triggers: list[int]) -> Any:
     text = grammar.text.encode()
-    if not grammar.triggers:
+    if not triggers:
         return lib.llama_sampler_init_grammar(model.vocab, text, b"root")
-    tokens, patterns = _triggers(model, grammar.triggers)
     return lib.llama_sampler_init_grammar_lazy_patterns(
         model.vocab,
         text,
         b"root",
-        (ctypes.c_char_p * len(patterns))(*patterns),
-        len(patterns),
-        (lib.llama_token * len(tokens))(*tokens),
-        len(tokens),
+        None,
+        0,
+        (lib.llama_token * len(triggers))(*triggers),
+        len(triggers),
     )
 
 
-def _triggers(model: LlamaModel, texts: tuple[str, ...]) -> tuple[list[int], list[bytes]]:
-    """Tokens for the texts that the vocabulary has whole, expressions for the others.
-
-    An expression is searched in the whole answer at each token; a token is only compared.
-    """
-    tokens, patterns = [], []
-    for text in texts:
-        whole = model.tokenize(text, add_special=False)
-        if len(whole) == 1:
-            tokens.append(whole[0])
-        else:
-            patterns.append(_escaped(text).encode())
-    return tokens, patterns
-
-
-def _escaped(text: str) -> str:
-    """For ECMAScript's expressions, which is what llama.cpp compiles."""
-    return "".join(c if c.isalnum() or c in "<>_\"' " else f"\\{c}" for c in text)
+def _tokens(model: LlamaModel, texts: tuple[str, ...]) -> list[int]:
+    """The tokens that are written exactly as one of the texts."""
+    found = [(text, model.tokenize(text, add_special=False)) for text in texts]
+    return [
+        tokens[0]
+        for text, tokens in found
+        if len(tokens) == 1 and model.token_text(tokens[0]) == text
+    ]

@@ -77,11 +77,11 @@ class LlamaModel:
 
     @property
     def bos_text(self) -> str:
-        return self._token_text(lib.llama_vocab_bos(self.vocab))
+        return self.token_text(lib.llama_vocab_bos(self.vocab))
 
     @property
     def eos_text(self) -> str:
-        return self._token_text(lib.llama_vocab_eos(self.vocab))
+        return self.token_text(lib.llama_vocab_eos(self.vocab))
 
     def metadata(self, key: str) -> str | None:
         """The value of a GGUF metadata key as text, None if it has none."""
@@ -114,7 +114,8 @@ class LlamaModel:
     def is_end(self, token: int) -> bool:
         return token in self._end_tokens
 
-    def _token_text(self, token: int) -> str:
+    def token_text(self, token: int) -> str:
+        """The token as it is written out, control tokens too; empty for one that is none."""
         known = 0 <= token < self.num_tokens  # LLAMA_TOKEN_NULL is -1
         return self._read_piece(token, special=True).decode("utf-8", "replace") if known else ""
 
