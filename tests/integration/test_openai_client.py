@@ -191,8 +191,8 @@ def test_the_same_seed_gives_the_same_answer(
 ) -> None:
     # Random weights and four candidates: chance alone repeats no answer, and rounding, which
     # differs with what shares a batch, hardly ever changes a choice among so few.
-    def answer(seed: int) -> str:
-        made = outsider.completions.create(
+    def answer(asker: openai.OpenAI, seed: int) -> str:
+        made = asker.completions.create(
             model="slow",
             prompt="Bonjour",
             max_tokens=16,
@@ -204,10 +204,10 @@ def test_the_same_seed_gives_the_same_answer(
         )
         return made.choices[0].text
 
-    with _outsider(slow_box, strict=True) as outsider:
-        answer(1)  # from now on the prompt is remembered, so the next ones are computed alike
-        assert answer(7) == answer(7)
-        assert len({answer(seed) for seed in range(4)}) == 4
+    with _outsider(slow_box, strict=True) as asker:
+        answer(asker, 1)  # from now on the prompt is remembered: the next ones are computed alike
+        assert answer(asker, 7) == answer(asker, 7)
+        assert len({answer(asker, seed) for seed in range(4)}) == 4
 
 
 def test_an_answer_ends_before_its_stop_string(
