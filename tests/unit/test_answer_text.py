@@ -35,8 +35,10 @@ def test_stop_strings_are_looked_for_in_the_text_alone() -> None:
 
 
 def test_what_might_have_been_a_stop_string_comes_before_the_call() -> None:
-    whole, _ = read(f"Oui st{CALL}", ["stop"])
-    assert whole.text == "Oui st"
+    text = AnswerText(StopStrings(["stop"]), FORMAT.parser("", with_tools=True), None)
+    passages = [text.push("Oui st"), text.push(CALL), text.finish(is_whole=True)]
+    assert [passage.text for passage in passages] == ["Oui ", "st", ""]
+    assert [bool(passage.calls) for passage in passages] == [False, True, False]
 
 
 def test_the_answer_ends_with_the_last_call_that_is_allowed() -> None:

@@ -83,7 +83,7 @@ class MarkupParser:
         self._write(before, parts)
         if marker is None:
             return False
-        self._blanks, self._is_fresh = "", True
+        self._is_fresh = True  # so that blanks that wait are dropped
         if self._is_thinking:
             self._is_thinking = False
         elif self._calls and marker == self._calls.opening:
