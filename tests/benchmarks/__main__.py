@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
+import os
 import platform
 import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -86,6 +88,9 @@ class Contest:
 @click.option("--page", "page_file", type=click.Path(path_type=Path), help="Write the page there.")
 def main(rounds: int, cache: Path, page_file: Path | None) -> None:
     """Race this engine against llama-server and hold it to its bars."""
+    # A service manager's stop must also stop the servers that were started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    load = os.getloadavg()[0]
     cache = cache.absolute()
     peer = build_llama_server(cache)
     directory = cache / "work"
@@ -108,11 +113,11 @@ def main(rounds: int, cache: Path, page_file: Path | None) -> None:
     click.echo(bars_table(outcomes))
     if page_file:
         reports = {"ours": contest.ours, "llama-server": contest.theirs}
-        page_file.write_text(page(_facts(contest, peer), outcomes, reports, SHAPE), "utf-8")
+        page_file.write_text(page(_facts(contest, peer, load), outcomes, reports, SHAPE), "utf-8")
         click.echo(f"bench: wrote {page_file}", err=True)
 
 
-def _facts(contest: Contest, peer: Peer) -> dict[str, str]:
+def _facts(contest: Contest, peer: Peer, load: float) -> dict[str, str]:
     first = contest.ours[0]
     plan: EnginePlan = contest.box.plan
     facts = {
@@ -121,6 +126,7 @@ def _facts(contest: Contest, peer: Peer) -> dict[str, str]:
         "machine": f"{_cpu_name()}, {psutil.cpu_count()} processors, "
         f"{psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()} "
         f"{platform.release()}, Python {platform.python_version()}",
+        "load before the first round": f"{load:.1f} processes that wanted to run",
         "llama-cpp-python": f"{peer.version}, and llama-server from its sources: "
         f"`cmake {' '.join(peer.flags)}`",
         "ours": f"`atre serve`, profile's own choice: {plan.threads} threads, context "
