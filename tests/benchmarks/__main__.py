@@ -124,8 +124,8 @@ def _facts(contest: Contest, peer: Peer, load: float) -> dict[str, str]:
         "date": first.started_at,
         "commit": _commit(),
         "machine": f"{_cpu_name()}, {psutil.cpu_count()} processors, "
-        f"{psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()} "
-        f"{platform.release()}, Python {platform.python_version()}",
+        f"{psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}, "
+        f"Python {platform.python_version()}",
         "load before the first round": f"{load:.1f} processes that wanted to run",
         "llama-cpp-python": f"{peer.version}, and llama-server from its sources: "
         f"`cmake {' '.join(peer.flags)}`",
