@@ -2,15 +2,17 @@
 """Rebuild the factory model: corpus, tokenizer, training, GGUF. One command, every draw seeded."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
 from factory_model.batches import encode
-from factory_model.conversations import conversations
+from factory_model.conversations import Conversation, conversations
 from factory_model.export import MAX_BYTES, export
 from factory_model.phrasebook import load
 from factory_model.tokenizer import load_tokenizer, train_tokenizer
-from factory_model.train import load_checkpoint, train
+from factory_model.train import PEAK_RATE, load_checkpoint, new_model, train
+from tokenizers import Tokenizer
 
 _HERE = Path(__file__).resolve().parent
 _GGUF = _HERE.parent.parent / "daemon" / "atre" / "models" / "factory.gguf"
@@ -34,6 +36,28 @@ def main() -> None:
 
 def _train(options: argparse.Namespace, tokenizer_path: Path, checkpoint: Path) -> None:
     made = list(conversations(load(), options.conversations, options.seed))
+    if options.resume:
+        tokenizer = load_tokenizer(tokenizer_path)
+        model = load_checkpoint(checkpoint, seed=options.seed)
+    else:
+        tokenizer = _new_tokenizer(made, tokenizer_path)
+        model = new_model(options.seed)
+    rng = Random(options.seed)  # noqa: S311 (reproducible draws, no secret)
+    examples = [encode(tokenizer, conversation, rng) for conversation in made]
+    num_tokens = sum(len(example.tokens) for example in examples)
+    print(f"{len(examples)} conversations, {num_tokens} tokens", flush=True)
+    train(
+        model,
+        examples,
+        checkpoint,
+        threads=options.threads,
+        seed=options.seed,
+        budget_s=options.minutes * 60,
+        peak_rate=PEAK_RATE * options.rate,
+    )
+
+
+def _new_tokenizer(made: Sequence[Conversation], path: Path) -> Tokenizer:
     texts = (
         text
         for conversation in made[:_TOKENIZER_CONVERSATIONS]
@@ -41,18 +65,8 @@ def _train(options: argparse.Namespace, tokenizer_path: Path, checkpoint: Path) 
         for text in (turn.question, turn.answer)
     )
     tokenizer = train_tokenizer(texts)
-    tokenizer.save(str(tokenizer_path))
-    rng = Random(options.seed)  # noqa: S311 (reproducible draws, no secret)
-    examples = [encode(tokenizer, conversation, rng) for conversation in made]
-    num_tokens = sum(len(example.tokens) for example in examples)
-    print(f"{len(examples)} conversations, {num_tokens} tokens", flush=True)
-    train(
-        examples,
-        checkpoint,
-        threads=options.threads,
-        seed=options.seed,
-        budget_s=options.minutes * 60,
-    )
+    tokenizer.save(str(path))
+    return tokenizer
 
 
 def _parse() -> argparse.Namespace:
@@ -61,6 +75,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=60, help="the longest training")
+    parser.add_argument("--rate", type=float, default=1.0, help="share of the learning rate")
+    parser.add_argument("--resume", action="store_true", help="train the last checkpoint further")
     parser.add_argument("--work", type=Path, default=_HERE / "build", help="intermediate files")
     parser.add_argument("--output", type=Path, default=_GGUF, help="the GGUF to write")
     parser.add_argument(

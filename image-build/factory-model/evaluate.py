@@ -6,7 +6,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from factory_model.evaluation import Judgement, Question, Verdict, in_scope, judge, out_of_scope
+from factory_model.evaluation import (
+    FOLDER,
+    Judgement,
+    Question,
+    Verdict,
+    in_scope,
+    judge,
+    out_of_scope,
+)
 from factory_model.evaluation import share as share_of
 from factory_model.phrasebook import LANGUAGES, Phrasebook, load
 from llama_cpp import Llama
@@ -19,12 +27,14 @@ def main() -> None:
     """Parse the command line, ask, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=_GGUF)
+    parser.add_argument("--questions", type=Path, default=FOLDER, help="folder of the questions")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--failures", action="store_true", help="print what was not right")
     options = parser.parse_args()
     model = Llama(str(options.model), n_ctx=1024, n_threads=options.threads, seed=1, verbose=False)
-    sets = {f"about the box, {language}": in_scope(language) for language in LANGUAGES}
-    sets |= {f"out of scope, {language}": out_of_scope(language) for language in LANGUAGES}
+    folder = options.questions
+    sets = {f"about the box, {language}": in_scope(language, folder) for language in LANGUAGES}
+    sets |= {f"out of scope, {language}": out_of_scope(language, folder) for language in LANGUAGES}
     book = load()
     print("| set | right | refused | confidently wrong | broken | language right |")
     print("|---|---|---|---|---|---|")

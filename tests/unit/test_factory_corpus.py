@@ -167,6 +167,8 @@ def _held_out(factory: dict[str, ModuleType]) -> list[Any]:
     evaluation = factory["evaluation"]
     return [
         question
+        for folder in (evaluation.FOLDER, evaluation.FOLDER / "second")
         for language in ("fr", "en")
-        for question in (*evaluation.in_scope(language), *evaluation.out_of_scope(language))
+        for ask in (evaluation.in_scope, evaluation.out_of_scope)
+        for question in ask(language, folder)
     ]

@@ -14,8 +14,8 @@ from torch.nn import functional
 from factory_model.batches import Example, batches
 from factory_model.model import Llama, Shape
 
-_PEAK_RATE = 2e-3
-_FINAL_RATE = 5e-5
+PEAK_RATE = 2e-3
+_FINAL_SHARE = 0.025
 _WARM_UP_STEPS = 80
 _WEIGHT_DECAY = 0.1
 _DROPOUT = 0.1
@@ -25,16 +25,21 @@ _CHECKPOINT_EVERY_S = 60.0
 
 
 def train(
-    examples: Sequence[Example], checkpoint: Path, *, threads: int, seed: int, budget_s: float
+    model: Llama,
+    examples: Sequence[Example],
+    checkpoint: Path,
+    *,
+    threads: int,
+    seed: int,
+    budget_s: float,
+    peak_rate: float = PEAK_RATE,
 ) -> None:
     """One pass over the examples, or as much of it as ``budget_s`` allows.
 
     The newest state is always in ``checkpoint``. A run that the budget cuts still ends with a
     small learning rate: what is left is the larger of what is done in steps and in time.
     """
-    torch.manual_seed(seed)
     torch.set_num_threads(threads)
-    model = Llama(Shape(), dropout=_DROPOUT)
     optimiser = _optimiser(model)
     rng = Random(seed)  # noqa: S311 (reproducible draws, no secret)
     plan = list(batches(examples, _BATCH_TOKENS, rng))
@@ -44,7 +49,7 @@ def train(
     for step, (tokens, weights) in enumerate(plan):
         done = max(step / len(plan), (time.monotonic() - started) / budget_s)
         for group in optimiser.param_groups:
-            group["lr"] = _rate(step, min(done, 1.0))
+            group["lr"] = peak_rate * _rate(step, min(done, 1.0))
         recent.append(_step(model, optimiser, tokens, weights))
         num_tokens += tokens.numel()
         now = time.monotonic()
@@ -62,11 +67,17 @@ def train(
             break
 
 
-def load_checkpoint(checkpoint: Path) -> Llama:
-    """The model of a checkpoint, ready to be run or exported."""
-    model = Llama(Shape())
+def new_model(seed: int) -> Llama:
+    """A model that knows nothing yet, with the dropout of training."""
+    torch.manual_seed(seed)
+    return Llama(Shape(), dropout=_DROPOUT)
+
+
+def load_checkpoint(checkpoint: Path, *, seed: int | None = None) -> Llama:
+    """The model of a checkpoint: ready to be run or exported, or with a seed, to train on."""
+    model = Llama(Shape()).eval() if seed is None else new_model(seed)
     model.load_state_dict(torch.load(checkpoint, weights_only=True))
-    return model.eval()
+    return model
 
 
 def _step(model: Llama, optimiser: torch.optim.Optimizer, tokens: Tensor, weights: Tensor) -> float:
@@ -92,12 +103,12 @@ def _optimiser(model: Llama) -> torch.optim.Optimizer:
         {"params": matrices, "weight_decay": _WEIGHT_DECAY},
         {"params": vectors, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=_PEAK_RATE, betas=(0.9, 0.95))
+    return torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.95))
 
 
 def _rate(step: int, done: float) -> float:
     warm = min(1.0, (step + 1) / _WARM_UP_STEPS)
-    return warm * (_FINAL_RATE + (_PEAK_RATE - _FINAL_RATE) * (1 + math.cos(math.pi * done)) / 2)
+    return warm * (_FINAL_SHARE + (1 - _FINAL_SHARE) * (1 + math.cos(math.pi * done)) / 2)
 
 
 def _save(model: Llama, checkpoint: Path) -> None:
