@@ -233,6 +233,7 @@ def test_ten_thousand_short_requests_leave_nothing_behind(tmp_path: Path) -> Non
         before = held()
         serve(10_000, 500)
         wait_until_idle(box)
-        assert held() == before
+        # A client or two may just be closing; what leaks, leaks ten thousand times.
+        assert all(abs(now - then) <= 2 for now, then in zip(held(), before, strict=True))
         assert box.kv.num_in_use == 0
         assert box.runner.num_cells_used <= 300

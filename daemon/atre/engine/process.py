@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import logging
+import os
 import signal
 import sys
 import time
@@ -49,6 +50,8 @@ def main(
     """Run the inference engine on the box's engine socket."""
     logging.basicConfig(level=logging.INFO, format="atre-engine: %(message)s", stream=sys.stderr)
     logging.getLogger("llama.cpp").setLevel(logging.WARNING)
+    # Where gdb is installed an abort in ggml would start it, and delay the next start by seconds.
+    os.environ["GGML_NO_BACKTRACE"] = "1"
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     if lifeline:
         end_with_parent()
