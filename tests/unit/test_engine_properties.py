@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random loads on the scripted runner: sharing the engine changes nobody's answer."""
 
+import itertools
 import random
 from dataclasses import dataclass, field
 
@@ -143,7 +144,10 @@ def run_load(seed: int) -> tuple[list[Load], PrefixCache | SnapshotCache, Checke
     num_cells = window + len(public) + rng.randint(0, 3 * window)
     snapshots = Snapshots(max_bytes=rng.choice([0, 50, 1000]))
     kv: PrefixCache | SnapshotCache = PrefixCache(
-        num_cells=num_cells, num_slots=num_slots, public=public
+        num_cells=num_cells,
+        num_slots=num_slots,
+        public=public,
+        most_remembered=rng.choice([None, num_cells]),
     )
     if not public and rng.random() < 0.4:
         kv = SnapshotCache(
@@ -153,6 +157,7 @@ def run_load(seed: int) -> tuple[list[Load], PrefixCache | SnapshotCache, Checke
     runner = CheckedRunner(num_slots=num_slots, max_batch_tokens=budget, kv=kv, snapshots=snapshots)
     if isinstance(kv, PrefixCache) and kv.public_slot is not None:
         fill(runner, kv.public_slot, public)
+    milliseconds = itertools.count()
     engine = Engine(
         runner=runner,
         max_running=max_running,
@@ -160,7 +165,10 @@ def run_load(seed: int) -> tuple[list[Load], PrefixCache | SnapshotCache, Checke
         kv=kv,
         max_batch_tokens=budget,
         queue_limit=100,
-        pace=FixedPace(budget, draft_length=rng.choice([0, 1, 4])) if rng.random() < 0.7 else None,
+        pace=FixedPace(budget, draft_length=rng.choice([0, 2, 4, 8]))
+        if rng.random() < 0.7
+        else None,
+        clock=lambda: 0.001 * next(milliseconds),  # a step takes what it takes, every time alike
     )
     loads = random_loads(rng, window, public)
     answers = {

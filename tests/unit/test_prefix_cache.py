@@ -13,7 +13,9 @@ def array(tokens: list[int]) -> Tokens:
 
 
 def make(num_cells: int = 100, num_slots: int = 4, public: tuple[int, ...] = ()) -> PrefixCache:
-    return PrefixCache(num_cells=num_cells, num_slots=num_slots, public=public)
+    return PrefixCache(
+        num_cells=num_cells, num_slots=num_slots, public=public, most_remembered=num_cells
+    )
 
 
 def serve(kv: PrefixCache, user: str, tokens: list[int]) -> Admission:
@@ -129,3 +131,12 @@ def test_cells_of_wrong_guesses_are_given_back() -> None:
     kv.shrink(admission.slot, 4)
     assert kv.num_used == kv.num_in_use == 4
     assert kv.lacks_cell(admission.slot, 5)
+
+
+def test_no_more_is_remembered_than_may_slow_everybody_down() -> None:
+    kv = PrefixCache(num_cells=100, num_slots=8, most_remembered=30)
+    for user in ("anna", "bo", "carl"):
+        serve(kv, user, CONVERSATION[:14])
+    assert kv.num_used == 28
+    assert kv.match("anna", array(CONVERSATION[:14])) == 0
+    assert kv.match("carl", array(CONVERSATION[:14])) == 13

@@ -32,6 +32,11 @@ class PromptLookup:
                 self._ends[gram] = end
         self._num_seen = len(tokens)
 
+    @property
+    def has_guess(self) -> bool:
+        """Whether the last tokens were seen before, so that a draft would not be empty."""
+        return self._guess_at is not None
+
     def draft(self, tokens: Items[int], length: int) -> list[int]:
         """Up to ``length`` tokens that may follow ``tokens``, as of the last ``update``.
 
@@ -39,7 +44,7 @@ class PromptLookup:
         """
         if self._guess_at is None:
             return []
-        draft = list(tokens[self._guess_at : self._guess_at + length])
+        draft = list(tokens[self._guess_at : self._guess_at + max(0, length)])
         period = len(tokens) - self._guess_at
         while len(draft) < length:
             draft.append(draft[-period])

@@ -14,8 +14,8 @@ class Scheduler:
     """Decides which tokens the next step computes. Knows no model and no socket.
 
     A batch holds first one token of every sequence that is decoding, then prompt chunks, least
-    served person first, up to what the pace allows; what that leaves goes to guesses of the
-    decoding ones' next tokens, where guessing pays.
+    served person first, up to what the pace allows. While nothing is to be read, the decoding ones
+    get guesses of their next tokens, where guessing pays.
 
     A sequence is admitted when the KV cache has room for all its known tokens; one whose prefix
     another is just computing waits for that. When a decoding sequence finds no cell, the newest of
@@ -41,16 +41,18 @@ class Scheduler:
         self._make_room_for_decoding()
         self._admit()
         decoding = [sequence for sequence in self.running if sequence.is_decoding]
-        budget = self._pace.num_rows(len(decoding)) - len(decoding)
-        batch = []
         reading = [sequence for sequence in self.running if not sequence.is_decoding]
+        if not reading:
+            return self._decode(decoding)
+        budget = self._pace.num_rows(len(decoding)) - len(decoding)
+        batch = [Chunk(sequence, 1) for sequence in decoding]
         for sequence in sorted(reading, key=self.fair_share.key):
             if budget <= 0:
                 break
             num_tokens = min(self._num_until_cut(sequence), budget)
             batch.append(Chunk(sequence, num_tokens))
             budget -= num_tokens
-        return [*self._decode(decoding, batch, budget), *batch]
+        return batch
 
     def update(self, batch: list[Chunk], sampled: dict[int, list[int]]) -> None:
         """Record that ``batch`` was computed and append the sampled tokens, by sequence id."""
@@ -100,19 +102,17 @@ class Scheduler:
         num_before = self._kv.last_cut(len(sequence.tokens)) - sequence.num_computed
         return num_before if num_before > 0 else sequence.num_uncomputed
 
-    def _decode(self, decoding: list[Sequence], reading: list[Chunk], budget: int) -> list[Chunk]:
-        """A row for each decoding sequence, with a draft where that pays and cells are free."""
-        num_rows = len(decoding) + sum(chunk.num_tokens for chunk in reading)
+    def _decode(self, decoding: list[Sequence]) -> list[Chunk]:
+        """A row for each sequence, with a draft where that pays and cells are free."""
+        num_rows, most_rows = len(decoding), self._pace.num_rows(0)
         chunks = []
         for sequence in decoding:
-            length = 0
-            if budget > 0:
+            draft: tuple[int, ...] = ()
+            if sequence.lookup.has_guess:
                 wanted = self._pace.draft_length(sequence.lookup.acceptance, num_rows)
                 left = sequence.max_tokens - sequence.num_completion - 1
-                length = min(wanted, left, budget)
-            draft = self._take_draft(sequence, length) if length > 0 else ()
+                draft = self._take_draft(sequence, min(wanted, left, most_rows - num_rows))
             chunks.append(Chunk(sequence, 1, draft))
-            budget -= len(draft)
             num_rows += len(draft)
         return chunks
 

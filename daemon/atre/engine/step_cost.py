@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from bisect import bisect_left
+from itertools import accumulate
 
 _BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 _WEIGHT = 0.2  # of a new measurement; the cost drifts with the length of what is remembered
@@ -18,27 +19,29 @@ class StepCost:
 
     def __init__(self) -> None:
         self._seconds: dict[int, float] = {}
+        self._sizes: list[int] = []
+        self._costs_s: list[float] = []
 
     def record(self, num_rows: int, seconds: float) -> None:
         """Learn from one step."""
         bucket = _bucket(num_rows)
         known = self._seconds.get(bucket, seconds)
         self._seconds[bucket] = known + _WEIGHT * (seconds - known)
+        self._sizes = sorted(self._seconds)
+        self._costs_s = list(accumulate((self._seconds[size] for size in self._sizes), max))
 
     def seconds(self, num_rows: int) -> float:
         """The expected time of a step of ``num_rows`` rows; 0.0 while nothing is known."""
-        points = self._points()
-        if not points:
+        sizes, costs_s = self._sizes, self._costs_s
+        if not sizes:
             return 0.0
-        sizes = [size for size, _ in points]
         place = bisect_left(sizes, num_rows)
         if place == 0:
-            return points[0][1]
-        if place == len(points):
-            size, seconds = points[-1]
-            return seconds * num_rows / size
-        (low, low_s), (high, high_s) = points[place - 1], points[place]
-        return low_s + (high_s - low_s) * (num_rows - low) / (high - low)
+            return costs_s[0]
+        if place == len(sizes):
+            return costs_s[-1] * num_rows / sizes[-1]
+        share = (num_rows - sizes[place - 1]) / (sizes[place] - sizes[place - 1])
+        return costs_s[place - 1] + share * (costs_s[place] - costs_s[place - 1])
 
     def rows_within(self, target_s: float, *, num_decoding: int, most: int) -> int:
         """How many rows a step may have, with ``num_decoding`` of them taken, at most ``most``.
@@ -55,14 +58,6 @@ class StepCost:
             if self.seconds(rows) <= limit_s
         ]
         return max([*fitting, min(num_decoding + 1, most)])
-
-    def _points(self) -> list[tuple[int, float]]:
-        points: list[tuple[int, float]] = []
-        highest_s = 0.0
-        for size, seconds in sorted(self._seconds.items()):
-            highest_s = max(highest_s, seconds)
-            points.append((size, highest_s))
-        return points
 
 
 def _bucket(num_rows: int) -> int:
