@@ -108,6 +108,7 @@ _MODEL: Json = {
         "owned_by": _TEXT,
         "name": _TEXT,
         "context_length": {"type": "integer", "description": "The window, in tokens"},
+        "size_bytes": {"type": "integer", "description": "Of the weights, where it chats"},
         "embedding_dimensions": {
             "type": "integer",
             "description": "Of an embedding model: how many numbers its vectors have",
