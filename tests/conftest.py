@@ -2,6 +2,7 @@
 """No test may leave a process or a thread behind: the next one would run beside it."""
 
 import importlib.util
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,3 +48,17 @@ def bert_model() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Print the counts, skips too, as the very last line."""
+    utilities = sys.modules.get("llama_cpp._utils")
+    if utilities:  # it opens these when imported, and Python would complain of them at its end
+        utilities.outnull_file.close()
+        utilities.errnull_file.close()
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter:
+        passed, failed, errors, skipped = (
+            len(reporter.stats.get(name, [])) for name in ("passed", "failed", "error", "skipped")
+        )
+        reporter.write_line(f"{passed} passed, {failed + errors} failed, {skipped} skipped")
