@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What ``atre serve`` prints once it serves, in the language of the terminal."""
 
-import locale
+import os
+from collections.abc import Mapping
 
 from atre.box import Started
 
@@ -39,7 +40,7 @@ _ENGLISH = {
 
 def announcement(started: Started) -> str:
     """Addresses, model and keys, one a line."""
-    return "\n".join(_lines(started, _FRENCH if _speaks_french() else _ENGLISH))
+    return "\n".join(_lines(started, _FRENCH if speaks_french(os.environ) else _ENGLISH))
 
 
 def _lines(started: Started, words: dict[str, str]) -> list[str]:
@@ -80,6 +81,8 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _speaks_french() -> bool:
-    language, _ = locale.getlocale(locale.LC_MESSAGES)
-    return bool(language and language.startswith("fr"))
+def speaks_french(environment: Mapping[str, str]) -> bool:
+    """Whether messages are wanted in French, by the variables of POSIX 8.2, in their order."""
+    names = ("LC_ALL", "LC_MESSAGES", "LANG")
+    language = next((environment[name] for name in names if environment.get(name)), "")
+    return language.startswith("fr")
