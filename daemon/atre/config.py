@@ -55,10 +55,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return self.data_dir / "atre.db"
 
     @property
-    def secrets_dir(self) -> Path:
-        return self.data_dir / "secrets"
-
-    @property
     def state_dir(self) -> Path:
         return self.data_dir / "state"
 

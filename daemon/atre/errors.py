@@ -13,7 +13,6 @@ AtreError
 │  ├─ DecodeError               llama.cpp refused a batch
 │  └─ EngineUnavailableError    the engine is not running, is loading, or was lost
 ├─ StorageError                 the box's database cannot be read or written
-├─ HardwareError                a fact about the machine could not be read
 ├─ DiscoveryError               the box could not be announced or found
 └─ BenchmarkError               a server could not be measured
    └─ ServerRefusedError        it answered with an error status
@@ -95,10 +94,6 @@ class EngineUnavailableError(EngineError):
 
 class StorageError(AtreError):
     """The box's database cannot be read or written."""
-
-
-class HardwareError(AtreError):
-    """A fact about the machine could not be read."""
 
 
 class DiscoveryError(AtreError):
