@@ -16,8 +16,10 @@ class EnginePlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     ``n_ctx`` counts KV cells of the one pool that all sequences share; ``max_sequence_tokens`` is
     the window that one request may use; ``num_slots`` sequences run at the same time.
-    ``flash_attention`` None leaves the choice to llama.cpp. ``reasons`` holds one English sentence
-    a decision, ``issues`` what somebody should mend. Raises ConfigError if the numbers disagree.
+    ``flash_attention`` None leaves the choice to llama.cpp. A cell takes ``cell_bytes``; what ended
+    answers held may take ``snapshot_bytes`` of RAM beside the pool. ``reasons`` holds one English
+    sentence a decision, ``issues`` what somebody should mend. Raises ConfigError if the numbers
+    disagree.
     """
 
     model_path: str
@@ -28,6 +30,8 @@ class EnginePlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     n_ubatch: int
     threads: int
     threads_batch: int
+    cell_bytes: int
+    snapshot_bytes: int = 0
     n_gpu_layers: int = 0
     kv_type: KvType = "f16"
     flash_attention: bool | None = None
@@ -42,6 +46,8 @@ class EnginePlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             ("n_ubatch must be between 1 and n_batch", 1 <= self.n_ubatch <= self.n_batch),
             ("max_sequence_tokens must fit in n_ctx", 1 <= self.max_sequence_tokens <= self.n_ctx),
             ("n_gpu_layers must be 0 or more", self.n_gpu_layers >= 0),
+            ("cell_bytes must be 1 or more", self.cell_bytes >= 1),
+            ("snapshot_bytes must be 0 or more", self.snapshot_bytes >= 0),
         ):
             if not kept:
                 raise ConfigError(f"The engine plan is contradictory: {rule}, but it says {self}.")

@@ -16,6 +16,10 @@ from atre.models.gguf_header import GgufHeader
 
 _CELL_PADDING = 256  # llama.cpp rounds n_ctx up to this (llama-context.cpp)
 _MIN_POOL_TOKENS = 2048  # below, a question with one page of text no longer fits
+# Copies of what ended answers held take a quarter of what is left. The least comes out of the
+# reserve; beyond the most, an office's conversations of a day fit.
+_SNAPSHOT_SHARE = 4
+_LEAST_SNAPSHOT_BYTES, _MOST_SNAPSHOT_BYTES = 2**28, 2**31
 _FLASH: dict[str, bool | None] = {"auto": None, "on": True, "off": False}
 
 
@@ -60,6 +64,7 @@ def fit(machine: Machine, profile: Profile, header: GgufHeader) -> EnginePlan:
     load = _largest(header, run, room, wanted, use_gpu=gpu is not None)
     threads, threads_reason = count_threads(machine.cpu, run.threads)
     n_batch = min(run.batch_tokens, load.pool)
+    snapshot_bytes = _snapshot_bytes(load, room)
     return EnginePlan(
         model_path=header.path,
         n_ctx=load.pool,
@@ -69,6 +74,8 @@ def fit(machine: Machine, profile: Profile, header: GgufHeader) -> EnginePlan:
         n_ubatch=min(run.micro_batch_tokens, n_batch),
         threads=threads,
         threads_batch=count_threads(machine.cpu, run.threads_batch)[0],
+        cell_bytes=kv_cell_bytes(header, run.kv_type),
+        snapshot_bytes=snapshot_bytes,
         n_gpu_layers=load.layers,
         kv_type=run.kv_type,
         flash_attention=_FLASH[run.flash_attention],
@@ -77,6 +84,7 @@ def fit(machine: Machine, profile: Profile, header: GgufHeader) -> EnginePlan:
             _window_reason(min(window, load.pool), header),
             f"{run.slots} requests at once share a context of {load.pool} tokens.",
             _memory_reason(load, room),
+            f"Up to {_size(snapshot_bytes)} more keep what was read, for whoever goes on with it.",
             _device_reason(gpu, load, header),
         ],
         issues=_issues(run, gpu, room, load, header, wanted),
@@ -165,6 +173,19 @@ def _fits(load: _Load, room: _Room) -> bool:
             (load.main_bytes + load.gpu_bytes, room.total_bytes),
         )
     )
+
+
+def _snapshot_bytes(load: _Load, room: _Room) -> int:
+    left = [
+        limit - needed
+        for needed, limit in (
+            (load.main_bytes, room.main_bytes),
+            (load.main_bytes + load.gpu_bytes, room.total_bytes),
+        )
+        if limit is not None
+    ]
+    wanted = min(left, default=0) // _SNAPSHOT_SHARE
+    return min(max(wanted, _LEAST_SNAPSHOT_BYTES), _MOST_SNAPSHOT_BYTES)
 
 
 def _window_reason(window: int, header: GgufHeader) -> str:

@@ -61,8 +61,8 @@ class Contest:
         """What our own code costs, in time and memory."""
         with self.box.running() as server:
             self._measure(server, ("plain",), (16,))  # so that memory is what use leaves it
-            rest = [gateway_outcome(server, self.box), *memory_outcomes(server, self.box.plan)]
-        return [*turn_outcomes(self.box, self._directory), *rest]
+            rest = [gateway_outcome(server, self.box), *memory_outcomes(server, self.box)]
+        return [*turn_outcomes(self.ours), *rest]
 
     def _measure(
         self, server: Running, scenarios: Sequence[str], concurrency: Sequence[int] = (1,)

@@ -3,62 +3,41 @@
 
 import http.client
 import json
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean, median
+from statistics import median
 from urllib.parse import urlsplit
 
-import msgspec
 import psutil
 from tests.benchmarks.bars import Bar, Outcome
 from tests.benchmarks.servers import Box, Running
-from tests.benchmarks.timed_engine import Step
 
+from atre.bench.report import Report
 from atre.engine_plan import EnginePlan
 from atre.errors import EngineUnavailableError
 from atre.ipc.client import EngineClient
-from atre.ipc.messages import ChatMessage, Finished, Generate, Sampling
+from atre.ipc.messages import ChatMessage, Finished, Generate
 from atre.models.footprint import kv_cell_bytes
 from atre.models.gguf_header import read_header
 
 STREAMS = (1, 4, 8, 16)
 _TURN_FIXED_S, _TURN_STREAM_S = 0.3e-3, 0.05e-3
-_TURN_TOKENS = 96
 _GATEWAY_REQUESTS = 200
 _GATEWAY = Bar(
     "gateway: p50 of a whole 1-token request, over the engine's own time", 5.0, "≤", "ms"
 )
 _STEADY_REQUESTS = 2000
-_ENGINE_MIB = Bar("engine: RSS minus model and KV cache", 150.0, "≤", "MiB")
+_ENGINE_MIB = Bar("engine: RSS minus model, KV cache and its copies in RAM", 150.0, "≤", "MiB")
 _WEB_MIB = Bar("web process: RSS", 120.0, "≤", "MiB")
 # Beyond this a process that served 2,000 more requests has grown, not just settled.
 _GROWTH_MIB = Bar("growth of both over 2,000 requests", 8.0, "≤", "MiB")
 _MIB = 2**20
-_START_TIMEOUT_S = 60.0
 
 
-def turn_outcomes(box: Box, directory: Path) -> list[Outcome]:
-    """Mean time of a step outside ``llama_decode`` and sampling, by number of streams."""
-    output = directory / "steps.json"
-    argv = [
-        sys.executable, "-m", "tests.benchmarks.timed_engine", str(output),
-        "--config", str(box.runtime("config.json")), "--plan", str(box.runtime("engine-plan.json")),
-    ]  # fmt: skip
-    with (directory / "timed-engine.log").open("ab") as log:
-        process = subprocess.Popen(argv, stderr=log)
-    try:
-        client = _wait_for(box.runtime("engine.sock"))
-        for num_streams in STREAMS:
-            _stream_together(client, num_streams)
-    finally:
-        process.terminate()
-        process.wait()
-    steps = msgspec.json.decode(output.read_bytes(), type=list[Step])
-    return [_turn_outcome(steps, num_streams) for num_streams in STREAMS]
+def turn_outcomes(ours: Sequence[Report]) -> list[Outcome]:
+    """Mean time of a turn outside the model by number of streams, from the engine's counters."""
+    return [_turn_outcome(ours, num_streams) for num_streams in STREAMS]
 
 
 def gateway_outcome(server: Running, box: Box) -> Outcome:
@@ -80,66 +59,48 @@ def gateway_outcome(server: Running, box: Box) -> Outcome:
     return Outcome(_GATEWAY, added_ms, made_of)
 
 
-def memory_outcomes(server: Running, plan: EnginePlan) -> list[Outcome]:
-    """RSS of engine and web process before and after many short requests."""
+def memory_outcomes(server: Running, box: Box) -> list[Outcome]:
+    """RSS of engine and web process before and after many short requests.
+
+    The copies that hold KV cells in RAM, bounded by the plan, count as KV cache.
+    """
     engine, web = _children(server)
-    fixed = _fixed_bytes(engine, plan)
+    client = EngineClient(box.runtime("engine.sock"))
+    fixed = _fixed_bytes(engine, box.plan)
     connection = http.client.HTTPConnection(urlsplit(server.url).netloc)
     before = [engine.memory_info().rss, web.memory_info().rss]
     for number in range(_STEADY_REQUESTS):
         _ask_http(connection, server, f"c {number}")
     connection.close()
     after = [engine.memory_info().rss, web.memory_info().rss]
+    fixed += client.describe().snapshot_bytes
     growth = max(b - a for a, b in zip(before, after, strict=True)) / _MIB
     own, total, web_mib = ((each / _MIB) for each in (after[0] - fixed, after[0], after[1]))
     return [
-        Outcome(_ENGINE_MIB, own, f"{total:.0f} MiB in all, {fixed / _MIB:.0f} MiB model and KV"),
+        Outcome(_ENGINE_MIB, own, f"{total:.0f} MiB in all, {fixed / _MIB:.0f} MiB of them those"),
         Outcome(_WEB_MIB, web_mib, f"{before[1] / _MIB:.0f} MiB before"),
         Outcome(_GROWTH_MIB, growth, f"engine {before[0] / _MIB:.1f} → {after[0] / _MIB:.1f}, "
                 f"web {before[1] / _MIB:.1f} → {after[1] / _MIB:.1f} MiB"),
     ]  # fmt: skip
 
 
-def _turn_outcome(steps: Sequence[Step], num_streams: int) -> Outcome:
-    outside = [s.total_s - s.inside_s for s in steps if s.num_streams == num_streams]
-    total = mean(step.total_s for step in steps if step.num_streams == num_streams)
-    limit_ms = (_TURN_FIXED_S + _TURN_STREAM_S * num_streams) * 1000
-    bar = Bar(f"turn outside llama.cpp, {num_streams} streams: mean", limit_ms, "≤", "ms")
-    made_of = f"median {median(outside) * 1000:.3f} ms, of {total * 1000:.1f} ms a turn"
-    return Outcome(bar, mean(outside) * 1000, f"{made_of}; {len(outside)} turns")
-
-
-def _stream_together(client: EngineClient, num_streams: int) -> None:
-    def one(number: int) -> None:
-        request = Generate(
-            messages=[ChatMessage(role="user", content=f"{number} of {num_streams}")],
-            sampling=Sampling(),
-            max_tokens=_TURN_TOKENS,
-            user=str(number),
+def _turn_outcome(ours: Sequence[Report], num_streams: int) -> Outcome:
+    turns = [
+        turn
+        for report in ours
+        if any(
+            (each.scenario, each.concurrency) == ("plain", num_streams) for each in report.results
         )
-        with client.generate(request) as generation:
-            for _ in generation:
-                pass
-
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(num_streams)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-def _wait_for(engine_socket: Path) -> EngineClient:
-    client = EngineClient(engine_socket)
-    deadline_s = time.monotonic() + _START_TIMEOUT_S
-    while True:
-        try:
-            client.describe()
-        except EngineUnavailableError:
-            if time.monotonic() > deadline_s:
-                raise
-            time.sleep(0.1)
-        else:
-            return client
+        for turn in report.turns
+        if turn.num_streams == num_streams
+    ]
+    limit_ms = (_TURN_FIXED_S + _TURN_STREAM_S * num_streams) * 1000
+    bar = Bar(f"turn outside the model, {num_streams} streams: mean", limit_ms, "≤", "ms")
+    rounds = " ".join(f"{turn.outside_ms:.2f}" for turn in turns)
+    total_ms = median(turn.total_ms for turn in turns)
+    counted = sum(turn.count for turn in turns)
+    made_of = f"rounds {rounds}; of {total_ms:.1f} ms a turn; {counted} turns"
+    return Outcome(bar, median(turn.outside_ms for turn in turns), made_of)
 
 
 def _ask_http(connection: http.client.HTTPConnection, server: Running, prompt: str) -> None:

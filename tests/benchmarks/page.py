@@ -35,9 +35,9 @@ which the model therefore repeats word for word. llama-server guesses too if sta
 have 128 tokens (256 while a long prompt arrives, 32 with a shared prefix or of light users, 256 \
 of the heavy user); tokens/s count from the first request to the last token, so reading the \
 prompts is in them.
-- The turn is timed in the engine's own process with a stopwatch around `Engine.step` and around \
-`llama_decode` and `llama_sampler_sample`; turns in which somebody joins, leaves or reads a prompt \
-are left out.
+- The turn is what the engine itself counts (`GET /v1/engine`) and `atre bench` reports: steps in \
+which nobody's prompt was read, less the time inside `llama_decode` and `llama_sampler_sample`. It \
+holds the sending to the web process, which wants the same processors, and the end of answers.
 """
 
 

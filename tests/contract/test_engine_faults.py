@@ -22,6 +22,7 @@ from atre.engine.prefix_cache import PrefixCache
 from atre.engine.scripted_runner import ScriptedRunner, scripted_token
 from atre.engine.sequence import Chunk
 from atre.engine.serving import EngineServer, Loaded
+from atre.engine.snapshots import Snapshots
 from atre.errors import DecodeError, EngineError, QueueFullError
 from atre.ipc.client import EngineClient
 from atre.ipc.messages import Delta, EngineDescription, Finished, Generate
@@ -85,7 +86,17 @@ def running(tmp_path: Path, *, num_cells: int, max_running: int, queue_limit: in
     )
     server = EngineServer(tmp_path / "e.sock")
     template = ChatTemplate(PLAIN_TEMPLATE, bos_token="", eos_token="")
-    server.serve(Loaded(engine, Printable(), template, WINDOW, describe(), lambda _: False))
+    server.serve(
+        Loaded(
+            engine,
+            Printable(),
+            template,
+            WINDOW,
+            describe(),
+            lambda _: False,
+            Snapshots(max_bytes=0),
+        )
+    )
     server.start()
     thread = threading.Thread(target=engine.run)
     thread.start()

@@ -16,7 +16,7 @@ from atre.engine.llama.runner import LlamaRunner
 from atre.engine.model_runner import ModelRunner
 from atre.engine.scripted_runner import ScriptedRunner
 from atre.engine.sequence import Chunk, Sequence
-from atre.engine.snapshot_cache import Snapshots
+from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
 from atre.errors import DecodeError
 from atre.ipc.messages import Sampling
@@ -82,6 +82,7 @@ def _llama(path: Path, n_ubatch: int = N_BATCH) -> Iterator[Subject]:
         n_ubatch=n_ubatch,
         threads=1,
         threads_batch=1,
+        cell_bytes=1,
     )
     runner = LlamaRunner(model, plan, Snapshots(max_bytes=0))
     yield Subject(runner, model.num_tokens)

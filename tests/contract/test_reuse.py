@@ -16,7 +16,8 @@ from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.runner import LlamaRunner
 from atre.engine.prefix_cache import PrefixCache
 from atre.engine.sequence import Sequence
-from atre.engine.snapshot_cache import SnapshotCache, Snapshots
+from atre.engine.snapshot_cache import SnapshotCache
+from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
 from atre.ipc.messages import Delta, EngineEvent, Finished, Sampling, TokenLogprob
 
@@ -33,8 +34,9 @@ _ids = itertools.count(1)
 class Asker:
     """Asks an engine on a tiny model and reads the log probabilities of its answers."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, snapshots: Snapshots) -> None:
         self._engine = engine
+        self.snapshots = snapshots
 
     def ask(self, *prompts: list[int], user: str = "anna") -> list[tuple[Finished, list[float]]]:
         """Ask all at once; return how each ended, and the logits' log probabilities."""
@@ -78,11 +80,12 @@ def asking(path: Path) -> Iterator[Asker]:
         n_ubatch=N_BATCH,
         threads=1,
         threads_batch=1,
+        cell_bytes=1,
     )
     snapshots = Snapshots(max_bytes=2**24)
     runner = LlamaRunner(model, plan, snapshots)
     kv: KVCache = (
-        PrefixCache(num_cells=NUM_CELLS, num_slots=runner.num_slots)
+        PrefixCache(num_cells=NUM_CELLS, num_slots=runner.num_slots, snapshots=snapshots)
         if model.has_plain_memory
         else SnapshotCache(num_cells=NUM_CELLS, num_slots=runner.num_slots, snapshots=snapshots)
     )
@@ -95,7 +98,8 @@ def asking(path: Path) -> Iterator[Asker]:
             max_batch_tokens=N_BATCH,
             queue_limit=10,
             max_draft=0,
-        )
+        ),
+        snapshots,
     )
     runner.close()
     model.close()
@@ -121,6 +125,24 @@ def test_a_prompt_asked_again_and_continued(tiny_model: Callable[[str], Path], k
         assert logprobs == pytest.approx(expected_next, abs=0.02)
         [(stranger, _)] = asker.ask(PROMPT, user="bo")
         assert stranger.cached_tokens == 0
+
+
+def test_what_went_to_ram_while_another_ran_is_continued(
+    tiny_model: Callable[[str], Path],
+) -> None:
+    other = PROMPT[:60] + TURN[1:]
+    with asking(tiny_model("llama")) as fresh:
+        [(_, expected)] = fresh.ask(other)
+    with asking(tiny_model("llama")) as asker:
+        asker.ask(PROMPT)
+        asker.ask(TURN * 3, user="bo")
+        assert asker.snapshots.num_bytes > 0
+        [(cut, logprobs)] = asker.ask(other)
+        assert cut.cached_tokens == 60
+        assert logprobs == pytest.approx(expected, abs=0.02)
+        [(again, logprobs)] = asker.ask(other)
+        assert again.cached_tokens == len(other) - 1
+        assert logprobs == pytest.approx(expected, abs=0.02)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -14,7 +14,7 @@ from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.runner import LlamaRunner
 from atre.engine.model_runner import Sampled
 from atre.engine.sequence import Chunk, Sequence
-from atre.engine.snapshot_cache import Snapshots
+from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
 from atre.ipc.messages import Sampling
 from atre.planning import factory_model_path
@@ -67,6 +67,7 @@ def bench() -> Iterator[Bench]:
         n_ubatch=128,
         threads=1,
         threads_batch=1,
+        cell_bytes=1,
     )
     runner = LlamaRunner(model, plan, Snapshots(max_bytes=0))
     yield Bench(model, runner)

@@ -33,7 +33,10 @@ class Handler(BaseHTTPRequestHandler):
     server: "Server"
 
     def do_GET(self) -> None:
-        self.send_json(200, {"object": "list", "data": self.server.models})
+        if self.path.endswith("/engine"):
+            self.send_json(200, {"turns": self.server.turns.pop(0)})
+        else:
+            self.send_json(200, {"object": "list", "data": self.server.models})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -73,6 +76,7 @@ class Server(ThreadingHTTPServer):
         self.daemon_threads = False
         self.leaving = threading.Event()
         self.models: list[dict[str, Any]] = [{"id": "tiny"}]
+        self.turns: list[list[dict[str, Any]]] = [[], []]  # before the measurement, and after
         self.keys = {KEY}
         self.answerer: Answerer = whole_answer
         self.asked: list[dict[str, Any]] = []
@@ -149,6 +153,17 @@ def test_the_table_and_the_plot_show_what_was_measured(server: Server, tmp_path:
     assert result.stdout.count("plain") == 2
     drawn = ET.fromstring(picture.read_text("utf-8"))  # noqa: S314 -- our own
     assert drawn.tag.endswith("svg")
+
+
+def test_what_the_engine_counts_of_its_turns_is_reported(server: Server) -> None:
+    def turn(streams: int, count: int, outside_s: float) -> dict[str, Any]:
+        return {"num_streams": streams, "count": count, "total_s": 1.0, "outside_s": outside_s}
+
+    server.turns = [[turn(3, 100, 0.1)], [turn(2, 5, 0.1), turn(3, 300, 0.2)]]
+    result = bench(server, *SHORT, "--scenario", "plain")
+    assert "A turn of 3 streams" in result.stdout
+    assert "0.50 ms of them outside the model (200 turns)" in " ".join(result.stdout.split())
+    assert "A turn of 2 streams" not in result.stdout
 
 
 def test_a_heavy_user_has_a_key_of_their_own(server: Server) -> None:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -11,6 +12,7 @@ from atre.engine.pace import FixedPace
 from atre.engine.prefix_cache import PrefixCache
 from atre.engine.scripted_runner import ScriptedRunner, scripted_token
 from atre.engine.sequence import Chunk, Sequence
+from atre.engine.snapshots import Snapshots
 from atre.errors import DecodeError, QueueFullError
 from atre.ipc.messages import Accepted, Delta, EngineEvent, Failed, Finished, Queued, Reading
 
@@ -50,18 +52,19 @@ class FaultyRunner(ScriptedRunner):
 
 def make(
     *, num_slots: int = 2, num_cells: int = 200, queue_limit: int = 10,
-    runner: ScriptedRunner | None = None,
+    runner: ScriptedRunner | None = None, kv: PrefixCache | None = None,
+    clock: Callable[[], float] = lambda: 0.0,
 ) -> Engine:  # fmt: skip
     return Engine(
         runner=runner
         or ScriptedRunner(num_slots=num_slots, max_batch_tokens=16, num_tokens=NUM_TOKENS),
         vocabulary=Letters(),
-        kv=PrefixCache(num_cells=num_cells, num_slots=num_slots),
+        kv=kv or PrefixCache(num_cells=num_cells, num_slots=num_slots),
         max_running=num_slots,
         max_batch_tokens=16,
         queue_limit=queue_limit,
         pace=FixedPace(16),
-        clock=lambda: 0.0,
+        clock=clock,
     )
 
 
@@ -205,3 +208,51 @@ def test_the_thread_sleeps_when_idle_wakes_for_work_and_stops() -> None:
     thread.join(10)
     assert not thread.is_alive()
     assert text(events) == expected_text(1, 3, 5)
+
+
+class CostlyRunner(ScriptedRunner):
+    """Says that every batch took the model a second on a clock that it moves by two."""
+
+    def __init__(self, clock: list[float]) -> None:
+        super().__init__(num_slots=2, max_batch_tokens=16, num_tokens=NUM_TOKENS)
+        self._moments = clock
+
+    def run(self, batch: list[Chunk]) -> dict[int, list[Sampled]]:
+        self._moments[0] += 2.0
+        self.model_s += 1.0
+        return super().run(batch)
+
+
+def test_turns_count_what_decoding_costs_outside_the_model() -> None:
+    moments = [0.0]
+    engine = make(runner=CostlyRunner(moments), clock=lambda: moments[0])
+    for number, max_tokens in ((1, 6), (2, 3)):
+        engine.submit(ask(number, max_tokens=max_tokens)[0])
+    run_until_idle(engine)
+    # The first step reads the prompts; of the five after it two are shared.
+    alone, together = engine.turns.totals()
+    assert (alone.num_streams, alone.count, alone.total_s, alone.outside_s) == (1, 3, 6.0, 3.0)
+    assert (together.num_streams, together.count) == (2, 2)
+    assert (together.total_s, together.outside_s) == (4.0, 2.0)
+
+
+def test_an_answer_is_copied_before_whoever_goes_on_with_it_is_admitted() -> None:
+    snapshots = Snapshots(max_bytes=1000)
+    runner = ScriptedRunner(
+        num_slots=4, max_batch_tokens=64, num_tokens=NUM_TOKENS, snapshots=snapshots
+    )
+    engine = make(runner=runner, kv=PrefixCache(num_cells=200, num_slots=4, snapshots=snapshots))
+    engine.submit(ask(2, max_tokens=20)[0])
+    answer, events = ask(1, prompt=50, max_tokens=3)
+    engine.submit(answer)
+    while not isinstance(events[-1], Finished):
+        engine.step()
+    assert engine.num_running == 1, "the other one runs on"
+    again, events = ask(1, prompt=50)
+    again.sequence.id = 3
+    engine.submit(again)
+    run_until_idle(engine)
+    end = events[-1]
+    assert isinstance(end, Finished)
+    assert end.cached_tokens == 49
+    assert text(events) == expected_text(1, 50, 5)

@@ -16,7 +16,8 @@ from atre.engine.pace import FixedPace
 from atre.engine.prefix_cache import PrefixCache
 from atre.engine.scripted_runner import ScriptedRunner, scripted_token
 from atre.engine.sequence import Chunk, Sequence, Status
-from atre.engine.snapshot_cache import SnapshotCache, Snapshots
+from atre.engine.snapshot_cache import SnapshotCache
+from atre.engine.snapshots import Snapshots
 from atre.ipc.messages import Delta, EngineEvent, Finished, FinishReason, Priority
 
 NUM_TOKENS = 64
@@ -148,6 +149,8 @@ def run_load(seed: int) -> tuple[list[Load], PrefixCache | SnapshotCache, Checke
         num_slots=num_slots,
         public=public,
         most_remembered=rng.choice([None, num_cells]),
+        snapshots=snapshots,
+        least_tokens=2,
     )
     if not public and rng.random() < 0.4:
         kv = SnapshotCache(

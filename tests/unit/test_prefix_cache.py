@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 
-from atre.engine.kv_cache import Admission, Release, Share
+from atre.engine.kv_cache import Admission, Release, Restore, Save, Share, Trim
 from atre.engine.prefix_cache import PrefixCache
 from atre.engine.radix_tree import Tokens
+from atre.engine.snapshots import Snapshots
 
 CONVERSATION = list(range(10, 30))
 
@@ -140,3 +141,132 @@ def test_no_more_is_remembered_than_may_slow_everybody_down() -> None:
     assert kv.num_used == 28
     assert kv.match("anna", array(CONVERSATION[:14])) == 0
     assert kv.match("carl", array(CONVERSATION[:14])) == 13
+
+
+class Copying:
+    """A cache with room for copies, and what a model would make of its operations."""
+
+    def __init__(self, *, num_cells: int = 100, public: tuple[int, ...] = ()) -> None:
+        self.snapshots = Snapshots(max_bytes=1000)
+        self.kv = PrefixCache(
+            num_cells=num_cells,
+            num_slots=8,
+            public=public,
+            snapshots=self.snapshots,
+            least_tokens=4,
+        )
+        self.saved: list[list[int]] = []
+
+    def apply(self) -> list[object]:
+        """Take the operations; keep the copies that they ask for."""
+        taken: list[object] = list(self.kv.operations)
+        self.kv.operations.clear()
+        for operation in taken:
+            if isinstance(operation, Save):
+                tokens = operation.prefix.tokens.tolist()
+                self.saved.append(tokens)
+                self.snapshots.put(operation.prefix, bytes(tokens))
+        self.kv.check()
+        return taken
+
+    def start(self, user: str, tokens: list[int]) -> Admission:
+        admission = self.kv.admit(user, array(tokens))
+        assert admission is not None
+        self.kv.record(admission.slot, array(tokens))
+        return admission
+
+    def end(self, admission: Admission, tokens: list[int]) -> None:
+        self.kv.finish(admission.slot, array(tokens))
+
+
+def test_what_is_only_remembered_leaves_the_cells_when_somebody_else_runs() -> None:
+    box = Copying()
+    box.end(box.start("anna", CONVERSATION), CONVERSATION)
+    assert box.kv.num_used == len(CONVERSATION), "nobody runs: it stays"
+    box.start("bo", [1, 2, 3])
+    box.apply()
+    assert box.saved == [CONVERSATION]
+    assert box.kv.num_used == box.kv.num_in_use == 3
+    box.start("carl", CONVERSATION)
+    box.end(box.start("anna", [5] * 10), [5] * 10)
+    box.apply()
+    assert box.saved[-1] == [5] * 10, "others run when it ends: it leaves at once"
+
+
+def test_a_copy_is_continued_cut_where_it_differs_and_shared_where_others_hold_it() -> None:
+    public = (1, 2, 3)
+    box = Copying(public=public)
+    told = [*public, *CONVERSATION]
+    box.end(box.start("anna", told), told)
+    running = box.start("anna", [*told[:8], 99])
+    box.apply()
+    again = box.start("anna", [*told[:18], 7, 7])
+    assert again.num_cached == 18
+    assert box.apply() == [
+        Restore(again.slot, bytes(told)),
+        Trim(again.slot, 18),
+        Share(box.kv.public_slot or 0, again.slot, 0, 3),
+        Share(running.slot, again.slot, 3, 8),
+    ]
+    assert box.kv.num_used == 3 + 6 + 12, "public, the running one, and what is new of this one"
+
+
+def test_a_copy_is_not_used_without_room_for_all_of_it() -> None:
+    box = Copying(num_cells=25)
+    box.end(box.start("anna", CONVERSATION), CONVERSATION)
+    box.start("bo", [1] * 8)
+    box.apply()
+    assert box.start("anna", CONVERSATION[:12]).num_cached == 0
+
+
+def test_cells_are_free_for_all_of_a_copy_before_it_is_laid_out_and_cut() -> None:
+    box = Copying(num_cells=40)
+    told = [*CONVERSATION, *CONVERSATION[:12]]
+    box.end(box.start("anna", told), told)
+    box.end(box.start("bo", [1] * 9), [1] * 9)
+    box.apply()
+    assert box.saved == [told]
+    assert box.kv.num_used == 9, "nobody runs: it stays"
+    again = box.start("anna", [*told[:20], 7])
+    laid_out = box.apply()
+    assert again.num_cached == 20
+    places = [isinstance(each, Release) for each in laid_out]
+    assert places.index(True) < laid_out.index(Restore(again.slot, bytes(told)))
+
+
+def test_what_is_short_is_forgotten_instead_of_copied() -> None:
+    box = Copying()
+    box.end(box.start("anna", [1, 2, 3, 4]), [1, 2, 3, 4])
+    box.start("bo", [9])
+    box.apply()
+    assert box.saved == []
+    assert box.kv.match("anna", array([1, 2, 3, 4, 5])) == 0
+    assert box.kv.num_used == 1
+
+
+def test_a_longer_copy_takes_the_place_of_those_it_covers() -> None:
+    box = Copying()
+    box.start("bo", [9])
+    for tokens in (CONVERSATION[:10], CONVERSATION):
+        box.end(box.start("anna", tokens), tokens)
+        box.apply()
+    assert box.snapshots.num_bytes == len(CONVERSATION)
+
+
+def test_a_preempted_sequence_goes_on_from_its_copy() -> None:
+    box = Copying(num_cells=40)
+    box.start("bo", [9] * 5)
+    first = box.start("anna", CONVERSATION)
+    box.end(first, CONVERSATION)
+    box.apply()
+    again = box.start("anna", [*CONVERSATION, 1])
+    assert again.num_cached == len(CONVERSATION)
+
+
+def test_nobody_gets_another_persons_copy() -> None:
+    box = Copying()
+    box.end(box.start("anna", CONVERSATION), CONVERSATION)
+    box.start("bo", [9])
+    box.apply()
+    assert box.kv.match("bo", array(CONVERSATION)) == 0
+    assert box.start("bo", CONVERSATION).num_cached == 0

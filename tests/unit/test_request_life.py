@@ -15,6 +15,7 @@ from atre.engine.engine import Engine
 from atre.engine.prefix_cache import PrefixCache
 from atre.engine.scripted_runner import ScriptedRunner
 from atre.engine.serving import EngineServer, Loaded
+from atre.engine.snapshots import Snapshots
 from atre.ipc.messages import EngineDescription
 from atre_web import create_app
 from atre_web.accounts.door import open_door
@@ -65,6 +66,7 @@ def running_engine(config: Config) -> Iterator[None]:
             engine=engine,
             vocabulary=Ascii(),
             accepts=lambda _: False,
+            snapshots=Snapshots(max_bytes=0),
             template=ChatTemplate(PLAIN_TEMPLATE, bos_token="", eos_token=""),
             window=200,
             description=describe(),

@@ -3,7 +3,8 @@ import numpy as np
 
 from atre.engine.kv_cache import Admission, Release, Restore, Save
 from atre.engine.radix_tree import Tokens
-from atre.engine.snapshot_cache import SnapshotCache, Snapshots
+from atre.engine.snapshot_cache import SnapshotCache
+from atre.engine.snapshots import Snapshots
 
 PROMPT = list(range(10, 30))
 
@@ -28,7 +29,7 @@ def serve(kv: SnapshotCache, snapshots: Snapshots, user: str, tokens: list[int])
     kv.record(admission.slot, array(tokens))
     for operation in kv.operations:
         if isinstance(operation, Save):
-            snapshots.put(operation.key, bytes(tokens[:cut]))
+            snapshots.put(operation.prefix, bytes(tokens[:cut]))
     kv.finish(admission.slot, array(tokens))
     return admission
 
@@ -59,17 +60,6 @@ def test_nothing_is_shared_between_people() -> None:
     kv, snapshots = make()
     serve(kv, snapshots, "anna", PROMPT)
     assert serve(kv, snapshots, "bo", PROMPT).num_cached == 0
-
-
-def test_the_least_recently_used_copy_goes_when_there_are_too_many_bytes() -> None:
-    snapshots = Snapshots(max_bytes=10)
-    snapshots.put(1, b"aaaa")
-    snapshots.put(2, b"bbbb")
-    snapshots.get(1)
-    snapshots.put(3, b"cccc")
-    assert [key in snapshots for key in (1, 2, 3)] == [True, False, True]
-    snapshots.put(4, b"d" * 11)
-    assert snapshots.num_bytes == 0, "what is larger than the room is not kept"
 
 
 def test_a_copy_that_was_not_kept_is_not_counted_on() -> None:

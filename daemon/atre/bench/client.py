@@ -7,7 +7,8 @@ import msgspec
 from atre.bench.endpoint import Endpoint
 from atre.bench.exchange import Exchange, exchange
 from atre.bench.reply import read_reply
-from atre.errors import BenchmarkError
+from atre.bench.turns import Turn, read_turns
+from atre.errors import BenchmarkError, ServerRefusedError
 
 _ROUTE = "/chat/completions"
 _FORBIDDEN = -100  # the least bias that OpenAI's API allows
@@ -80,6 +81,14 @@ class Client:
             raise BenchmarkError(
                 f"{self._endpoint.url}/models is no list of models. Check the path in --url."
             ) from error
+
+    async def turns(self) -> list[Turn]:
+        """What the server counted of its turns; nothing for one that does not count them."""
+        recorded = await exchange(self._endpoint, "/engine", key=self._key(0))
+        try:
+            return read_turns(read_reply(recorded))
+        except (BenchmarkError, ServerRefusedError):
+            return []
 
     def _key(self, person: int) -> str | None:
         return self._keys[person % len(self._keys)] if self._keys else None

@@ -2,6 +2,7 @@
 import msgspec
 
 from atre.bench.measure import Figures
+from atre.bench.turns import Turn
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,7 +19,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     ``bandwidth_bytes_per_s`` is this machine's, and ``step_bytes`` what the model reads of memory
     for each token; None where unknown. ``client_cpu_share`` is how much of one processor the
-    measuring itself took.
+    measuring itself took. ``turns`` are the engine's own, where the server tells.
     """
 
     url: str
@@ -30,6 +31,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     client_cpu_share: float
     results: list[Measured]
     notes: list[str] = []
+    turns: list[Turn] = []
 
 
 def bandwidth_share(report: Report) -> float | None:

@@ -16,6 +16,7 @@ from atre.bench.prompts import GAUGE_WORDS, Gauge, word_list
 from atre.bench.report import Measured, Report
 from atre.bench.scenarios import SCENARIOS
 from atre.bench.stage import Sizes, Stage
+from atre.bench.turns import between
 from atre.errors import BenchmarkError, ServerRefusedError
 
 _BAD_REQUEST = 400
@@ -56,6 +57,7 @@ async def run(settings: Settings, on_progress: Progress) -> Report:
     )
     started_at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     started_s, used_s = time.perf_counter(), time.process_time()
+    turns = await client.turns()
     results = await _measure(settings, stage, on_progress)
     share = (time.process_time() - used_s) / (time.perf_counter() - started_s)
     step_bytes = settings.step_bytes or _model_bytes(known)
@@ -70,6 +72,7 @@ async def run(settings: Settings, on_progress: Progress) -> Report:
         client_cpu_share=share,
         results=results,
         notes=_notes(settings, results),
+        turns=between(turns, await client.turns()),
     )
 
 

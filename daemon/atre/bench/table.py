@@ -42,7 +42,18 @@ def remarks(report: Report) -> list[str]:
             f"{report.bandwidth_bytes_per_s / 1e9:.1f} GB/s measured here, "
             f"{report.step_bytes / 1e6:.0f} MB of weights a token."
         )
-    return lines + report.notes
+    return lines + _turns(report) + report.notes
+
+
+def _turns(report: Report) -> list[str]:
+    """What the engine's own code adds to a step, for the numbers of streams that were asked for."""
+    asked = {result.concurrency for result in report.results if result.scenario == "plain"}
+    return [
+        f"A turn of {turn.num_streams} streams takes {turn.total_ms:.1f} ms, "
+        f"{turn.outside_ms:.2f} ms of them outside the model ({turn.count} turns)."
+        for turn in report.turns
+        if turn.num_streams in asked
+    ]
 
 
 def _row(result: Measured) -> list[str]:

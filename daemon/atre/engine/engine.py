@@ -13,6 +13,7 @@ from atre.engine.rates import Rates
 from atre.engine.scheduler import Scheduler
 from atre.engine.sequence import Chunk, Sequence, Status
 from atre.engine.step_cost import StepCost
+from atre.engine.turns import Turns
 from atre.errors import AtreError, DecodeError, QueueFullError
 from atre.ipc.failure import failure
 
@@ -67,6 +68,7 @@ class Engine:
         self._stopping = False
         self._mean_service_s = 1.0
         self.rates = Rates()
+        self.turns = Turns()
         self.num_requests = 0
         self.num_completion_tokens = 0
         # KV cells of those who are running, as of the last step; what is only remembered does
@@ -110,18 +112,25 @@ class Engine:
 
     def step(self) -> None:
         """Let requests join and leave, compute one batch, send what it produced."""
+        turn_s, model_s = self._clock(), self._runner.model_s
         self._take_changes()
+        # What ended meanwhile must be copied before somebody who starts alike is admitted.
+        self._apply_operations()
         batch = self._scheduler.schedule()
         self._apply_operations()
+        num_read = sum(chunk.num_tokens for chunk in batch if not chunk.sequence.is_decoding)
         if batch:
             started_s = self._clock()
-            num_read = sum(chunk.num_tokens for chunk in batch if not chunk.sequence.is_decoding)
             sampled = self._compute(batch)
             self._record(batch, sampled, num_read, self._clock() - started_s)
             self._deliver(batch, sampled)
         self.num_cells_used = self._kv.num_in_use
         for position, sequence in enumerate(self._scheduler.in_order(), start=1):
             self._answers[sequence.id].report_position(position)
+        if batch and num_read == 0:
+            total_s = self._clock() - turn_s
+            outside_s = total_s - (self._runner.model_s - model_s)
+            self.turns.record(len(batch), total_s=total_s, outside_s=outside_s)
 
     def _has_work(self) -> bool:
         scheduler = self._scheduler

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from atre.engine.radix_tree import Tokens
+from atre.engine.snapshots import Prefix
 
 
 @dataclass(slots=True, frozen=True)
@@ -25,10 +26,10 @@ class Share:
 
 @dataclass(slots=True, frozen=True)
 class Save:
-    """Keep a copy of all that the slot holds under ``key``."""
+    """Keep a copy of all that the slot holds, which is ``prefix``."""
 
     slot: int
-    key: int
+    prefix: Prefix
 
 
 @dataclass(slots=True, frozen=True)
@@ -39,7 +40,15 @@ class Restore:
     state: bytes
 
 
-Operation = Release | Share | Save | Restore
+@dataclass(slots=True, frozen=True)
+class Trim:
+    """The slot holds its first ``length`` tokens and no others."""
+
+    slot: int
+    length: int
+
+
+Operation = Release | Share | Save | Restore | Trim
 
 
 @dataclass(slots=True, frozen=True)

@@ -16,7 +16,12 @@ class Sampled:
 
 
 class ModelRunner(Protocol):
-    """What the engine needs from a model: compute batches, forget slots."""
+    """What the engine needs from a model: compute batches, forget slots.
+
+    ``model_s`` counts the seconds that went into computing and sampling.
+    """
+
+    model_s: float
 
     def run(self, batch: list[Chunk]) -> dict[int, list[Sampled]]:
         """Compute the chunks; return the next tokens of each whose ``is_last``, by sequence id.

@@ -2,22 +2,25 @@
 import itertools
 from collections import deque
 from collections.abc import Sequence as Items
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from atre.engine.kv_cache import Admission, Operation, Release, Share
+from atre.engine.kv_cache import Admission, Operation, Release, Restore, Save, Share, Trim
 from atre.engine.radix_tree import RadixTree, Tokens, common_length
+from atre.engine.snapshots import Prefix, Snapshot, Snapshots
 
-# Every step's attention walks all cells that hold something, remembered ones too: with 8,192 of
-# them a step of 16 rows took 57 ms in place of 41 (190 M parameters, 2 cores). So at most this part
-# of the pool is left to what nobody is using.
+# What has no copy in RAM and is used by nobody may keep this part of the pool.
 _REMEMBERED_SHARE = 4
+_WORTH_COPYING_TOKENS = 32  # copying a slot costs about as much as reading this many
 
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """What one slot holds: ``num_known`` tokens of the tree, and ``num_private`` other cells."""
+    """What one slot holds: ``num_known`` tokens of the tree, and ``num_private`` other cells.
+
+    ``tokens`` are all that it holds, once its sequence has ended.
+    """
 
     domain: str
     tree: RadixTree
@@ -25,6 +28,7 @@ class _Entry:
     num_known: int
     num_private: int
     last_used: int = 0
+    tokens: Tokens = field(default_factory=lambda: np.empty(0, np.int32))
 
 
 class PrefixCache:
@@ -33,6 +37,10 @@ class PrefixCache:
     A cell holds one token, for every slot that shares it. When a sequence ends its slot stays
     resident, so that a later one that starts alike need not be computed again, until its cells or
     its slot are needed: the least recently used goes first.
+
+    Every step's attention walks all cells that hold something, of whomever: with 8,192 remembered
+    ones a step of 16 rows took 57 ms in place of 41 (190 M parameters, 2 cores). So cells belong to
+    those who run: as soon as anybody else does, what is only remembered moves to a copy in RAM.
 
     Nothing is shared between domains but ``public``: the tokens with which every prompt of this
     model begins, whoever asks.
@@ -45,8 +53,15 @@ class PrefixCache:
         num_slots: int,
         public: Items[int] = (),
         most_remembered: int | None = None,
+        snapshots: Snapshots | None = None,
+        cell_bytes: int = 1,
+        least_tokens: int = _WORTH_COPYING_TOKENS,
     ) -> None:
-        """``most_remembered``: cells left to what nobody uses, by default a quarter of all."""
+        """``most_remembered``: cells left to what nobody uses, by default a quarter of all.
+
+        ``snapshots`` keeps copies of ``cell_bytes`` a token, if they save reading more than
+        ``least_tokens``; by default there are none.
+        """
         self.num_cells = num_cells
         self.operations: deque[Operation] = deque()
         self._free_slots = list(reversed(range(num_slots)))
@@ -58,6 +73,9 @@ class PrefixCache:
         self._most_remembered = (
             num_cells // _REMEMBERED_SHARE if most_remembered is None else most_remembered
         )
+        self._snapshots = snapshots or Snapshots(max_bytes=0)
+        self._cell_bytes = cell_bytes
+        self._least_tokens = least_tokens
         self._public: Tokens = np.asarray(public, np.int32)
         self._public_slot = self._free_slots.pop() if len(self._public) else None
 
@@ -94,7 +112,9 @@ class PrefixCache:
         base = self._base(tokens)
         tree = self._trees.get((domain, base))
         found = tree.match(tokens[base:]) if tree else None
-        return min(base + (found.length if found else 0), len(tokens) - 1)
+        copied = self._snapshots.longest(domain, tokens)
+        lengths = (base + (found.length if found else 0), copied[0] if copied else 0)
+        return min(max(lengths), len(tokens) - 1)
 
     def admit(self, domain: str, tokens: Tokens) -> Admission | None:
         base = self._base(tokens)
@@ -103,6 +123,9 @@ class PrefixCache:
         num_cached = min(base + (found.length if found else 0), len(tokens) - 1)
         if not self._has_room_for(tree, base, tokens, num_cached):
             return None
+        copy = self._longer_copy(domain, tokens, num_cached)
+        if copy:
+            return self._admit_copy(domain, tree, base, tokens, copy)
         if not self._free_slots:
             if found and set(self._resident) == {found.slot}:
                 found, num_cached = None, base  # the only slot to take is the one to share
@@ -118,6 +141,7 @@ class PrefixCache:
         num_known = max(num_cached - base, 0)
         self._running[slot] = _Entry(domain, tree, base, num_known, num_private)
         self._num_private += num_private
+        self._clear_cells()
         self._make_room()
         return Admission(slot, num_cached)
 
@@ -154,10 +178,12 @@ class PrefixCache:
         entry = self._running.pop(slot)
         self._take(entry, -entry.num_private)
         entry.last_used = next(self._clock)
+        entry.tokens = tokens
         entry.tree.unlock(slot)
         self._resident[slot] = entry
         for covered in entry.tree.covered_by(slot) & set(self._resident):
             self._evict(covered)
+        self._clear_cells()
         while self._resident and self.num_used - self.num_in_use > self._most_remembered:
             self._evict_oldest()
 
@@ -171,6 +197,7 @@ class PrefixCache:
     def evict_all(self) -> None:
         for slot in list(self._resident):
             self._evict(slot)
+        self._snapshots.clear()
 
     def check(self) -> None:
         """Raise AssertionError if the count is out of balance; for tests and idle moments."""
@@ -180,6 +207,69 @@ class PrefixCache:
         private = [entry.num_private for entry in self._running.values()]
         assert min(private, default=0) >= 0, "private cells"  # noqa: S101
         assert sum(private) == self._num_private, "private cells"  # noqa: S101
+
+    def _longer_copy(self, domain: str, tokens: Tokens, num_cached: int) -> Snapshot | None:
+        """The copy with which so much less is to be computed that it pays, if there is room."""
+        found = self._snapshots.longest(domain, tokens)
+        if found is None or found[0] < num_cached + self._least_tokens:
+            return None
+        num_needed = max(len(found[1].prefix.tokens), len(tokens))
+        return found[1] if self.num_in_use + num_needed <= self.num_cells else None
+
+    def _admit_copy(
+        self, domain: str, tree: RadixTree, base: int, tokens: Tokens, copy: Snapshot
+    ) -> Admission:
+        """Admit a sequence that starts from a copy, and share what others hold of it."""
+        if not self._free_slots:
+            self._evict_oldest()
+        slot = self._free_slots.pop()
+        held = copy.prefix.tokens
+        num_cached = min(common_length(held, tokens), len(tokens) - 1)
+        self._trees[domain, base] = tree
+        tree.add(slot, tokens[:0])
+        entry = self._running[slot] = _Entry(domain, tree, base, 0, 0)
+        # All of the copy is laid out before it is cut: there must be room for it until then.
+        self._take(entry, max(len(held), len(tokens)))
+        self._clear_cells()
+        self._make_room()
+        self._snapshots.use(copy)
+        self.operations.append(Restore(slot, copy.state))
+        if len(held) > num_cached:
+            self.operations.append(Trim(slot, num_cached))
+        if base:
+            assert self._public_slot is not None, "the public tokens have a slot"  # noqa: S101
+            self.operations.append(Share(self._public_slot, slot, 0, base))
+        self._take(entry, len(tokens) - base - entry.num_private)
+        self.record(slot, tokens[:num_cached])
+        return Admission(slot, num_cached)
+
+    def _clear_cells(self) -> None:
+        """While anybody runs, let no cell hold what is only remembered, unless RAM cannot."""
+        if self._running:
+            for slot in self._oldest_first():
+                if self._fits_in_ram(slot):
+                    self._retire(slot)
+
+    def _retire(self, slot: int) -> None:
+        """Free a resident slot's cells, with a copy in RAM if that is worth it and fits."""
+        if not self._has_little_alone(slot) and self._fits_in_ram(slot):
+            entry = self._resident[slot]
+            prefix = Prefix(entry.domain, entry.tokens)
+            self._snapshots.drop_covered(prefix)
+            self.operations.append(Save(slot, prefix))
+        self._evict(slot)
+
+    def _has_little_alone(self, slot: int) -> bool:
+        """Whether nearly all that the slot holds is in use by others, or it is short."""
+        entry = self._resident[slot]
+        return entry.tree.num_unlocked(entry.tokens[entry.base :]) <= self._least_tokens
+
+    def _fits_in_ram(self, slot: int) -> bool:
+        size = len(self._resident[slot].tokens) * self._cell_bytes
+        return size <= self._snapshots.max_bytes
+
+    def _oldest_first(self) -> list[int]:
+        return sorted(self._resident, key=lambda slot: self._resident[slot].last_used)
 
     def _take(self, entry: _Entry, num_cells: int) -> None:
         """Give an entry more private cells, or take some back."""
@@ -206,8 +296,7 @@ class PrefixCache:
             self._evict_oldest()
 
     def _evict_oldest(self, except_slot: int | None = None) -> None:
-        candidates = [slot for slot in self._resident if slot != except_slot]
-        self._evict(min(candidates, key=lambda slot: self._resident[slot].last_used))
+        self._retire(next(slot for slot in self._oldest_first() if slot != except_slot))
 
     def _evict(self, slot: int) -> None:
         entry = self._resident.pop(slot)

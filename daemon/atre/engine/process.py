@@ -23,7 +23,8 @@ from atre.engine.pace import MAX_DRAFT
 from atre.engine.prefix_cache import PrefixCache
 from atre.engine.prompt import public_prefix
 from atre.engine.serving import EngineServer, Loaded
-from atre.engine.snapshot_cache import SnapshotCache, Snapshots
+from atre.engine.snapshot_cache import SnapshotCache
+from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
 from atre.errors import EngineError, EngineUnavailableError, ModelLoadError
 from atre.ipc.messages import EngineDescription
@@ -31,8 +32,6 @@ from atre.lifeline import end_with_parent
 from atre.notify import notify
 
 _log = logging.getLogger(__name__)
-
-_SNAPSHOT_BYTES = 256 * 1024 * 1024  # comes out of the reserve that every plan leaves free
 
 # After a native call Python waits this long for a busy thread to hand over the interpreter: the
 # default of 5 ms would be added to every step while a prompt is being tokenised.
@@ -86,7 +85,7 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
         model.chat_template or PLAIN_TEMPLATE, bos_token=model.bos_text, eos_token=model.eos_text
     )
     format_ = detect(model.chat_template or "")
-    snapshots = Snapshots(max_bytes=_SNAPSHOT_BYTES)
+    snapshots = Snapshots(max_bytes=plan.snapshot_bytes)
     runner = LlamaRunner(model, plan, snapshots)
     kv: KVCache
     if model.has_plain_memory:
@@ -94,6 +93,8 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
             num_cells=plan.n_ctx,
             num_slots=runner.num_slots,
             public=public_prefix(model, template),
+            snapshots=snapshots,
+            cell_bytes=plan.cell_bytes,
         )
         warm_up(runner, model, prefixes.public_slot, prefixes.public)
     else:
@@ -114,6 +115,7 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
         Loaded(
             engine=engine,
             vocabulary=model,
+            snapshots=snapshots,
             accepts=partial(is_accepted, model),
             format=format_,
             markers=_markers(model, format_),

@@ -71,6 +71,19 @@ class RadixTree:
             node = child
         return None if slot is None else Match(length, slot)
 
+    def match_end(self, tokens: Tokens) -> Match | None:
+        """The slot that holds the longest start of ``tokens``, and nothing else."""
+        node, length, found = self._root, 0, None
+        while length < len(tokens):
+            child = node.children.get(int(tokens[length]))
+            size = len(child.tokens) if child else 0
+            if child is None or common_length(child.tokens, tokens[length:]) < size:
+                break
+            node, length = child, length + size
+            if node.ends:
+                found = Match(length, next(iter(node.ends)))
+        return found
+
     def num_unlocked(self, tokens: Tokens) -> int:
         """Of ``tokens``, all of which the tree has, how many are held by unlocked slots only."""
         node, length, unlocked = self._root, 0, 0

@@ -2,10 +2,10 @@
 import zlib
 from dataclasses import dataclass
 
-from atre.engine.kv_cache import Operation, Release, Restore, Save, Share
+from atre.engine.kv_cache import Operation, Release, Restore, Save, Share, Trim
 from atre.engine.model_runner import Sampled
 from atre.engine.sequence import Chunk, Sequence
-from atre.engine.snapshot_cache import Snapshots
+from atre.engine.snapshots import Snapshots
 from atre.errors import DecodeError
 
 
@@ -35,6 +35,7 @@ class ScriptedRunner:
 
         ``echo``: how many tokens back most tokens repeat; 0 for tokens that look random.
         """
+        self.model_s = 0.0  # it computes nothing
         self._snapshots = snapshots or Snapshots(max_bytes=0)
         self._slots: list[list[_Cell]] = [[] for _ in range(num_slots)]
         self._max_batch_tokens = max_batch_tokens
@@ -86,9 +87,11 @@ class ScriptedRunner:
                 cells = self._slots[operation.source][operation.start : operation.end]
                 self._slots[operation.target][operation.start : operation.end] = cells
             case Save():
-                self._snapshots.put(operation.key, bytes(self.held(operation.slot)))
+                self._snapshots.put(operation.prefix, bytes(self.held(operation.slot)))
             case Restore():
                 self._slots[operation.slot] = [_Cell(token) for token in operation.state]
+            case Trim():
+                del self._slots[operation.slot][operation.length :]
 
     def forget(self, sequence: Sequence) -> None:
         """Nothing is kept outside the slots."""

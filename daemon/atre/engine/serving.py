@@ -21,6 +21,7 @@ from atre.engine.grammar.grammar import Grammar
 from atre.engine.model_runner import Vocabulary
 from atre.engine.prompt import prepare
 from atre.engine.sequence import Sequence
+from atre.engine.snapshots import Snapshots
 from atre.engine.tool_check import check_tools
 from atre.errors import (
     AtreError,
@@ -52,6 +53,7 @@ class Loaded:
     window: int
     description: EngineDescription
     accepts: Callable[[Grammar], bool]
+    snapshots: Snapshots
     format: Format = _PLAIN
     markers: Mapping[int, bytes] = field(default_factory=dict)
 
@@ -181,4 +183,6 @@ def _describe(loaded: Loaded) -> EngineDescription:
         prefill_tokens_per_s=engine.rates.prefill_tokens_per_s(now_s),
         completion_tokens_total=engine.num_completion_tokens,
         requests_total=engine.num_requests,
+        turns=engine.turns.totals(),
+        snapshot_bytes=loaded.snapshots.num_bytes,
     )

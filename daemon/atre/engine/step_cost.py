@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from bisect import bisect_left
-from itertools import accumulate
 
 _BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 _WEIGHT = 0.2  # of a new measurement; the cost drifts with the length of what is remembered
-# Rows that cost no more than this beside those that are computed anyway are taken for nothing.
-_FREE = 1.10
+# Where decoding alone takes longer than the target, a step may take this much of its time: else
+# nobody's prompt would be read while the machine is busy.
+_STRETCH = 1.5
 _FIRST_ROWS = 32  # tried before anything is known
 
 
@@ -13,8 +13,10 @@ class StepCost:
     """How long a step takes by its number of rows, learnt from the steps themselves.
 
     The curve is not linear (on CPUs a matrix product of 2 to 16 rows costs about the same), so it
-    is kept by powers of two and read by interpolation. It never falls: where a measurement says
-    so, the larger number of rows is believed to cost as much as the smaller.
+    is kept by powers of two and read by interpolation. Two bounds hold where measurements disagree,
+    as they do on a machine that does other things too: more rows never cost less, and twice the
+    rows never cost more than two steps. So a size that was slow once, and is not chosen any more
+    for it, does not stay slow for ever.
     """
 
     def __init__(self) -> None:
@@ -28,7 +30,9 @@ class StepCost:
         known = self._seconds.get(bucket, seconds)
         self._seconds[bucket] = known + _WEIGHT * (seconds - known)
         self._sizes = sorted(self._seconds)
-        self._costs_s = list(accumulate((self._seconds[size] for size in self._sizes), max))
+        self._costs_s = []
+        for size in self._sizes:
+            self._costs_s.append(self._bounded_s(size))
 
     def seconds(self, num_rows: int) -> float:
         """The expected time of a step of ``num_rows`` rows; 0.0 while nothing is known."""
@@ -46,18 +50,27 @@ class StepCost:
     def rows_within(self, target_s: float, *, num_decoding: int, most: int) -> int:
         """How many rows a step may have, with ``num_decoding`` of them taken, at most ``most``.
 
-        What fits in ``target_s``; or, where decoding alone takes longer, what comes for nothing.
+        What fits in ``target_s``; or, where decoding alone takes that long, half as much again.
         At most one power of two beyond what was ever measured, so that a first long prompt does
         not pay for our ignorance.
         """
         largest_known = max(self._seconds, default=_FIRST_ROWS // 2)
-        limit_s = max(target_s, _FREE * self.seconds(num_decoding))
+        # A cost that is only known of larger steps says nothing of what decoding alone takes.
+        is_known = bool(self._sizes) and self._sizes[0] <= _bucket(num_decoding)
+        limit_s = max(target_s, _STRETCH * self.seconds(num_decoding) if is_known else 0.0)
         fitting = [
             rows
             for rows in _candidates(num_decoding + 1, min(most, 2 * largest_known))
             if self.seconds(rows) <= limit_s
         ]
         return max([*fitting, min(num_decoding + 1, most)])
+
+    def _bounded_s(self, size: int) -> float:
+        """The cost of ``size`` rows, between those that the next smaller size allows."""
+        if not self._costs_s:
+            return self._seconds[size]
+        smaller, smaller_s = self._sizes[len(self._costs_s) - 1], self._costs_s[-1]
+        return min(max(self._seconds[size], smaller_s), smaller_s * size / smaller)
 
 
 def _bucket(num_rows: int) -> int:

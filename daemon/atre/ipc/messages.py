@@ -206,10 +206,23 @@ class DescribeEngine(Message, frozen=True):
     """Ask the engine what it runs and how it is doing."""
 
 
+class Turn(Message, frozen=True):
+    """What ``count`` steps that computed the next tokens of ``num_streams`` answers took.
+
+    ``outside_s`` of ``total_s`` were spent outside the model's computing and sampling.
+    """
+
+    num_streams: int
+    count: int
+    total_s: float
+    outside_s: float
+
+
 class EngineDescription(Message, frozen=True):
     """What the engine runs and how it is doing. Speeds are means over the last minute.
 
-    ``model`` is the id that requests use, ``name`` what its makers call it.
+    ``model`` is the id that requests use, ``name`` what its makers call it. ``turns`` are sums
+    since the model was loaded; ``snapshot_bytes`` of RAM hold copies of what ended answers held.
     """
 
     model: str
@@ -233,6 +246,8 @@ class EngineDescription(Message, frozen=True):
     prefill_tokens_per_s: float
     completion_tokens_total: int
     requests_total: int
+    turns: list[Turn] = []
+    snapshot_bytes: int = 0
 
 
 class Embed(Message, frozen=True):

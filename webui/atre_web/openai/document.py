@@ -44,6 +44,7 @@ def openapi_document() -> Json:
                     ],
                 )
             },
+            "/v1/engine": {"get": _operation("What the engine is doing", _ENGINE)},
             "/v1/chat/completions": {"post": _completion("The next turn of a conversation", chat)},
             "/v1/completions": {"post": _completion("The continuation of a text", completion)},
             "/v1/embeddings": {
@@ -119,6 +120,40 @@ _MODELS: Json = {
     "type": "object",
     "required": ["object", "data"],
     "properties": {"object": {"const": "list"}, "data": {"type": "array", "items": _MODEL}},
+}
+_COUNT: Json = {"type": "integer", "minimum": 0}
+_SECONDS: Json = {"type": "number", "description": "Seconds, in all"}
+_TURN: Json = {
+    "type": "object",
+    "description": "Steps that computed the next tokens of num_streams answers",
+    "required": ["num_streams", "count", "total_s", "outside_s"],
+    "properties": {
+        "num_streams": _COUNT,
+        "count": _COUNT,
+        "total_s": _SECONDS,
+        "outside_s": _SECONDS | {"description": "Those outside the model, in all"},
+    },
+}
+_ENGINE: Json = {
+    "type": "object",
+    "required": ["object", "model", "slots", "running", "waiting", "turns"],
+    "properties": {
+        "object": {"const": "engine"},
+        "model": _TEXT,
+        "device": _TEXT,
+        "threads": _COUNT,
+        "slots": {"type": "integer", "description": "Answers that can run at once"},
+        "running": _COUNT,
+        "waiting": _COUNT,
+        "queue_limit": _COUNT,
+        "kv_cells": {"type": "object", "properties": {"used": _COUNT, "total": _COUNT}},
+        "snapshot_bytes": {"type": "integer", "description": "RAM for what ended answers held"},
+        "decode_tokens_per_s": {"type": "number"},
+        "prefill_tokens_per_s": {"type": "number"},
+        "requests": _COUNT,
+        "completion_tokens": _COUNT,
+        "turns": {"type": "array", "items": _TURN},
+    },
 }
 _EMBEDDINGS: Json = {
     "type": "object",

@@ -52,6 +52,12 @@ def show_model(model: str) -> Response:
     )
 
 
+@blueprint.get("/v1/engine")
+def show_engine() -> Response:
+    """What the engine is doing, beyond OpenAI's API. Raises EngineError while it cannot answer."""
+    return jsonify(_engine_object(_engine().describe()))
+
+
 @blueprint.post("/v1/chat/completions")
 def chat_completions() -> Response:
     """The assistant's next turn in a conversation."""
@@ -139,6 +145,35 @@ def _user() -> str:
 
 def _priority() -> Priority:
     return Priority.CHAT if current.principal().kind == "session" else Priority.API
+
+
+def _engine_object(description: EngineDescription) -> dict[str, object]:
+    """Sums count since the model was loaded; speeds are means over the last minute."""
+    return {
+        "object": "engine",
+        "model": description.model,
+        "device": description.device,
+        "threads": description.threads,
+        "slots": description.num_slots,
+        "running": description.num_running,
+        "waiting": description.num_waiting,
+        "queue_limit": description.queue_limit,
+        "kv_cells": {"used": description.kv_cells_used, "total": description.kv_cells_total},
+        "snapshot_bytes": description.snapshot_bytes,
+        "decode_tokens_per_s": description.decode_tokens_per_s,
+        "prefill_tokens_per_s": description.prefill_tokens_per_s,
+        "requests": description.requests_total,
+        "completion_tokens": description.completion_tokens_total,
+        "turns": [
+            {
+                "num_streams": turn.num_streams,
+                "count": turn.count,
+                "total_s": turn.total_s,
+                "outside_s": turn.outside_s,
+            }
+            for turn in description.turns
+        ],
+    }
 
 
 def _model_object(description: EngineDescription | EmbedderDescription) -> dict[str, object]:

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 import ctypes
 import logging
+import time
 from typing import Any
 
 import numpy as np
 from llama_cpp import llama_cpp as lib
 from numpy.typing import NDArray
 
-from atre.engine.kv_cache import Operation, Release, Restore, Save, Share
+from atre.engine.kv_cache import Operation, Release, Restore, Save, Share, Trim
 from atre.engine.llama.constraint import constraint
 from atre.engine.llama.log import take_errors
 from atre.engine.llama.logprob import token_logprob
@@ -15,7 +16,7 @@ from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.sampler import Sampler
 from atre.engine.model_runner import Sampled
 from atre.engine.sequence import Chunk, Sequence
-from atre.engine.snapshot_cache import Snapshots
+from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
 from atre.errors import DecodeError, ModelLoadError
 
@@ -46,6 +47,7 @@ class LlamaRunner:
         self._model = model
         self._snapshots = snapshots
         self._context = _make_context(model, plan)
+        self.model_s = 0.0
         self.n_batch = plan.n_batch
         self.num_slots: int = lib.llama_n_seq_max(self._context)
         self._memory: Any = lib.llama_get_memory(self._context)
@@ -63,7 +65,9 @@ class LlamaRunner:
 
     def run(self, batch: list[Chunk]) -> dict[int, list[Sampled]]:
         last_rows = self._fill(batch)
+        started_s = time.perf_counter()
         code = lib.llama_decode(self._context, self._batch)
+        self.model_s += time.perf_counter() - started_s
         if code != 0:
             self._undo(batch)
             reason = _MEANING.get(code, take_errors() or "unknown reason")
@@ -82,10 +86,12 @@ class LlamaRunner:
                 # Metadata only under kv_unified, whatever the range (llama-kv-cache.cpp).
                 lib.llama_memory_seq_rm(self._memory, target, start, end)
                 lib.llama_memory_seq_cp(self._memory, source, target, start, end)
-            case Save(slot, key):
-                self._snapshots.put(key, self._read_state(slot))
+            case Save(slot, prefix):
+                self._snapshots.put(prefix, self._read_state(slot))
             case Restore(slot, state):
                 self._write_state(slot, state)
+            case Trim(slot, length):
+                lib.llama_memory_seq_rm(self._memory, slot, length, _TO_END)
 
     def forget(self, sequence: Sequence) -> None:
         sampler = self._samplers.pop(sequence.id, None)
@@ -168,7 +174,9 @@ class LlamaRunner:
                 prompt=sequence.tokens[: sequence.num_prompt],
                 constraint=constraint(self._model, sequence.grammar),
             )
+        started_s = time.perf_counter()
         token = sampler.sample(self._context, row)
+        self.model_s += time.perf_counter() - started_s
         if sequence.sampling.logprobs is None:
             return Sampled(token)
         pointer = lib.llama_get_logits_ith(self._context, row)
