@@ -63,7 +63,7 @@ def test_the_tree_agrees_with_a_list(seed: int) -> None:
                     plain.held[copy.source][copy.start : copy.end] == prompt[copy.start : copy.end]
                 )
             plain.held[slot] = prompt[:size]
-            assert tree.num_cells == plain.num_cells(set(plain.held))
+            assert tree.counts.num_cells == plain.num_cells(set(plain.held))
         if rng.random() < 0.7:
             tree.unlock(slot)
             plain.locked.remove(slot)
@@ -78,5 +78,5 @@ def test_the_tree_agrees_with_a_list(seed: int) -> None:
             victim = rng.choice(free)
             tree.remove(victim)
             del plain.held[victim]
-        assert tree.num_cells == plain.num_cells(set(plain.held))
-        assert tree.num_locked == plain.num_cells(plain.locked)
+        assert tree.counts.num_cells == plain.num_cells(set(plain.held))
+        assert tree.counts.num_locked == plain.num_cells(plain.locked)

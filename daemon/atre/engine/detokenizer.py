@@ -30,6 +30,8 @@ class StopStrings:
 
     def push(self, text: str) -> tuple[str, bool]:
         """The text that is safe to send, and whether a stop string was met."""
+        if not self._stops:
+            return text, False
         text = self._held + text
         found = [index for stop in self._stops if (index := text.find(stop)) >= 0]
         if found:

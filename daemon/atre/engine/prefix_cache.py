@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from atre.engine.kv_cache import Admission, Operation, Release, Restore, Save, Share, Trim
-from atre.engine.radix_tree import RadixTree, Tokens, common_length
+from atre.engine.radix_tree import Counts, RadixTree, Tokens, common_length
 from atre.engine.snapshots import Prefix, Snapshot, Snapshots
 
 # What has no copy in RAM and is used by nobody may keep this part of the pool.
@@ -66,6 +66,7 @@ class PrefixCache:
         self.operations: deque[Operation] = deque()
         self._free_slots = list(reversed(range(num_slots)))
         self._trees: dict[tuple[str, int], RadixTree] = {}
+        self._known = Counts()
         self._running: dict[int, _Entry] = {}
         self._resident: dict[int, _Entry] = {}
         self._clock = itertools.count()
@@ -92,13 +93,12 @@ class PrefixCache:
     @property
     def num_used(self) -> int:
         """Cells that hold something: in use, or resident."""
-        return self._num_known + self._num_private + len(self._public)
+        return self._known.num_cells + self._num_private + len(self._public)
 
     @property
     def num_in_use(self) -> int:
         """Cells of running sequences: those that eviction cannot free."""
-        locked = sum(tree.num_locked for tree in self._trees.values())
-        return locked + self._num_private + len(self._public)
+        return self._known.num_locked + self._num_private + len(self._public)
 
     @property
     def shares_running(self) -> bool:
@@ -118,7 +118,7 @@ class PrefixCache:
 
     def admit(self, domain: str, tokens: Tokens) -> Admission | None:
         base = self._base(tokens)
-        tree = self._trees.get((domain, base), RadixTree())
+        tree = self._trees.get((domain, base)) or RadixTree(self._known)
         found = tree.match(tokens[base:])
         num_cached = min(base + (found.length if found else 0), len(tokens) - 1)
         if not self._has_room_for(tree, base, tokens, num_cached):
@@ -275,10 +275,6 @@ class PrefixCache:
         """Give an entry more private cells, or take some back."""
         entry.num_private += num_cells
         self._num_private += num_cells
-
-    @property
-    def _num_known(self) -> int:
-        return sum(tree.num_cells for tree in self._trees.values())
 
     def _base(self, tokens: Tokens) -> int:
         size = len(self._public)

@@ -37,19 +37,25 @@ class Duplicate:
     end: int
 
 
+@dataclass(slots=True)
+class Counts:
+    """The tokens of all nodes of some trees, and of those on the path of a locked slot."""
+
+    num_cells: int = 0
+    num_locked: int = 0
+
+
 class RadixTree:
     """Which slots hold which token sequences, with what they share stored once.
 
     Idea: RadixAttention (SGLang, arXiv 2312.07104), over llama.cpp's slots instead of pages. Every
-    slot's path ends at the end of a node. ``num_cells`` counts the tokens of all nodes,
-    ``num_locked`` those on the path of a locked slot.
+    slot's path ends at the end of a node. Several trees may add to the same ``counts``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, counts: Counts | None = None) -> None:
         self._root = _Node(np.empty(0, np.int32), None)
         self._ends: dict[int, _Node] = {}
-        self.num_cells = 0
-        self.num_locked = 0
+        self.counts = counts or Counts()
 
     @property
     def is_empty(self) -> bool:
@@ -134,7 +140,7 @@ class RadixTree:
         for node in self._path(slot):
             node.num_locks -= 1
             if node.num_locks == 0:
-                self.num_locked -= len(node.tokens)
+                self.counts.num_locked -= len(node.tokens)
 
     def remove(self, slot: int) -> None:
         """Forget an unlocked slot, and the tokens that no other slot holds."""
@@ -143,7 +149,7 @@ class RadixTree:
             node.ends.discard(slot)
             if not node.slots and node.parent:
                 del node.parent.children[int(node.tokens[0])]
-                self.num_cells -= len(node.tokens)
+                self.counts.num_cells -= len(node.tokens)
         del self._ends[slot]
 
     def covered_by(self, slot: int) -> set[int]:
@@ -161,12 +167,12 @@ class RadixTree:
     def _enter(self, node: _Node, slot: int) -> None:
         node.slots.add(slot)
         if node.num_locks == 0:
-            self.num_locked += len(node.tokens)
+            self.counts.num_locked += len(node.tokens)
         node.num_locks += 1
 
     def _grow(self, node: _Node, slot: int, tokens: Tokens) -> _Node:
-        self.num_cells += len(tokens)
-        self.num_locked += len(tokens)
+        self.counts.num_cells += len(tokens)
+        self.counts.num_locked += len(tokens)
         if node.parent and node.slots == {slot} and not node.children:
             node.tokens = np.concatenate([node.tokens, tokens])
             return node

@@ -40,7 +40,7 @@ class LlamaRunner:
     """A ModelRunner on a llama.cpp context with one unified KV cache for all slots.
 
     The arrays of the batch are numpy's and live as long as the runner: filling them costs four
-    slice assignments a chunk, whatever its length.
+    slice assignments, whatever the batch.
     """
 
     def __init__(self, model: LlamaModel, plan: EnginePlan, snapshots: Snapshots) -> None:
@@ -123,22 +123,26 @@ class LlamaRunner:
         num_rows = sum(chunk.num_rows for chunk in batch)
         if num_rows > len(self._token):
             raise DecodeError(f"A batch of {num_rows} rows exceeds n_batch.", code=_INVALID_BATCH)
-        last_rows = []
-        start = 0
+        last_rows: list[int] = []
+        tokens: list[int] = []
+        positions: list[int] = []
+        slots: list[int] = []
+        wants_logits: list[bool] = []
         for chunk in batch:
             sequence = chunk.sequence
             first = sequence.num_computed
-            last = start + chunk.num_tokens - 1
-            end = start + chunk.num_rows
-            known = sequence.tokens[first : first + chunk.num_tokens]
-            self._token[start:end] = [*known, *chunk.draft]
-            self._position[start:end] = np.arange(first, first + chunk.num_rows)
-            self._slot[start:end] = sequence.running_slot
-            self._wants_logits[start:last] = 0
-            self._wants_logits[last:end] = chunk.is_last
-            last_rows.append(last)
-            start = end
-        self._batch.n_tokens = start
+            last_rows.append(len(tokens) + chunk.num_tokens - 1)
+            tokens += sequence.tokens[first : first + chunk.num_tokens]
+            tokens += chunk.draft
+            positions += range(first, first + chunk.num_rows)
+            slots += [sequence.running_slot] * chunk.num_rows
+            wants_logits += [False] * (chunk.num_tokens - 1)
+            wants_logits += [chunk.is_last] * (1 + len(chunk.draft))
+        self._token[:num_rows] = tokens
+        self._position[:num_rows] = positions
+        self._slot[:num_rows] = slots
+        self._wants_logits[:num_rows] = wants_logits
+        self._batch.n_tokens = num_rows
         return last_rows
 
     def _undo(self, batch: list[Chunk]) -> None:
