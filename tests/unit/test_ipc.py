@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import queue
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,6 +153,14 @@ def test_a_lost_server_is_an_honest_error(peer: Peer) -> None:
         EngineClient(peer.path).describe()
     peer.server = Server(peer.path, lambda *_: None, lambda _: None)
     peer.server.start()
+
+
+def test_a_reply_that_nobody_asked_for_is_an_honest_error(peer: Peer) -> None:
+    answering = threading.Thread(target=lambda: peer.requests.get(timeout=10)[0].send(FINISHED))
+    answering.start()
+    with pytest.raises(EngineUnavailableError, match="something else"):
+        EngineClient(peer.path).describe()
+    answering.join()
 
 
 def test_the_socket_is_for_its_owner_alone(peer: Peer) -> None:

@@ -335,6 +335,4 @@ class BoxDescription(Message, frozen=True):
 EngineRequest = Generate | DescribeEngine
 EngineEvent = Accepted | Queued | Reading | Delta | Finished | Failed | EngineDescription
 EmbedderRequest = Embed | DescribeEmbedder
-EmbedderEvent = Vector | Embedded | Failed | EmbedderDescription
 ManagementRequest = DescribeBox
-ManagementReply = BoxDescription | Failed

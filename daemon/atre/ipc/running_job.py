@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+import msgspec
+
+from atre.errors import EngineUnavailableError
+from atre.ipc.failure import error_from
+from atre.ipc.frame import FrameReader, encode_frame
+from atre.ipc.messages import Failed, Message
+from atre.ipc.peer import Peer
+
+_RECV_BYTES = 65536
+
+Event = TypeVar("Event")
+
+
+class RunningJob(Generic[Event]):
+    """A job that a process of the box works on for us, and the events that it sends.
+
+    Closing it, or leaving its ``with`` block, cancels it wherever it is.
+    """
+
+    def __init__(
+        self, peer: Peer, request: Message, decoder: "msgspec.msgpack.Decoder[Event | Failed]"
+    ) -> None:
+        """Start it. Raises EngineUnavailableError if the process cannot be reached."""
+        self._lost = (
+            f"The {peer.name} stopped during this request and is being restarted. "
+            "Ask again in a few seconds."
+        )
+        self._decoder = decoder
+        self._frames = FrameReader()
+        self._connection = peer.connect()
+        try:
+            self._connection.sendall(encode_frame(request))
+        except OSError as error:
+            self._connection.close()
+            raise EngineUnavailableError(self._lost) from error
+
+    def fileno(self) -> int:
+        """For ``poll``: readable when ``read`` will not block."""
+        return self._connection.fileno()
+
+    def read(self) -> list[Event]:
+        """Wait for bytes and return the events they complete, perhaps none.
+
+        Raises the error of a ``Failed`` event, and EngineUnavailableError if the process is lost.
+        """
+        try:
+            data = self._connection.recv(_RECV_BYTES)
+        except OSError as error:
+            raise EngineUnavailableError(self._lost) from error
+        if not data:
+            raise EngineUnavailableError(self._lost)
+        events: list[Event] = []
+        for event in map(self._decoder.decode, self._frames.feed(data)):
+            if isinstance(event, Failed):
+                raise error_from(event)
+            events.append(event)
+        return events
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.close()
