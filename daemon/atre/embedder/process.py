@@ -1,25 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-import logging
 import os
-import signal
-import sys
 import time
 from pathlib import Path
 
 import click
 
 from atre import config as configuration
+from atre import model_process
 from atre.embedder.embedder import Embedder
 from atre.embedder.llama_encoder import LlamaEncoder
 from atre.embedder.prepare import prepare
 from atre.embedder.serving import EmbedderServer, Loaded
 from atre.engine.llama.model import LlamaModel
-from atre.errors import DecodeError, EngineError, ModelLoadError
+from atre.errors import DecodeError, ModelLoadError
 from atre.ipc.messages import Embed, EmbedderDescription
-from atre.lifeline import end_with_parent
 from atre.notify import notify
-
-_log = logging.getLogger(__name__)
 
 # Next to the engine's 0 this is about a tenth of a contended core (sched(7)): people wait for each
 # token of a chat, and for the end of an indexing job.
@@ -42,25 +37,17 @@ def main(
     lifeline: bool,
 ) -> None:
     """Run the embedding model on the box's embedder socket."""
-    logging.basicConfig(level=logging.INFO, format="atre-embedder: %(message)s", stream=sys.stderr)
-    logging.getLogger("llama.cpp").setLevel(logging.WARNING)
+    model_process.begin("atre-embedder", lifeline=lifeline)
     os.nice(_NICENESS)
-    if lifeline:
-        end_with_parent()
     config = configuration.load(config_path)
     server = EmbedderServer(config.embedder_socket)
-    server.start()
-    try:
+
+    def serve() -> None:
         if model_path is None:
             raise ModelLoadError(no_model_reason or "No embedding model was chosen.")
         _serve(server, model_path, threads=threads, queue_limit=config.queue_limit)
-    except EngineError as error:
-        _log.error("%s", error)
-        server.refusal = error
-        notify("READY=1", f"STATUS={error}")
-        signal.sigwait({signal.SIGTERM, signal.SIGINT})
-    finally:
-        server.close()
+
+    model_process.run(server, serve)
 
 
 def _serve(server: EmbedderServer, path: Path, *, threads: int, queue_limit: int) -> None:
@@ -84,8 +71,7 @@ def _serve(server: EmbedderServer, path: Path, *, threads: int, queue_limit: int
     except DecodeError as error:
         raise ModelLoadError(f"{model.name} loads but computes nothing: {error}") from error
     embedder = Embedder(encoder, queue_limit=queue_limit)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: embedder.stop())
+    model_process.on_stop(embedder.stop)
     server.serve(Loaded(embedder=embedder, tokenizer=model, description=description))
     notify("READY=1", f"STATUS=serving {model.name}")
     embedder.run()

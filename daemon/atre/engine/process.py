@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-import logging
 import os
-import signal
 import sys
 import time
 from functools import partial
@@ -11,6 +9,7 @@ import click
 import msgspec
 
 from atre import config as configuration
+from atre import model_process
 from atre.engine.chat_template import PLAIN_TEMPLATE, ChatTemplate
 from atre.engine.engine import Engine
 from atre.engine.formats.family import Format, detect
@@ -26,12 +25,9 @@ from atre.engine.serving import EngineServer, Loaded
 from atre.engine.snapshot_cache import SnapshotCache
 from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
-from atre.errors import EngineError, EngineUnavailableError, ModelLoadError
+from atre.errors import EngineUnavailableError, ModelLoadError
 from atre.ipc.messages import EngineDescription
-from atre.lifeline import end_with_parent
 from atre.notify import notify
-
-_log = logging.getLogger(__name__)
 
 # After a native call Python waits this long for a busy thread to hand over the interpreter: the
 # default of 5 ms would be added to every step while a prompt is being tokenised.
@@ -47,28 +43,20 @@ def main(
     config_path: Path, plan_path: Path | None, no_model_reason: str | None, *, lifeline: bool
 ) -> None:
     """Run the inference engine on the box's engine socket."""
-    logging.basicConfig(level=logging.INFO, format="atre-engine: %(message)s", stream=sys.stderr)
-    logging.getLogger("llama.cpp").setLevel(logging.WARNING)
+    model_process.begin("atre-engine", lifeline=lifeline)
     # Where gdb is installed an abort in ggml would start it, and delay the next start by seconds.
     os.environ["GGML_NO_BACKTRACE"] = "1"
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    if lifeline:
-        end_with_parent()
     config = configuration.load(config_path)
     server = EngineServer(config.engine_socket)
-    server.start()
-    try:
+
+    def serve() -> None:
         if plan_path is None:
             raise ModelLoadError(no_model_reason or "No model was chosen.")
         plan = msgspec.json.decode(plan_path.read_bytes(), type=EnginePlan)
         _serve(server, plan, queue_limit=config.queue_limit)
-    except EngineError as error:
-        _log.error("%s", error)
-        server.refusal = error
-        notify("READY=1", f"STATUS={error}")
-        signal.sigwait({signal.SIGTERM, signal.SIGINT})
-    finally:
-        server.close()
+
+    model_process.run(server, serve)
 
 
 def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
@@ -109,8 +97,7 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
         max_draft=MAX_DRAFT if model.has_plain_memory else 0,
         queue_limit=queue_limit,
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: engine.stop())
+    model_process.on_stop(engine.stop)
     server.serve(
         Loaded(
             engine=engine,
