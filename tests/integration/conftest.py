@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import gguf
+import openai
 import pytest
 
 from atre.config import default_profiles_dir
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 BoxStarter = Callable[..., "RunningBox"]
 LAN_PORT = 8443
 CallerMaker = Callable[["RunningBox", str | None], "Caller"]
+OutsiderMaker = Callable[..., openai.OpenAI]
 
 
 def _load(name: str) -> ModuleType:
@@ -139,6 +141,27 @@ def make_caller() -> CallerMaker:
         return made
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_outsider() -> Iterator[OutsiderMaker]:
+    """OpenAI's own client with a key of a box: ``make_outsider(box)``.
+
+    It checks every answer against its own types, unless ``strict`` is False.
+    """
+    with ExitStack() as stack:
+
+        def make(box: "RunningBox", *, strict: bool = True) -> openai.OpenAI:
+            made = openai.OpenAI(
+                base_url=box.ready["api_base"],
+                api_key=box.key,
+                max_retries=0,
+                timeout=caller_module.TIMEOUT_S,
+                _strict_response_validation=strict,
+            )
+            return stack.enter_context(made)
+
+        yield make
 
 
 @pytest.fixture(scope="session")

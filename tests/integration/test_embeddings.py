@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.integration.caller import Call, Caller
-    from tests.integration.conftest import BoxStarter, CallerMaker
+    from tests.integration.conftest import BoxStarter, CallerMaker, OutsiderMaker
     from tests.integration.running_box import RunningBox
 
 NO_MODEL = "  The embedding model is not loaded: "
@@ -64,30 +64,18 @@ def caller(embedding_box: "RunningBox", make_caller: "CallerMaker") -> "Caller":
 
 
 @pytest.fixture(scope="module")
-def outsider(embedding_box: "RunningBox") -> Iterator[openai.OpenAI]:
+def outsider(embedding_box: "RunningBox", make_outsider: "OutsiderMaker") -> openai.OpenAI:
     """OpenAI's client as people make it."""
-    with _outsider(embedding_box, strict=False) as made:
-        yield made
+    return make_outsider(embedding_box, strict=False)
 
 
 @pytest.fixture(scope="module")
-def strict(embedding_box: "RunningBox") -> Iterator[openai.OpenAI]:
+def strict(embedding_box: "RunningBox", make_outsider: "OutsiderMaker") -> openai.OpenAI:
     """The same, checking every answer against its types, which know no base64.
 
     It asks for base64 by default and decodes it only after that check.
     """
-    with _outsider(embedding_box, strict=True) as made:
-        yield made
-
-
-def _outsider(box: "RunningBox", *, strict: bool) -> openai.OpenAI:
-    return openai.OpenAI(
-        base_url=box.ready["api_base"],
-        api_key=box.key,
-        max_retries=0,
-        timeout=TIMEOUT_S,
-        _strict_response_validation=strict,
-    )
+    return make_outsider(embedding_box)
 
 
 def embedder(box: "RunningBox") -> EmbedderClient:

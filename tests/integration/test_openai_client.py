@@ -3,7 +3,6 @@
 
 import itertools
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
 if TYPE_CHECKING:
+    from tests.integration.conftest import OutsiderMaker
     from tests.integration.running_box import RunningBox
 
 QUESTION: list[ChatCompletionMessageParam] = [
@@ -23,29 +23,17 @@ TIMEOUT_S = 60.0
 
 
 @pytest.fixture(scope="module")
-def outsider(box: "RunningBox") -> Iterator[openai.OpenAI]:
-    with _outsider(box, strict=True) as made:
-        yield made
+def outsider(box: "RunningBox", make_outsider: "OutsiderMaker") -> openai.OpenAI:
+    return make_outsider(box)
 
 
 @pytest.fixture(scope="module")
-def lenient(box: "RunningBox") -> Iterator[openai.OpenAI]:
+def lenient(box: "RunningBox", make_outsider: "OutsiderMaker") -> openai.OpenAI:
     """For streamed text completions: the client's types know no unfinished choice there.
 
     OpenAI's own API sends one with every chunk but the last (openai/openai-openapi#100).
     """
-    with _outsider(box, strict=False) as made:
-        yield made
-
-
-def _outsider(box: "RunningBox", *, strict: bool) -> openai.OpenAI:
-    return openai.OpenAI(
-        base_url=box.ready["api_base"],
-        api_key=box.key,
-        max_retries=0,
-        timeout=TIMEOUT_S,
-        _strict_response_validation=strict,
-    )
+    return make_outsider(box, strict=False)
 
 
 def test_the_loaded_model_is_listed(outsider: openai.OpenAI) -> None:
@@ -197,7 +185,7 @@ def test_two_streamed_choices_come_together(
 
 
 def test_the_same_seed_gives_the_same_answer(
-    slow_box: "RunningBox", no_end: dict[str, int]
+    slow_box: "RunningBox", make_outsider: "OutsiderMaker", no_end: dict[str, int]
 ) -> None:
     # Random weights and four candidates: chance alone repeats no answer, and rounding, which
     # differs with what shares a batch, hardly ever changes a choice among so few.
@@ -214,10 +202,10 @@ def test_the_same_seed_gives_the_same_answer(
         )
         return made.choices[0].text
 
-    with _outsider(slow_box, strict=True) as asker:
-        answer(asker, 1)  # from now on the prompt is remembered: the next ones are computed alike
-        assert answer(asker, 7) == answer(asker, 7)
-        assert len({answer(asker, seed) for seed in range(4)}) == 4
+    asker = make_outsider(slow_box)
+    answer(asker, 1)  # from now on the prompt is remembered: the next ones are computed alike
+    assert answer(asker, 7) == answer(asker, 7)
+    assert len({answer(asker, seed) for seed in range(4)}) == 4
 
 
 def test_an_answer_ends_before_its_stop_string(

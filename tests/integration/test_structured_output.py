@@ -2,7 +2,6 @@
 """Answers held to a form, on a real box: the factory model obeys whatever it would rather say."""
 
 import json
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -13,13 +12,13 @@ from pydantic import BaseModel, Field
 
 if TYPE_CHECKING:
     from tests.integration.caller import Caller
+    from tests.integration.conftest import OutsiderMaker
     from tests.integration.running_box import RunningBox
 
 QUESTION: list[ChatCompletionMessageParam] = [
     {"role": "user", "content": "Comment connecter un téléphone à la boîte ?"}
 ]
 MODEL = "factory"
-TIMEOUT_S = 60.0
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -41,15 +40,8 @@ class Visit(BaseModel):
 
 
 @pytest.fixture(scope="module")
-def outsider(box: "RunningBox") -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(
-        base_url=box.ready["api_base"],
-        api_key=box.key,
-        max_retries=0,
-        timeout=TIMEOUT_S,
-        _strict_response_validation=True,
-    ) as made:
-        yield made
+def outsider(box: "RunningBox", make_outsider: "OutsiderMaker") -> openai.OpenAI:
+    return make_outsider(box)
 
 
 def json_schema(schema: object) -> dict[str, Any]:

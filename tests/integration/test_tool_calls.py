@@ -16,10 +16,9 @@ from atre.planning import factory_model_path
 
 if TYPE_CHECKING:
     from tests.integration.caller import Caller
-    from tests.integration.conftest import CallerMaker
+    from tests.integration.conftest import CallerMaker, OutsiderMaker
     from tests.integration.running_box import RunningBox
 
-TIMEOUT_S = 60.0
 TURNS = (
     "{% for m in messages %}{{ m.role }}: {{ m.content }}"
     "{% for call in m.tool_calls or [] %}<tool_call>{{ call.function | tojson }}</tool_call>"
@@ -76,15 +75,8 @@ def tool_client(tool_box: "RunningBox", make_caller: "CallerMaker") -> "Caller":
 
 
 @pytest.fixture(scope="module")
-def outsider(tool_box: "RunningBox") -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(
-        base_url=tool_box.ready["api_base"],
-        api_key=tool_box.key,
-        max_retries=0,
-        timeout=TIMEOUT_S,
-        _strict_response_validation=True,
-    ) as made:
-        yield made
+def outsider(tool_box: "RunningBox", make_outsider: "OutsiderMaker") -> openai.OpenAI:
+    return make_outsider(tool_box)
 
 
 def ask(client: "Caller", **wishes: Any) -> dict[str, Any]:
