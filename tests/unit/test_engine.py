@@ -50,6 +50,16 @@ class FaultyRunner(ScriptedRunner):
         return super().run(batch)
 
 
+class TickingRunner(ScriptedRunner):
+    """Counts its steps, so that a clock can say that each takes a second."""
+
+    num_steps = 0
+
+    def run(self, batch: list[Chunk]) -> dict[int, list[Sampled]]:
+        self.num_steps += 1
+        return super().run(batch)
+
+
 def make(
     *, num_slots: int = 2, num_cells: int = 200, queue_limit: int = 10,
     runner: ScriptedRunner | None = None, kv: PrefixCache | None = None,
@@ -133,15 +143,48 @@ def test_who_waits_hears_the_position_when_it_changes() -> None:
     assert positions == [[], [1], [2, 1]]
 
 
-def test_a_full_queue_refuses_with_a_time_to_come_back() -> None:
-    engine = make(queue_limit=2)
-    for number in (1, 2):
+@pytest.mark.parametrize("num_steps", [0, 1])
+def test_a_full_queue_refuses_with_a_time_to_come_back(num_steps: int) -> None:
+    engine = make(num_slots=2, queue_limit=3)
+    for number in range(2 + 3):
         engine.submit(ask(number)[0])
-    refused, events = ask(3)
+    for _ in range(num_steps):
+        engine.step()
+    refused, events = ask(5)
     with pytest.raises(QueueFullError) as caught:
         engine.submit(refused)
     assert 1 <= caught.value.retry_after_s <= 120
     assert not events
+
+
+def test_whoever_leaves_a_full_queue_or_ends_makes_room_for_one() -> None:
+    engine = make(num_slots=1, queue_limit=1)
+    asked = [ask(number)[0] for number in range(4)]
+    engine.submit(asked[0])
+    engine.submit(asked[1])
+    engine.step()
+    engine.abort(asked[1])
+    engine.step()
+    engine.submit(asked[2])
+    with pytest.raises(QueueFullError):
+        engine.submit(asked[3])
+    run_until_idle(engine)
+    engine.submit(asked[3])
+
+
+def test_who_is_refused_comes_back_when_the_next_answer_ends() -> None:
+    runner = TickingRunner(num_slots=2, max_batch_tokens=16, num_tokens=NUM_TOKENS)
+    engine = make(runner=runner, queue_limit=60, clock=lambda: float(runner.num_steps))
+    for number in range(62):
+        engine.submit(ask(number, max_tokens=11)[0])
+    while engine.num_waiting > 10:
+        engine.step()
+    for number in range(62, 62 + 50):
+        engine.submit(ask(number, max_tokens=11)[0])
+    with pytest.raises(QueueFullError) as caught:
+        engine.submit(ask(200)[0])
+    # Two at a time, ten seconds each: an answer ends every five, and the queue is sixty long.
+    assert caught.value.retry_after_s == 5
 
 
 @pytest.mark.parametrize("when", ["before it joined", "waiting", "reading", "answering"])

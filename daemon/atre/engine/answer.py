@@ -34,6 +34,7 @@ class Answer:
     model: str
     stops: StopStrings
     arrived_s: float
+    begun_s: float | None = None
     first_token_s: float | None = None
     num_tokens: int = 0
     parser: AnswerParser | None = None
@@ -59,6 +60,8 @@ class Answer:
 
     def report_reading(self, now_s: float) -> None:
         """Tell the reader how much of the prompt was read."""
+        if self.begun_s is None:
+            self.begun_s = now_s
         self.sink(
             Reading(
                 total=self.sequence.num_prompt,
@@ -67,6 +70,10 @@ class Answer:
                 time_ms=round((now_s - self.arrived_s) * 1000),
             )
         )
+
+    def service_s(self, now_s: float) -> float:
+        """How long the model has worked on this, from the end of its first step: no wait counts."""
+        return now_s - (now_s if self.begun_s is None else self.begun_s)
 
     def push(self, sampled: Sampled, vocabulary: Vocabulary, now_s: float) -> FinishReason | None:
         """Send what the sampled token completes; say whether the answer is over."""

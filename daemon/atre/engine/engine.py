@@ -59,7 +59,7 @@ class Engine:
                 max_draft=max_draft,
             ),
         )
-        self._queue_limit = queue_limit
+        self._max_open = max_running + queue_limit
         self._clock = clock
         self._answers: dict[int, Answer] = {}
         self._arrivals: list[Answer] = []
@@ -84,9 +84,12 @@ class Engine:
         return len(self._scheduler.waiting) + len(self._arrivals)
 
     def submit(self, answer: Answer) -> None:
-        """Queue a generation. Raises QueueFullError when too many wait."""
+        """Queue a generation. Raises QueueFullError when too many would wait.
+
+        Those whom a free slot will take in the next step do not count.
+        """
         with self._wake:
-            if self.num_waiting >= self._queue_limit:
+            if len(self._answers) + len(self._arrivals) >= self._max_open:
                 raise QueueFullError(self._retry_after_s())
             answer.accept()
             self._arrivals.append(answer)
@@ -222,7 +225,7 @@ class Engine:
             if reason:
                 self._end(answer.sequence)
                 answer.finish(reason, now_s)
-                self._mean_service_s += 0.1 * (now_s - answer.arrived_s - self._mean_service_s)
+                self._mean_service_s += 0.1 * (answer.service_s(now_s) - self._mean_service_s)
                 return
 
     def _record(
@@ -242,9 +245,14 @@ class Engine:
         )
 
     def _retry_after_s(self) -> int:
-        """Seconds until a place in the queue is likely free, from recent answers."""
-        per_answer_s = self._mean_service_s / max(1, self.num_running)
-        return max(1, min(_MAX_RETRY_AFTER_S, math.ceil(per_answer_s)))
+        """Seconds until a place in the queue is likely free, from recent answers.
+
+        Who is refused lacks one place, however long the queue is, and a place is free as soon as
+        an answer ends and the next in the queue takes its slot. Of n answers that run side by side
+        for s seconds each, one ends every s / n seconds.
+        """
+        between_ends_s = self._mean_service_s / max(1, self.num_running)
+        return max(1, min(_MAX_RETRY_AFTER_S, math.ceil(between_ends_s)))
 
 
 def _tokens(sampled: dict[int, list[Sampled]]) -> dict[int, list[int]]:
