@@ -17,6 +17,7 @@ PHONE = {
     "has_touch": True,
     "is_mobile": True,
 }
+NOWHERE = "/nowhere"
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 LONG = f"""Une `ligne_de_code_sans_espace_{"x" * 80}` et https://exemple.test/{"y" * 80}
@@ -92,7 +93,7 @@ def test_nothing_overflows_a_320_px_screen(
     page = visit(locale=language, **PHONE)
     page.goto("/")
     assert overflow_px(page) <= 0
-    page = enter(locale=language, **PHONE)
+    page = enter(locale=language, may_fail=[NOWHERE], **PHONE)
     assert overflow_px(page) <= 0
     body = (
         f'data: {{"choices": [{{"delta": {{"content": {json.dumps(LONG)}}}}}]}}\n\ndata: [DONE]\n\n'
@@ -106,8 +107,19 @@ def test_nothing_overflows_a_320_px_screen(
     page.locator(".again:visible").wait_for()
     assert overflow_px(page) <= 0
     assert page.evaluate("main.scrollWidth - main.clientWidth") <= 0
-    page.goto("/status")
-    assert overflow_px(page) <= 0
+    for path in ("/status", NOWHERE):
+        page.goto(path)
+        assert overflow_px(page) <= 0
+
+
+def test_a_wrong_address_leads_back(enter: Callable[..., Any]) -> None:
+    page = enter(may_fail=[NOWHERE])
+    page.goto(NOWHERE)
+    page.get_by_role("heading", name="Page introuvable").wait_for()
+    page.get_by_role("link", name="English").click()
+    page.get_by_role("heading", name="Page not found").wait_for()
+    page.get_by_role("link", name="Back to the start page").click()
+    page.locator("#suggestions").wait_for()
 
 
 def test_a_keyboard_alone_reaches_everything(enter: Callable[..., Any]) -> None:
@@ -158,11 +170,13 @@ def test_screenshots(
     page = visit(**options)
     page.goto("/")
     picture(page, "login")
-    page = enter(**options)
+    page = enter(may_fail=[NOWHERE], **options)
     picture(page, "empty")
     page.locator("#suggestions button").nth(1).click()
     page.locator(".again:visible").wait_for()
     picture(page, "chat")
     page.goto("/status")
     picture(page, "status", full_page=True)
-    assert len(list(screenshots.glob(f"*-{name}.png"))) >= 4
+    page.goto(NOWHERE)
+    picture(page, "error")
+    assert len(list(screenshots.glob(f"*-{name}.png"))) >= 5

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-from flask import Flask, Response, request
+from flask import Flask, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.wrappers import Response as BaseResponse
 
 from atre.config import Config
 from atre.errors import AtreError
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
 from atre_web import body_limit, certificate
+from atre_web.audience import wants_page
 from atre_web.openai import routes
-from atre_web.openai.errors import error_response, http_error_response
+from atre_web.openai.errors import error_response, http_error_response, row_of
 from atre_web.openai.relay import ClientGoneError
+from atre_web.panel import error_page
 from atre_web.panel import install as panel
 
 __all__ = ["create_app"]
@@ -36,7 +39,7 @@ def create_app(config: Config) -> Flask:
     )
     app.register_blueprint(routes.blueprint)
     certificate.install(app, config.tls_dir)
-    app.register_error_handler(AtreError, error_response)
+    app.register_error_handler(AtreError, _error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(ClientGoneError, _client_gone)
     return app
@@ -49,11 +52,16 @@ class _Json(DefaultJSONProvider):
     ensure_ascii = False
 
 
-def _http_error(error: HTTPException) -> Response | HTTPException:
+def _error(error: AtreError) -> BaseResponse:
+    if wants_page(request):
+        return error_page.failed(row_of(error).status, str(error))
+    return error_response(error)
+
+
+def _http_error(error: HTTPException) -> BaseResponse:
     if isinstance(error, RequestEntityTooLarge):
         body_limit.explain(error)
-    is_api = f"{request.path}/".startswith(("/v1/", "/api/"))
-    return http_error_response(error) if is_api else error
+    return error_page.refused(error) if wants_page(request) else http_error_response(error)
 
 
 def _client_gone(_error: ClientGoneError) -> tuple[str, int]:

@@ -5,20 +5,20 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from flask import Flask, Request, Response, g, request
+from flask import Flask, Response, g, request
 
 from atre_web.accounts import cookie, current, keys, sessions
 from atre_web.accounts.current import Accounts
 from atre_web.accounts.origin import is_same_origin
 from atre_web.accounts.principal import Principal
 from atre_web.accounts.refusal import forbidden, unauthorized
+from atre_web.audience import wants_page
 
 # Nothing else answers a stranger. The two login routes check what they are given themselves, and
 # answer 401 with the login page until it is right.
 OPEN_RULES = frozenset({"/healthz", "/ca.crt", "/login", "/login/link/<token>"})
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_API_PREFIXES = ("/v1/", "/api/")
 
 
 def install(
@@ -42,7 +42,7 @@ def _guard(login_page: Callable[[], Response]) -> Response | None:
     authorization = request.headers.get("Authorization")
     principal = _by_key(authorization) if authorization is not None else session_principal()
     if principal is None:
-        return login_page() if _wants_page(request) else unauthorized(_reason(authorization))
+        return login_page() if wants_page(request) else unauthorized(_reason(authorization))
     if _needs_same_origin(principal) and not is_same_origin(request):
         return forbidden(
             "This request did not come from the box's own pages. Reload the page and try again; "
@@ -72,13 +72,6 @@ def _by_key(authorization: str) -> Principal | None:
 def _needs_same_origin(principal: Principal) -> bool:
     # A browser attaches a cookie by itself, a key never: only cookies can be ridden.
     return principal.kind == "session" and request.method not in _SAFE_METHODS
-
-
-def _wants_page(request: Request) -> bool:
-    if request.path.startswith(_API_PREFIXES):
-        return False
-    accepted = request.accept_mimetypes.best_match(["application/json", "text/html"])
-    return accepted == "text/html"
 
 
 def _reason(authorization: str | None) -> str:

@@ -38,7 +38,7 @@ def install(app: Flask) -> None:
 
 
 def style_nonce() -> str:
-    """The nonce that lets this answer carry its own <style>; for the login page alone."""
+    """The nonce that lets this answer carry its own <style>; for pages that load no other file."""
     if "style_nonce" not in g:
         g.style_nonce = secrets.token_urlsafe(16)
     nonce: str = g.style_nonce

@@ -6,7 +6,7 @@ from pathlib import Path
 from flask import Flask
 
 from atre_web.accounts import guard
-from atre_web.panel import headers, language, login, pages, snapshot
+from atre_web.panel import headers, inline_style, language, login, pages, snapshot
 from atre_web.panel.snapshot import Box, Engine, Sources
 
 
@@ -24,6 +24,7 @@ def install(
     """
     guard.install(app, database, login_page=login.page, clock=clock)
     headers.install(app)
+    inline_style.install(app)
     language.install(app)
     snapshot.install(app, Sources(engine, box))
     app.register_blueprint(login.blueprint)

@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Logging in and out. The only pages that a stranger sees; they need no other file."""
 
-from functools import cache
-from pathlib import Path
-
 from flask import (
     Blueprint,
     Response,
-    current_app,
     make_response,
     redirect,
     render_template,
@@ -52,7 +48,7 @@ def show_link(token: str) -> BaseResponse:
     # Only the button's POST uses the link up: mail and chat programs open links to preview them.
     if not login_links.is_valid(current.connection(), token, now=current.now()):
         return page("wrong_link")
-    return make_response(render_template("login_link.html", css=_css()))
+    return make_response(render_template("login_link.html"))
 
 
 @blueprint.post("/login/link/<token>")
@@ -78,7 +74,7 @@ def logout() -> BaseResponse:
 def page(problem: str | None = None, *, wait_s: int | None = None) -> Response:
     """The login page, which is also the 401 answer to any browser that is not logged in."""
     status = 401 if wait_s is None else 429
-    body = render_template("login.html", css=_css(), problem=problem, wait_s=wait_s)
+    body = render_template("login.html", problem=problem, wait_s=wait_s)
     response = make_response(body, status)
     if wait_s is not None:
         response.headers["Retry-After"] = str(wait_s)
@@ -102,8 +98,3 @@ def _foreign() -> Response:
 
 def _address() -> str:
     return request.remote_addr or "unknown"
-
-
-@cache
-def _css() -> str:
-    return (Path(current_app.root_path) / "static" / "atre.css").read_text(encoding="utf-8")

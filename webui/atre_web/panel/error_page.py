@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a person sees in place of a page. It needs no other file, no session and no database."""
+
+from http import HTTPStatus
+
+from flask import make_response, render_template
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from atre_web.panel.wording import gettext
+
+
+def refused(error: HTTPException) -> Response:
+    """The page for what Flask itself refuses, with the headers that belong to it."""
+    response = make_response(error.get_response())
+    response.set_data(_page(response.status_code))
+    return response
+
+
+def failed(status: int, message: str) -> Response:
+    """The page for an error of ours; ``message``, in English, says what to do."""
+    return make_response(_page(status, message), status)
+
+
+def _page(status: int, detail: str | None = None) -> str:
+    title, advice = _words(status)
+    return render_template("error.html", title=title, advice=advice, status=status, detail=detail)
+
+
+def _words(status: int) -> tuple[str, str]:
+    """What happened, and what to do."""
+    if status == HTTPStatus.NOT_FOUND:
+        return gettext("Page introuvable"), gettext(
+            "Cette adresse ne mène à rien sur ce boîtier. Vérifiez-la, ou revenez à l’accueil."
+        )
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return gettext("Cela ne s’ouvre pas ainsi"), gettext(
+            "Cette adresse existe, mais pas pour ce qui lui a été demandé. Revenez à l’accueil et "
+            "recommencez."
+        )
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return gettext("Envoi trop long"), gettext(
+            "Le boîtier n’accepte pas autant de texte à la fois. Envoyez-en moins."
+        )
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return gettext("Le boîtier a échoué"), gettext(
+            "L’erreur est de son côté, pas du vôtre. Réessayez ; si cela se répète, prévenez la "
+            "personne qui le gère : son journal dit pourquoi."
+        )
+    return gettext("Demande incomprise"), gettext(
+        "Le boîtier n’a pas compris ce qui lui a été demandé. Revenez à l’accueil et recommencez."
+    )
