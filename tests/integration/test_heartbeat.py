@@ -2,6 +2,7 @@
 """A stream never falls silent for long, however long the engine takes."""
 
 import itertools
+import os
 import socket
 import threading
 import time
@@ -25,7 +26,8 @@ from atre.ipc.messages import (
 from atre.ipc.server import Connection, Server
 from atre_web.openai import sse
 from atre_web.openai.answer import streamed_answer
-from atre_web.openai.relay import HEARTBEAT_S, ClientGoneError, Relay
+from atre_web.openai.interruption import ClientGoneError, Interruption
+from atre_web.openai.relay import HEARTBEAT_S, Relay
 from atre_web.openai.shape import ChatShape
 from atre_web.openai.stream import Wishes
 
@@ -96,7 +98,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SlowEngin
 
 def test_comments_come_while_there_is_nothing_to_say(engine: SlowEngine, tmp_path: Path) -> None:
     client = EngineClient(tmp_path / "engine.sock")
-    relay = Relay(client, [Generate(prompt="Bonjour")], None, heartbeat_s=QUICK_S)
+    relay = Relay(client, [Generate(prompt="Bonjour")], Interruption(), heartbeat_s=QUICK_S)
     with streamed_answer(relay, ChatShape(), WISHES) as answer:
         pieces = iter(answer.response)
         assert b"assistant" in next(pieces)
@@ -113,7 +115,7 @@ def test_the_promise_is_kept_with_a_margin() -> None:
 
 def test_leaving_cancels(engine: SlowEngine, tmp_path: Path) -> None:
     client = EngineClient(tmp_path / "engine.sock")
-    with Relay(client, [Generate(prompt="Bonjour")], None) as relay:
+    with Relay(client, [Generate(prompt="Bonjour")], Interruption()) as relay:
         assert next(relay.events()) is not None
         assert not engine.left.is_set()
     assert engine.left.wait(PROMISED_S)
@@ -122,10 +124,26 @@ def test_leaving_cancels(engine: SlowEngine, tmp_path: Path) -> None:
 def test_a_client_that_left_is_noticed_at_once(engine: SlowEngine, tmp_path: Path) -> None:
     ours, theirs = socket.socketpair()
     client = EngineClient(tmp_path / "engine.sock")
-    with ours, Relay(client, [Generate(prompt="Bonjour")], ours.fileno()) as relay:
+    until = Interruption(client_fd=ours.fileno())
+    with ours, Relay(client, [Generate(prompt="Bonjour")], until) as relay:
         events = relay.events()
         assert next(events) is not None
         theirs.close()
         with pytest.raises(ClientGoneError):
             list(events)
     assert engine.left.wait(PROMISED_S)
+
+
+def test_who_is_still_answered_hears_that_the_box_stops(engine: SlowEngine, tmp_path: Path) -> None:
+    closing_fd, say_closing = os.pipe()
+    client = EngineClient(tmp_path / "engine.sock")
+    relay = Relay(client, [Generate(prompt="Bonjour")], Interruption(closing_fd=closing_fd))
+    with streamed_answer(relay, ChatShape(), WISHES) as answer:
+        pieces = iter(answer.response)
+        next(pieces)
+        os.write(say_closing, b"\0")
+        (last,) = pieces
+    assert b'"code":"engine_unavailable"' in last
+    assert engine.left.wait(PROMISED_S)
+    os.close(closing_fd)
+    os.close(say_closing)

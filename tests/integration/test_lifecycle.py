@@ -93,6 +93,30 @@ def test_a_box_that_is_stopped_leaves_nothing(
     assert "Traceback" not in box.log()
 
 
+def test_whoever_cannot_be_answered_before_a_stop_is_told(
+    start_box: "BoxStarter",
+    make_caller: "CallerMaker",
+    one_slot: list[str],
+    no_end: dict[str, int],
+) -> None:
+    box = start_box(*one_slot)
+    caller = make_caller(box, box.key)
+    with (
+        caller.completion(max_tokens=6000, stream=True, logit_bias=no_end) as streamed,
+        caller.completion(max_tokens=6000) as waiting,
+    ):
+        events = streamed.events()
+        next(events)
+        box.wait_for(lambda engine: engine.num_running + engine.num_waiting == 2)
+        assert box.stop() == 0
+        *_, last = events
+        assert isinstance(last, dict)
+        assert last["error"]["code"] == "engine_unavailable"
+        assert "stopped" in last["error"]["message"]
+        assert waiting.status == 503
+        assert "stopped" in waiting.error()["message"]
+
+
 def test_the_children_of_a_box_that_is_killed_end_too(start_box: "BoxStarter") -> None:
     box = start_box()
     assert len(box.children()) >= 3

@@ -12,7 +12,7 @@ from atre_web import body_limit, certificate
 from atre_web.audience import wants_page
 from atre_web.openai import routes
 from atre_web.openai.errors import error_response, http_error_response, row_of
-from atre_web.openai.relay import ClientGoneError
+from atre_web.openai.interruption import ClientGoneError
 from atre_web.panel import error_page
 from atre_web.panel import install as panel
 

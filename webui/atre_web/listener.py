@@ -13,7 +13,7 @@ from atre_web.worker import PatientTlsSocket, QuietLogger, Worker
 
 # One thread serves one request, streams included: this many people can wait or read at once.
 _NUM_THREADS = 128
-_GRACE_S = 5  # what a running answer gets to finish when the box stops
+_GRACE_S = 5  # from the order to stop to the kill; the worker ends its answers before that
 _KEEP_ALIVE_S = 30  # longer than a browser's pause between two clicks
 
 

@@ -10,7 +10,8 @@ from atre.errors import AtreError
 from atre.ipc.messages import Accepted, Delta, EngineEvent, Finished, FinishReason
 from atre_web.openai import sse
 from atre_web.openai.errors import error_body
-from atre_web.openai.relay import ClientGoneError, Relay
+from atre_web.openai.interruption import ClientGoneError
+from atre_web.openai.relay import Relay
 from atre_web.openai.shape import Envelope, Shape
 from atre_web.openai.stream import StreamWriter, Wishes
 from atre_web.openai.usage import usage

@@ -13,7 +13,7 @@ from msgspec import Meta
 from atre.errors import InvalidRequestError
 from atre.ipc.embedder_client import EmbedderClient, Embedding
 from atre.ipc.messages import MAX_INPUTS, Embed, Embedded
-from atre_web.openai.relay import GONE, PEER_CLOSED, ClientGoneError
+from atre_web.openai.interruption import Interruption
 
 _TOKEN_RANGE = 2**31  # llama.cpp numbers tokens with 32 bits, signed
 
@@ -47,14 +47,15 @@ def embedding_request(body: EmbeddingBody, *, user: str) -> Embed:
 
 
 def embedding_answer(
-    client: EmbedderClient, request: Embed, client_fd: int | None, *, as_base64: bool
+    client: EmbedderClient, request: Embed, interruption: Interruption, *, as_base64: bool
 ) -> Response:
     """Wait for every vector, then answer once.
 
-    Raises ClientGoneError if nobody waits any more, and the embedder's error if it refuses.
+    Raises ClientGoneError if nobody waits any more, EngineUnavailableError when the box stops, and
+    the embedder's error if it refuses.
     """
     with client.embed(request) as embedding:
-        vectors, end = _collect(embedding, client_fd, as_base64=as_base64)
+        vectors, end = _collect(embedding, interruption, as_base64=as_base64)
     answer = {
         "object": "list",
         "data": [
@@ -107,17 +108,15 @@ def _is_token(value: Any) -> bool:
 
 
 def _collect(
-    embedding: Embedding, client_fd: int | None, *, as_base64: bool
+    embedding: Embedding, interruption: Interruption, *, as_base64: bool
 ) -> tuple[dict[int, msgspec.Raw], Embedded]:
     vectors: dict[int, msgspec.Raw] = {}
     poll = select.poll()
     poll.register(embedding.fileno(), select.POLLIN)
-    if client_fd is not None:
-        poll.register(client_fd, PEER_CLOSED)
+    interruption.register(poll)
     while True:
         ready = dict(poll.poll())
-        if client_fd is not None and ready.get(client_fd, 0) & GONE:
-            raise ClientGoneError
+        interruption.check(ready)
         if embedding.fileno() not in ready:
             continue
         for event in embedding.read():

@@ -10,17 +10,11 @@ from typing import Self
 
 from atre.ipc.client import EngineClient, Generation
 from atre.ipc.messages import EngineEvent, Finished, Generate
+from atre_web.openai.interruption import PEER_CLOSED, Interruption
 
-# Linux reports a peer that closed its side even while unread bytes wait (poll(2)); macOS does not.
-PEER_CLOSED = getattr(select, "POLLRDHUP", 0)
-GONE = PEER_CLOSED | select.POLLHUP | select.POLLERR | select.POLLNVAL
 # Comments keep proxies and impatient clients from giving up. Without POLLRDHUP a failing write is
 # the only sign that a client left, so they come more often.
 HEARTBEAT_S = 10.0 if PEER_CLOSED else 1.0
-
-
-class ClientGoneError(Exception):
-    """The client closed its connection; nobody waits for the answer."""
 
 
 class Relay:
@@ -33,16 +27,15 @@ class Relay:
         self,
         client: EngineClient,
         requests: Sequence[Generate],
-        client_fd: int | None,
+        interruption: Interruption,
         *,
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
-        self._client_fd = client_fd
+        self._interruption = interruption
         self._heartbeat_s = heartbeat_s
         self._open: dict[int, tuple[int, Generation]] = {}
         self._poll = select.poll()
-        if client_fd is not None:
-            self._poll.register(client_fd, PEER_CLOSED)
+        interruption.register(self._poll)
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
             for index, request in enumerate(requests):
@@ -55,17 +48,17 @@ class Relay:
         """Events with the index of their request, until all have finished; None as heartbeat.
 
         The heart beats among events too: the client need not hear of each of them. Raises
-        ClientGoneError, and the error of a generation that fails.
+        ClientGoneError, EngineUnavailableError when the box stops, and the error of a generation
+        that fails.
         """
         beat_s = time.monotonic() + self._heartbeat_s
         while self._open:
-            ready = self._poll.poll(max(0.0, beat_s - time.monotonic()) * 1000)
-            if any(fd == self._client_fd and mask & GONE for fd, mask in ready):
-                raise ClientGoneError
+            ready = dict(self._poll.poll(max(0.0, beat_s - time.monotonic()) * 1000))
+            self._interruption.check(ready)
             if time.monotonic() >= beat_s:
                 beat_s = time.monotonic() + self._heartbeat_s
                 yield None
-            for fd, _ in ready:
+            for fd in ready:
                 if fd in self._open:
                     yield from self._read(fd)
 

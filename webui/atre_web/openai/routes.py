@@ -13,6 +13,7 @@ from atre_web.body_limit import read_body
 from atre_web.openai.answer import streamed_answer, whole_answer
 from atre_web.openai.document import openapi_document
 from atre_web.openai.embeddings import EmbeddingBody, embedding_answer, embedding_request
+from atre_web.openai.interruption import Interruption
 from atre_web.openai.relay import Relay
 from atre_web.openai.request import chat_requests, completion_requests
 from atre_web.openai.schema import ChatBody, CompletionBody, SamplingBody, decode_body
@@ -87,7 +88,7 @@ def embeddings() -> Response:
     return embedding_answer(
         embedder,
         embedding_request(body, user=_user()),
-        _client_fd(),
+        _interruption(),
         as_base64=body.encoding_format == "base64",
     )
 
@@ -105,7 +106,7 @@ def health() -> Response:
 
 
 def _answer(body: SamplingBody, requests: list[Generate], shape: Shape) -> Response:
-    relay = Relay(_engine(), requests, _client_fd())
+    relay = Relay(_engine(), requests, _interruption())
     options = body.stream_options
     wishes = Wishes(
         include_usage=bool(options and options.include_usage),
@@ -132,10 +133,13 @@ def _describers() -> list[Callable[[], EngineDescription | EmbedderDescription]]
     return [_engine().describe, *([embedder.describe] if embedder else [])]
 
 
-def _client_fd() -> int | None:
-    """The client's socket under gunicorn, whose closing ends the generation."""
+def _interruption() -> Interruption:
+    """What may end this request's answer; nothing outside gunicorn."""
     connection = request.environ.get("gunicorn.socket")
-    return connection.fileno() if connection else None
+    return Interruption(
+        client_fd=connection.fileno() if connection else None,
+        closing_fd=request.environ.get("atre.closing"),
+    )
 
 
 def _user() -> str:
