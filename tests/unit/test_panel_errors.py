@@ -3,7 +3,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from flask import abort
@@ -13,7 +12,6 @@ from werkzeug.test import TestResponse
 from atre.config import Config
 from atre.errors import StorageError
 from atre_web import create_app
-from atre_web.accounts.door import open_door
 from atre_web.accounts.guard import OPEN_RULES
 
 BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
@@ -27,16 +25,6 @@ def fail(kind: str) -> str:
     if kind == "storage":
         raise StorageError(STORAGE)
     abort(int(kind))
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return Config(data_dir=tmp_path, runtime_dir=tmp_path / "run", profiles_dir=tmp_path)
-
-
-@pytest.fixture
-def key(config: Config) -> str:
-    return open_door(config, run_key=True).run_key or ""
 
 
 @pytest.fixture

@@ -3,14 +3,12 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
 from atre.config import Config
 from atre_web import create_app
-from atre_web.accounts.door import open_door
 from atre_web.accounts.guard import OPEN_RULES
 
 PANEL_HEADERS = {
@@ -20,16 +18,6 @@ PANEL_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return Config(data_dir=tmp_path, runtime_dir=tmp_path / "run", profiles_dir=tmp_path)
-
-
-@pytest.fixture
-def key(config: Config) -> str:
-    return open_door(config, run_key=True).run_key or ""
 
 
 @pytest.fixture
