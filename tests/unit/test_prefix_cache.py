@@ -165,7 +165,7 @@ class Copying:
             if isinstance(operation, Save):
                 tokens = operation.prefix.tokens.tolist()
                 self.saved.append(tokens)
-                self.snapshots.put(operation.prefix, bytes(tokens))
+                self.snapshots.put(operation.prefix, bytearray(tokens))
         self.kv.check()
         return taken
 
@@ -203,7 +203,7 @@ def test_a_copy_is_continued_cut_where_it_differs_and_shared_where_others_hold_i
     again = box.start("anna", [*told[:18], 7, 7])
     assert again.num_cached == 18
     assert box.apply() == [
-        Restore(again.slot, bytes(told)),
+        Restore(again.slot, bytearray(told)),
         Trim(again.slot, 18),
         Share(box.kv.public_slot or 0, again.slot, 0, 3),
         Share(running.slot, again.slot, 3, 8),
@@ -231,7 +231,7 @@ def test_cells_are_free_for_all_of_a_copy_before_it_is_laid_out_and_cut() -> Non
     laid_out = box.apply()
     assert again.num_cached == 20
     places = [isinstance(each, Release) for each in laid_out]
-    assert places.index(True) < laid_out.index(Restore(again.slot, bytes(told)))
+    assert places.index(True) < laid_out.index(Restore(again.slot, bytearray(told)))
 
 
 def test_what_is_short_is_forgotten_instead_of_copied() -> None:

@@ -29,7 +29,7 @@ def serve(kv: SnapshotCache, snapshots: Snapshots, user: str, tokens: list[int])
     kv.record(admission.slot, array(tokens))
     for operation in kv.operations:
         if isinstance(operation, Save):
-            snapshots.put(operation.prefix, bytes(tokens[:cut]))
+            snapshots.put(operation.prefix, bytearray(tokens[:cut]))
     kv.finish(admission.slot, array(tokens))
     return admission
 
@@ -46,7 +46,7 @@ def test_the_same_prompt_and_one_that_goes_on_start_from_the_copy() -> None:
     kv.operations.clear()
     again = serve(kv, snapshots, "anna", PROMPT)
     assert again.num_cached == len(PROMPT) - 1
-    assert kv.operations[0] == Restore(again.slot, bytes(PROMPT[:-1]))
+    assert kv.operations[0] == Restore(again.slot, bytearray(PROMPT[:-1]))
     assert serve(kv, snapshots, "anna", [*PROMPT, 1, 2]).num_cached == len(PROMPT) - 1
 
 

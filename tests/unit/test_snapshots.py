@@ -10,17 +10,17 @@ def array(text: str) -> Tokens:
 
 
 def put(snapshots: Snapshots, text: str, user: str = "anna") -> None:
-    snapshots.put(Prefix(user, array(text)), text.encode())
+    snapshots.put(Prefix(user, array(text)), bytearray(text, "utf-8"))
 
 
 def longest(snapshots: Snapshots, text: str, user: str = "anna") -> tuple[int, bytes]:
     found = snapshots.longest(user, array(text))
-    return (found[0], found[1].state) if found else (0, b"")
+    return (found[0], bytes(found[1].state)) if found else (0, b"")
 
 
 def whole(snapshots: Snapshots, text: str) -> bytes:
     found = snapshots.longest_whole("anna", array(text))
-    return found.state if found else b""
+    return bytes(found.state) if found else b""
 
 
 def test_the_copy_that_starts_most_alike_is_found() -> None:

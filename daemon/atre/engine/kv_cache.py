@@ -37,7 +37,7 @@ class Restore:
     """The slot, which holds nothing, holds what another one held when ``state`` was saved."""
 
     slot: int
-    state: bytes
+    state: bytearray
 
 
 @dataclass(slots=True, frozen=True)

@@ -87,7 +87,7 @@ class ScriptedRunner:
                 cells = self._slots[operation.source][operation.start : operation.end]
                 self._slots[operation.target][operation.start : operation.end] = cells
             case Save():
-                self._snapshots.put(operation.prefix, bytes(self.held(operation.slot)))
+                self._snapshots.put(operation.prefix, bytearray(self.held(operation.slot)))
             case Restore():
                 self._slots[operation.slot] = [_Cell(token) for token in operation.state]
             case Trim():

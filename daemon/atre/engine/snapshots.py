@@ -20,7 +20,7 @@ class Snapshot:
 
     key: int
     prefix: Prefix
-    state: bytes
+    state: bytearray
 
 
 class Snapshots:
@@ -33,7 +33,7 @@ class Snapshots:
         self._trees: dict[str, RadixTree] = {}
         self._keys = itertools.count()
 
-    def put(self, prefix: Prefix, state: bytes) -> None:
+    def put(self, prefix: Prefix, state: bytearray) -> None:
         """Keep a copy; one that is larger than the whole room is not kept."""
         if len(state) > self.max_bytes:
             return

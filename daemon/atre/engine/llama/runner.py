@@ -103,14 +103,15 @@ class LlamaRunner:
             sampler.close()
         lib.llama_free(self._context)
 
-    def _read_state(self, slot: int) -> bytes:
+    def _read_state(self, slot: int) -> bytearray:
         size = lib.llama_state_seq_get_size_ext(self._context, slot, _WHOLE_STATE)
-        buffer: Any = (ctypes.c_uint8 * size)()
+        state = bytearray(size)
+        buffer: Any = (ctypes.c_uint8 * size).from_buffer(state)
         lib.llama_state_seq_get_data_ext(self._context, buffer, size, slot, _WHOLE_STATE)
-        return bytes(buffer)
+        return state
 
-    def _write_state(self, slot: int, state: bytes) -> None:
-        buffer: Any = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+    def _write_state(self, slot: int, state: bytearray) -> None:
+        buffer: Any = (ctypes.c_uint8 * len(state)).from_buffer(state)
         read = lib.llama_state_seq_set_data_ext(
             self._context, buffer, len(state), slot, _WHOLE_STATE
         )
