@@ -48,7 +48,7 @@ _EXPECTED = {
         ],
     ),
     "amd-780m-class-0380": (
-        "vulkan-igpu",
+        "amd-radeon-780m",
         [
             "Machine: Micro Computer (HK) Tech Limited Venus series",
             "GPU: 0000:c4:00.0 [1002:15bf], integrated, 2.0 GiB of its own, driver amdgpu: used",
@@ -122,10 +122,6 @@ _EXPECTED = {
 
 def machine(name: str) -> Machine:
     return detect(_MACHINES / name)
-
-
-def test_every_recorded_machine_is_expected() -> None:
-    assert {path.name for path in _MACHINES.iterdir() if path.is_dir()} == set(_EXPECTED)
 
 
 @pytest.mark.parametrize("name", sorted(_EXPECTED))

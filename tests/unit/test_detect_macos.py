@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from pathlib import Path
 
+import pytest
+
 from atre.hardware.choose import choose
 from atre.hardware.machine import Issue, IssueCode
 from atre.hardware.macos import Run, read_macos
@@ -56,9 +58,20 @@ def test_a_mac_mini_is_read_from_its_two_programs() -> None:
     assert choose(found, _PROFILES).profile.name == "mac-mini-m4"
 
 
-def test_another_mac_gets_the_general_profile() -> None:
-    studio = read_macos(recorded(_SYSCTL.replace(b"Mac16,10", b"Mac15,14"), _VM_STAT))
-    assert choose(studio, _PROFILES).profile.name == "apple-silicon"
+@pytest.mark.parametrize(
+    ("model", "profile"),
+    [
+        (b"Mac16,11", "mac-mini-m4-pro"),
+        (b"Mac16,9", "mac-studio-m4-max"),
+        (b"Mac15,14", "mac-studio-m3-ultra"),
+        (b"Mac14,3", "apple-silicon"),
+    ],
+)
+def test_a_mac_is_told_by_its_model_and_another_gets_the_general_profile(
+    model: bytes, profile: str
+) -> None:
+    found = read_macos(recorded(_SYSCTL.replace(b"Mac16,10", model), _VM_STAT))
+    assert choose(found, _PROFILES).profile.name == profile
 
 
 def test_an_intel_mac_runs_on_its_processor() -> None:

@@ -7,7 +7,7 @@ from enum import Enum
 import msgspec
 
 from atre.errors import ConfigError
-from atre.hardware.machine import Machine, PciDevice
+from atre.hardware.machine import DeviceType, GgmlDevice, Machine, PciDevice
 from atre.hardware.profiles import MatchRules, Profile
 
 
@@ -20,11 +20,16 @@ class Verdict(Enum):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One rule held against one machine; ``detail`` says what was wanted and found."""
+    """One rule held against one machine; ``detail`` says what was wanted and found.
+
+    ``grade`` of a match tells what it was about: a card is worth more than an integrated GPU, and
+    that more than anything else.
+    """
 
     rule: str
     verdict: Verdict
     detail: str
+    grade: int = 0
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -43,11 +48,14 @@ class Choice(msgspec.Struct, frozen=True):
     refused: tuple[Refusal, ...]
 
 
+_AMD = "1002"  # the only vendor whose GPUs have a gfx target
+_CARD, _INTEGRATED, _OTHER, _NO_MATCH = range(4)
+_GRADES = {DeviceType.GPU: _CARD, DeviceType.IGPU: _INTEGRATED}
 # From most to least telling. A lower rule never outweighs a higher one. Operating system and
 # architecture only filter: half the world shares them, so they say nothing for a profile.
 _RANKED_RULES = (
-    "compatible", "pci_ids", "product_names", "product_vendors", "pci_vendors", "pci_classes",
-    "device_types", "cpu_flags", "memory",
+    "compatible", "pci_ids", "gfx", "product_names", "product_vendors", "pci_vendors",
+    "pci_classes", "device_types", "cpu_flags", "memory",
 )  # fmt: skip
 
 
@@ -76,32 +84,76 @@ def choose(machine: Machine, profiles: Sequence[Profile]) -> Choice:
 def judge(machine: Machine, rules: MatchRules) -> tuple[Finding, ...]:
     """Every rule that the profile sets, held against the machine."""
     cpu, product = machine.cpu, machine.product
-    pci = None if machine.gpus is None else (*machine.gpus, *(machine.npus or ()))
-    types = None if machine.devices is None else {device.type for device in machine.devices}
+    gpus = _graded(machine.gpus)
+    pci = None if gpus is None else gpus + [(npu, _OTHER) for npu in machine.npus or ()]
     candidates = (
         _any_of("os", (rules.os,) if rules.os else (), _one(machine.os)),
         _any_of("architectures", rules.architectures, _one(cpu.architecture)),
         _any_of("compatible", rules.compatible, product.compatible),
-        _any_of("pci_ids", rules.pci_ids, _each(pci, "pci_id")),
+        _pci("pci_ids", rules.pci_ids, pci),
+        _gfx(rules.gfx, gpus),
         _any_of("product_names", rules.product_names, _one(product.name, product.board_name)),
         _any_of("product_vendors", rules.product_vendors, _one(product.vendor)),
-        _any_of("pci_vendors", rules.pci_vendors, _each(machine.gpus, "vendor_id")),
-        _any_of("pci_classes", rules.pci_classes, _each(machine.gpus, "base_class")),
-        _any_of("device_types", rules.device_types, types),
+        _pci("pci_vendors", rules.pci_vendors, gpus),
+        _pci("pci_classes", rules.pci_classes, gpus),
+        _device_types(rules.device_types, machine.devices),
         _all_of("cpu_flags", rules.cpu_flags, cpu.flags),
         _memory(rules, machine.memory.total_bytes),
     )
     return tuple(finding for finding in candidates if finding is not None)
 
 
+_Graded = Sequence[tuple[PciDevice, int]]
+_PCI_FIELDS = {"pci_ids": "pci_id", "pci_vendors": "vendor_id", "pci_classes": "base_class"}
+
+
+def _graded(gpus: Iterable[PciDevice] | None) -> list[tuple[PciDevice, int]] | None:
+    if gpus is None:
+        return None
+    return [(gpu, _INTEGRATED if gpu.integrated else _CARD) for gpu in gpus]
+
+
+def _pci(rule: str, wanted: Iterable[str], devices: _Graded | None) -> Finding | None:
+    if devices is None:
+        return _any_of(rule, wanted, None)
+    field = _PCI_FIELDS[rule]
+    grades = [(getattr(device, field), grade) for device, grade in devices]
+    return _graded_any_of(rule, wanted, [(name, grade) for name, grade in grades if name])
+
+
+def _gfx(wanted: Iterable[str], gpus: _Graded | None) -> Finding | None:
+    """Only AMD's GPUs have such a target; one that does not tell it may have the wanted one."""
+    if gpus is None:
+        return _any_of("gfx", wanted, None)
+    targets = [(gpu.gfx, grade) for gpu, grade in gpus if gpu.vendor_id == _AMD]
+    finding = _graded_any_of("gfx", wanted, [(name, grade) for name, grade in targets if name])
+    if finding and finding.verdict is Verdict.DIFFERS and any(not name for name, _ in targets):
+        return _any_of("gfx", wanted, None)
+    return finding
+
+
+def _device_types(
+    wanted: Iterable[DeviceType], devices: Iterable[GgmlDevice] | None
+) -> Finding | None:
+    if devices is None:
+        return _any_of("device_types", wanted, None)
+    types = [(device.type.value, _GRADES.get(device.type, _OTHER)) for device in devices]
+    return _graded_any_of("device_types", wanted, types)
+
+
+def _graded_any_of(
+    rule: str, wanted: Iterable[str], found: Sequence[tuple[str, int]]
+) -> Finding | None:
+    finding = _any_of(rule, wanted, {name for name, _ in found})
+    if finding is None or finding.verdict is not Verdict.MATCHES:
+        return finding
+    names = {name.lower() for name in wanted}
+    best = min(grade for name, grade in found if name.lower() in names)
+    return msgspec.structs.replace(finding, grade=best)
+
+
 def _one(*values: str | None) -> tuple[str, ...] | None:
     return tuple(value for value in values if value is not None) or None
-
-
-def _each(devices: Iterable[PciDevice] | None, field: str) -> tuple[str, ...] | None:
-    if devices is None:
-        return None
-    return tuple(value for device in devices if (value := getattr(device, field)) is not None)
 
 
 def _any_of(rule: str, wanted: Iterable[str], found: Iterable[str] | None) -> Finding | None:
@@ -147,11 +199,20 @@ def _rejections(findings: Sequence[Finding]) -> list[str]:
     return [finding.detail for finding in findings if finding.verdict is Verdict.DIFFERS]
 
 
-def _rank(findings: Sequence[Finding], name: str) -> tuple[tuple[int, ...], int, str]:
-    """Sort key, best first: matched rules by weight, then fewer unknowns, then the name."""
-    matched = {finding.rule for finding in findings if finding.verdict is Verdict.MATCHES}
+def _rank(findings: Sequence[Finding], name: str) -> tuple[bool, tuple[int, ...], int, str]:
+    """Sort key, best first: for a card that can be used; matches by weight; fewer unknowns; name.
+
+    Without the first, the exact id of a processor's GPU would keep a card that has no profile of
+    its own from being used.
+    """
+    grades = {each.rule: each.grade for each in findings if each.verdict is Verdict.MATCHES}
     num_unknown = sum(finding.verdict is Verdict.UNKNOWN for finding in findings)
-    return tuple(0 if rule in matched else 1 for rule in _RANKED_RULES), num_unknown, name
+    return (
+        grades.get("device_types") != _CARD,
+        tuple(grades.get(rule, _NO_MATCH) for rule in _RANKED_RULES),
+        num_unknown,
+        name,
+    )
 
 
 def _why(findings: Sequence[Finding]) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from atre.hardware.machine import Cpu, IssueCode
 from atre.hardware.tree import Tree
 
 # What ggml-cpu has code for (ggml/src/ggml-cpu/CMakeLists.txt); the rest cannot change the plan.
-_FLAGS = frozenset({
+CPU_FLAGS = frozenset({
     "avx", "avx2", "avx_vnni", "avx512f", "avx512vl", "avx512_vnni", "avx512_bf16",
     "amx_tile", "amx_int8", "f16c", "fma", "bmi2",
     "asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme",
@@ -29,7 +29,7 @@ def read_cpu(tree: Tree) -> Cpu:
         architecture=tree.text("proc/sys/kernel/arch") or _architecture(info),
         vendor=info.get("vendor_id") or info.get("CPU implementer"),
         model=info.get("model name") or _arm_model(info),
-        flags=tuple(sorted(_FLAGS.intersection(flags.split()))) if flags else None,
+        flags=tuple(sorted(CPU_FLAGS.intersection(flags.split()))) if flags else None,
         physical_cores=len(cores) if cores else None,
         logical_cpus=sum(map(len, cores)) if cores else _num_processors(info),
         performance_cores=_performance_cores(tree, cores) if cores else None,

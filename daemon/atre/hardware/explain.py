@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from atre.engine_plan import EnginePlan
 from atre.hardware.choose import Choice
+from atre.hardware.explain_memory import memory_speed
 from atre.hardware.machine import Cpu, Machine, Memory, PciDevice
 from atre.hardware.profiles import Figure
 from atre.hardware.usage import DeviceUse, UseCode, device_uses
@@ -48,9 +49,11 @@ def explain(machine: Machine, choice: Choice, plan: EnginePlan | None = None) ->
         f"System: {machine.os_version or 'unknown'}, kernel {machine.kernel or 'unknown'}",
         _cpu(machine.cpu),
         _memory(machine.memory),
+        memory_speed(machine.memory),
         *_pci(machine, runs_on_gpu=runs_on_gpu),
         *_llama(machine),
         f"Profile: {choice.profile.name} ({choice.profile.title}): {choice.reason}.",
+        f"Models for it, best first: {', '.join(choice.profile.models) or 'none named'}",
         *(_figure(figure) for figure in choice.profile.figures),
         *(f"Not {refusal.name}: {refusal.why}." for refusal in choice.refused),
         *(plan.reasons if plan else ()),

@@ -45,18 +45,51 @@ class Cpu(msgspec.Struct, frozen=True, kw_only=True):
     allowed_cpus: int | None = None
 
 
+class MemoryModule(msgspec.Struct, frozen=True, kw_only=True):
+    """One filled memory slot, or one soldered chip, as the firmware describes it.
+
+    ``configured_mts`` is the speed that it runs at, ``rated_mts`` the one that it was sold for, in
+    millions of transfers a second. Serial numbers are never read.
+    """
+
+    size_bytes: int | None = None
+    technology: str | None = None
+    form_factor: str | None = None
+    data_bits: int | None = None
+    configured_mts: int | None = None
+    rated_mts: int | None = None
+    locator: str | None = None
+    bank_locator: str | None = None
+
+
+class MemoryBus(msgspec.Struct, frozen=True, kw_only=True):
+    """All memory channels together; ``bandwidth_bytes_per_s`` is what they could carry in theory.
+
+    ``is_configured`` False says that only the speed on the label of the modules is known.
+    """
+
+    channels: int
+    data_bits: int
+    speed_mts: int
+    is_configured: bool
+    bandwidth_bytes_per_s: int
+
+
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """Main memory. ``limit_bytes`` is the tightest cgroup limit, None when there is none."""
 
     total_bytes: int | None = None
     available_bytes: int | None = None
     limit_bytes: int | None = None
+    modules: tuple[MemoryModule, ...] | None = None
+    bus: MemoryBus | None = None
 
 
 class PciDevice(msgspec.Struct, frozen=True, kw_only=True):
     """One GPU or NPU as the PCI bus shows it; ids are lower-case hexadecimal without 0x.
 
-    ``memory_bytes`` is its own memory, ``shared_bytes`` what it may take from main memory.
+    ``memory_bytes`` is its own memory, ``shared_bytes`` what it may take from main memory, ``gfx``
+    the instruction set of an AMD GPU, as ``gfx1151``.
     """
 
     address: str
@@ -65,6 +98,7 @@ class PciDevice(msgspec.Struct, frozen=True, kw_only=True):
     pci_class: str | None = None
     driver: str | None = None
     integrated: bool | None = None
+    gfx: str | None = None
     memory_bytes: int | None = None
     shared_bytes: int | None = None
     node: str | None = None

@@ -2,19 +2,28 @@
 from atre.hardware.cgroup import memory_limit_bytes
 from atre.hardware.kernel_number import parse_kernel_number
 from atre.hardware.machine import IssueCode, Memory
+from atre.hardware.memory_bus import memory_bus
+from atre.hardware.memory_modules import read_modules
 from atre.hardware.tree import Tree
 
 _KIB_BYTES = 1024  # /proc/meminfo says kB and means KiB (proc_meminfo(5))
 
 
 def read_memory(tree: Tree) -> Memory:
-    """Main memory from /proc/meminfo and the cgroup; /proc/meminfo ignores container limits."""
+    """Main memory from /proc/meminfo and the cgroup, and its modules from udev.
+
+    /proc/meminfo ignores container limits.
+    """
     lines = (tree.text("proc/meminfo") or "").splitlines()
     fields = {key: value for key, _, value in (line.partition(":") for line in lines)}
+    total_bytes = _field_bytes(tree, fields, "MemTotal")
+    modules = read_modules(tree)
     return Memory(
-        total_bytes=_field_bytes(tree, fields, "MemTotal"),
+        total_bytes=total_bytes,
         available_bytes=_field_bytes(tree, fields, "MemAvailable"),
         limit_bytes=memory_limit_bytes(tree),
+        modules=modules,
+        bus=memory_bus(modules, total_bytes) if modules else None,
     )
 
 

@@ -6,6 +6,7 @@ Source: kernel Documentation/ABI/testing/sysfs-bus-pci and sysfs-driver-intel-xe
 
 from typing import Literal
 
+from atre.hardware.gfx import read_gfx
 from atre.hardware.machine import IssueCode, PciDevice
 from atre.hardware.tree import Tree
 
@@ -81,6 +82,7 @@ def _device(
         vendor_id=vendor_id,
         device_id=device_id,
         pci_class=pci_class,
+        gfx=read_gfx(tree, address, device_id) if (kind, vendor_id) == ("gpu", _AMD) else None,
         driver=tree.link_name(f"{directory}/driver"),
         integrated=_integrated(address, vendor_id, device_id, memory_bytes, shared_bytes)
         if kind == "gpu"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import errno
 from pathlib import Path
+from typing import Literal
 
 from atre.hardware.kernel_number import parse_kernel_number
 from atre.hardware.machine import Issue, IssueCode
@@ -23,13 +24,16 @@ class Tree:
     def report(self, code: IssueCode, source: str, detail: str) -> None:
         self.issues.append(Issue(code, source, detail))
 
-    def text(self, path: str) -> str | None:
-        """Content of a file without surrounding blanks and NULs; None if empty or "N/A"."""
+    def text(self, path: str, errors: Literal["strict", "replace"] = "strict") -> str | None:
+        """Content of a file without surrounding blanks and NULs; None if empty or "N/A".
+
+        ``errors`` says whether bytes that are not UTF-8 spoil the whole file or only themselves.
+        """
         content = self._content(path)
         if content is None:
             return None
         try:
-            text = content.decode("utf-8").strip("\0 \t\r\n")
+            text = content.decode("utf-8", errors).strip("\0 \t\r\n")
         except UnicodeDecodeError:
             self.report(IssueCode.MALFORMED, path, "not UTF-8 text")
             return None
