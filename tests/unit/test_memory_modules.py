@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from atre.hardware.detect import detect
 from atre.hardware.machine import Memory, MemoryModule
 from atre.hardware.memory_bus import memory_bus
+from atre.hardware.memory_modules import MODULE_LINE
 
 _MACHINES = Path(__file__).parents[1] / "machines"
 _DMI = Path(__file__).parents[3] / "shared" / "data" / "dmi"
@@ -215,6 +216,9 @@ def test_a_serial_number_is_never_read(tmp_path: Path) -> None:
     entry = "E:MEMORY_DEVICE_0_SIZE=1\nE:MEMORY_DEVICE_0_SERIAL_NUMBER=SECRET\n"
     found = memory(tmp_path, entry + "E:MEMORY_DEVICE_0_ASSET_TAG=SECRET\n")
     assert found.modules == (MemoryModule(size_bytes=1),)
+    assert [line for line in entry.splitlines() if MODULE_LINE.fullmatch(line)] == [
+        "E:MEMORY_DEVICE_0_SIZE=1"
+    ]
 
 
 def test_bytes_that_are_no_text_spoil_only_their_line(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import re
+import tomllib
 from pathlib import Path
 
 import msgspec
@@ -34,6 +35,15 @@ def test_every_profile_recommends_models_and_has_both_titles() -> None:
         assert each.models, each.name
         assert each.title, each.name
         assert each.title_fr, each.name
+
+
+def test_every_recommended_model_is_in_the_catalogue() -> None:
+    file = _FOLDER.parent / "daemon" / "atre" / "models" / "catalogue.toml"
+    if not file.exists():
+        pytest.skip("this checkout has no model catalogue")
+    known = {model["id"] for model in tomllib.loads(file.read_text("utf-8"))["models"]}
+    for each in _PROFILES:
+        assert set(each.models) <= known, each.name
 
 
 def test_the_readme_explains_the_keys_of_the_schema_and_no_others() -> None:
@@ -126,7 +136,7 @@ def test_a_wrong_figure_is_refused_by_its_key(
         ),
         ("[run]", 'models = "qwen3-4b"\n[run]', r"\[top level\] models: Expected `array`"),
         ("[run]", 'models = ["Qwen 3"]\n[run]', r"\[top level\] models: Expected `str` matching"),
-        ("[run]", 'models = ["a", "b", "a"]\n[run]', r"models names the same model twice"),
+        ("[run]", 'models = ["a-1", "b-1", "a-1"]\n[run]', r"models names the same model twice"),
         ("[run]", "figures = 3\n[run]", r"must be written as \[\[figures\]\]"),
         ("[run]", "figures = [3]\n[run]", r"\[figures\] must hold keys"),
         ("[run]", "match = 3\n[run]", r"\[match\] must hold keys"),

@@ -10,8 +10,12 @@ from atre.hardware.kernel_number import parse_kernel_number
 from atre.hardware.machine import MemoryModule
 from atre.hardware.tree import Tree
 
-_DATABASE_ENTRY = "run/udev/data/+dmi:id"
-_PROPERTY = re.compile(r"E:MEMORY_DEVICE_([0-9]{1,3})_([A-Z_]+)=(.*)")
+DATABASE_ENTRY = "run/udev/data/+dmi:id"
+# The entry also holds serial numbers and asset tags: whoever copies it keeps these lines only.
+MODULE_LINE = re.compile(
+    r"E:MEMORY_DEVICE_([0-9]{1,3})_(PRESENT|SIZE|TYPE|FORM_FACTOR|DATA_WIDTH|SPEED_MTS"
+    r"|CONFIGURED_SPEED_MTS|LOCATOR|BANK_LOCATOR)=(.*)"
+)
 # systemd writes the second for whatever is newer than itself: 252 does not know DDR5.
 _NO_TEXTS = frozenset({"", "<OUT OF SPEC>", "<BAD INDEX>", "Not Specified", "Other", "Unknown"})
 
@@ -19,10 +23,10 @@ _NO_TEXTS = frozenset({"", "<OUT OF SPEC>", "<BAD INDEX>", "Not Specified", "Oth
 def read_modules(tree: Tree) -> tuple[MemoryModule, ...] | None:
     """Filled slots in the firmware's order; None if udev says nothing of memory."""
     # Makers put any byte into part numbers.
-    text = tree.text(_DATABASE_ENTRY, errors="replace") or ""
+    text = tree.text(DATABASE_ENTRY, errors="replace") or ""
     slots: dict[int, dict[str, str]] = {}
     for line in text.splitlines():
-        found = _PROPERTY.fullmatch(line)
+        found = MODULE_LINE.fullmatch(line)
         if found:
             slots.setdefault(int(found[1]), {})[found[2]] = found[3].strip()
     if not slots:

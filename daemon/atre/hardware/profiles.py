@@ -20,7 +20,7 @@ PciId = Annotated[str, Meta(pattern="^[0-9a-f]{4}:[0-9a-f]{4}$")]
 PciVendor = Annotated[str, Meta(pattern="^[0-9a-f]{4}$")]
 PciClass = Annotated[str, Meta(pattern="^[0-9a-f]{4}$")]
 GfxTarget = Annotated[str, Meta(pattern="^gfx[0-9a-f]{3,5}$")]
-ModelId = Annotated[str, Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")]
+ModelId = Annotated[str, Meta(pattern="^[a-z0-9]+([.-][a-z0-9]+)+$")]
 HttpUrl = Annotated[str, Meta(pattern="^https://")]
 IsoDate = Annotated[str, Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 
