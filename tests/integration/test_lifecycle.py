@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starting, stopping and starting again; what is left of a box that ended."""
 
+import os
 import stat
 import subprocess
 from pathlib import Path
@@ -115,6 +116,13 @@ def test_whoever_cannot_be_answered_before_a_stop_is_told(
         assert "stopped" in last["error"]["message"]
         assert waiting.status == 503
         assert "stopped" in waiting.error()["message"]
+
+
+def test_only_the_engine_may_take_the_processor_from_another(box: "RunningBox") -> None:
+    web, engine = box.child("atre_web.cli"), box.child("atre.engine.process")
+    threads = [thread.id for process in (web, *web.children()) for thread in process.threads()]
+    assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_BATCH}
+    assert os.sched_getscheduler(engine.pid) == os.SCHED_OTHER
 
 
 def test_the_children_of_a_box_that_is_killed_end_too(start_box: "BoxStarter") -> None:

@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from atre import config as configuration
+from atre.cpu_policy import never_preempt
 from atre.errors import AtreError
 from atre.lifeline import end_with_parent
 from atre_web import create_app
@@ -38,6 +39,7 @@ def prepare(config_path: Path, *, run_key: bool) -> None:
 @click.option("--lifeline", is_flag=True, help="End when standard input closes.")
 def serve(config_path: Path, listener: Listener, *, lifeline: bool) -> None:
     """Serve the panel and the API, in clear on loopback or in TLS on the LAN."""
+    never_preempt()
     if lifeline:
         end_with_parent()
     config = configuration.load(config_path)
