@@ -37,7 +37,7 @@ class Contest:
         self._text.write_text(model.text, "utf-8")
         self.box = Box(directory, model)
         self.ours: list[Report] = []
-        self.theirs: list[Report] = []
+        self.theirs: dict[int, list[Report]] = {_LONG_SLOTS: [], _MANY_SLOTS: []}
         self.command = ""
 
     def run_ours(self) -> None:
@@ -51,11 +51,12 @@ class Contest:
         """``heavy`` also measures what one heavy user does there, which takes a minute or two."""
         with self._llama_server(_LONG_SLOTS) as server:
             self.command = shlex.join(["llama-server", "--model", "FILE", *server.argv[7:]])
-            self.theirs.append(self._measure(server, ("plain", *_COMMON), (1, 4, 8)))
+            measured = self.theirs[_LONG_SLOTS]
+            measured.append(self._measure(server, ("plain", *_COMMON), (1, 4, 8, 16)))
             if heavy:
-                self.theirs.append(self._measure(server, (_HEAVY,)))
+                measured.append(self._measure(server, (_HEAVY,)))
         with self._llama_server(_MANY_SLOTS) as server:
-            self.theirs.append(self._measure(server, ("plain",), (16,)))
+            self.theirs[_MANY_SLOTS].append(self._measure(server, ("plain",), (16,)))
 
     def own_outcomes(self) -> list[Outcome]:
         """What our own code costs, in time and memory."""
@@ -107,12 +108,15 @@ def main(rounds: int, cache: Path, page_file: Path | None) -> None:
     click.echo("bench: what our own code costs", err=True)
     outcomes = [
         *race_outcomes(contest.ours, contest.theirs),
-        heavy_outcome(contest.ours, contest.theirs),
+        heavy_outcome(contest.ours, contest.theirs[_LONG_SLOTS]),
         *contest.own_outcomes(),
     ]
     click.echo(bars_table(outcomes))
     if page_file:
-        reports = {"ours": contest.ours, "llama-server": contest.theirs}
+        reports = {
+            "ours": contest.ours,
+            **{f"llama-server, {slots} slots": each for slots, each in contest.theirs.items()},
+        }
         page_file.write_text(page(_facts(contest, peer, load), outcomes, reports, SHAPE), "utf-8")
         click.echo(f"bench: wrote {page_file}", err=True)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bars that the engine is held to, and what was measured against each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
@@ -40,19 +40,24 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Race:
-    """A bar on our figure ÷ llama-server's, in one scenario with one number of clients."""
+    """A bar on our figure ÷ llama-server's, in one scenario with one number of clients.
+
+    ``slots`` is how many sequences llama-server runs at the same time.
+    """
 
     bar: Bar
     scenario: str
     concurrency: int
     value: Value
     unit: str
+    slots: int = 8
 
 
-def _throughput(clients: int, limit: float) -> Race:
+def _throughput(clients: int, limit: float, *, slots: int = 8) -> Race:
     streams = "1 stream" if clients == 1 else f"{clients} clients"
-    bar = Bar(f"{streams}, distinct 140-token prompts: tokens/s, all together", limit, "≥")
-    return Race(bar, "plain", clients, lambda figures: figures.tokens_per_s, "tok/s")
+    against = f" (llama-server with {slots} slots)" if clients > 8 else ""
+    bar = Bar(f"{streams}, distinct 140-token prompts: tokens/s, all together{against}", limit, "≥")
+    return Race(bar, "plain", clients, lambda figures: figures.tokens_per_s, "tok/s", slots)
 
 
 RACES = (
@@ -60,6 +65,7 @@ RACES = (
     _throughput(4, 1.0),
     _throughput(8, 1.0),
     _throughput(16, 1.0),
+    _throughput(16, 1.0, slots=16),
     Race(
         Bar("8 clients, same 1,300-token prefix, 20 tokens of their own: wall time", 0.33, "≤"),
         "shared-prefix", 8, lambda figures: figures.wall_s, "s",
@@ -79,11 +85,11 @@ HEAVY = Bar(
 )
 
 
-def race_outcomes(ours: Sequence[Report], theirs: Sequence[Report]) -> list[Outcome]:
-    """Each race's ratio of medians over all rounds."""
+def race_outcomes(ours: Sequence[Report], theirs: Mapping[int, Sequence[Report]]) -> list[Outcome]:
+    """Each race's ratio of medians over all rounds; ``theirs`` by llama-server's slots."""
     outcomes = []
     for race in RACES:
-        mine, peers = (_values(race, reports) for reports in (ours, theirs))
+        mine, peers = (_values(race, reports) for reports in (ours, theirs[race.slots]))
         outcomes.append(
             Outcome(
                 race.bar,

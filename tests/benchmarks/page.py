@@ -22,8 +22,8 @@ started afresh for each round. A figure is the median over the rounds, a ratio t
 - The client is one process on the same machine, with one connection for each request. It records \
 bytes with their moments while it measures and reads them afterwards.
 - Both get the same threads, context, kind of KV cache and flash attention setting; the rest is \
-each program's default. llama-server divides its context among its slots, so it has 8 slots where \
-prompts are long and 16 for 16 clients.
+each program's default. llama-server divides its context among its slots, so it has 8 where \
+prompts are long; 16 clients meet it with 8 slots and with 16.
 - The model ({shape}) has random weights and the vocabulary of Llama 2. Its output matrix is \
 arranged: after any word comes that word's successor in one cycle through all words, so that no \
 answer ends early, and every token is a word. Prompts are random words, which that cycle does not \

@@ -49,14 +49,14 @@ def report(wall_s: float, gap_s: float, ratio: float) -> Report:
 def test_a_ratio_is_that_of_medians_over_all_rounds(bars: Any) -> None:
     ours = [report(wall_s, gap_s=0.2, ratio=1.2) for wall_s in (1.0, 9.0, 2.0)]
     theirs = [report(wall_s, gap_s=2.0, ratio=4.0) for wall_s in (4.0, 0.5, 8.0)]
-    values = [outcome.value for outcome in bars.race_outcomes(ours, theirs)]
-    assert values == pytest.approx([2.0, 2.0, 2.0, 2.0, 0.5, 0.1, 2.0])
+    values = [outcome.value for outcome in bars.race_outcomes(ours, {8: theirs, 16: theirs})]
+    assert values == pytest.approx([2.0, 2.0, 2.0, 2.0, 2.0, 0.5, 0.1, 2.0])
 
 
 def test_throughput_must_be_high_and_times_low(bars: Any) -> None:
     slow, fast = [report(4.0, 4.0, 4.0)], [report(1.0, 1.0, 1.0)]
-    assert all(outcome.is_met for outcome in bars.race_outcomes(fast, slow))
-    assert not any(outcome.is_met for outcome in bars.race_outcomes(slow, fast))
+    assert all(outcome.is_met for outcome in bars.race_outcomes(fast, {8: slow, 16: slow}))
+    assert not any(outcome.is_met for outcome in bars.race_outcomes(slow, {8: fast, 16: fast}))
 
 
 def test_the_heavy_user_is_held_against_our_own_server(bars: Any) -> None:
@@ -68,8 +68,22 @@ def test_the_heavy_user_is_held_against_our_own_server(bars: Any) -> None:
 
 def test_a_missed_bar_stands_on_the_page(bars: Any, page: Any) -> None:
     ours, theirs = [report(4.0, 4.0, 4.0)], [report(1.0, 1.0, 1.0)]
-    outcomes = [*bars.race_outcomes(ours, theirs), bars.heavy_outcome(ours, theirs)]
+    outcomes = [
+        *bars.race_outcomes(ours, {8: theirs, 16: theirs}),
+        bars.heavy_outcome(ours, theirs),
+    ]
     text = page.page({"commit": "abc"}, outcomes, {"ours": ours, "llama-server": theirs}, "shape")
     assert text.count("**missed**") == len(outcomes)
     assert f"0 of {len(outcomes)} bars are met." in text
     assert "| ours | rewrite | 1 | 1 | 0.5 | 4.00 |" in text
+
+
+def test_sixteen_clients_meet_the_server_with_as_many_slots_and_with_half(bars: Any) -> None:
+    ours = [report(2.0, 2.0, 2.0)]
+    few, many = [report(4.0, 2.0, 2.0)], [report(1.0, 2.0, 2.0)]
+    outcomes = {
+        outcome.bar.title: outcome.value for outcome in bars.race_outcomes(ours, {8: few, 16: many})
+    }
+    (half,) = [value for title, value in outcomes.items() if "with 8 slots" in title]
+    (all_,) = [value for title, value in outcomes.items() if "with 16 slots" in title]
+    assert (half, all_) == (2.0, 0.5)
