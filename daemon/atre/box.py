@@ -18,6 +18,7 @@ from atre.config import Config, save
 from atre.durable import write_durably
 from atre.errors import ConfigError, EngineError
 from atre.hardware.detect import detect
+from atre.hardware.devices import hiding
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.messages import BoxDescription, EmbedderDescription, EngineDescription
@@ -97,10 +98,14 @@ class Box:
                 self._ready_file.unlink(missing_ok=True)
             config_path = self._config.runtime_dir / "config.json"
             save(self._config, config_path)
+            machine = detect()
+            # A driver that ends whoever loads it must not end the engine either.
+            os.environ.update(hiding(machine.hidden_backends))
+            # Before the supervisor takes the signals over: a race may be interrupted.
+            planned = plan_engine(self._config, machine)
             supervisor = Supervisor(self._config.runtime_dir, self._on_change)
             stack.callback(supervisor.close)
             self._supervisor = supervisor
-            planned = plan_engine(self._config, detect())
             supervisor.start(_engine(self._config, config_path, planned))
             if planned.embedder:
                 supervisor.start(_embedder(config_path, planned.embedder))

@@ -16,10 +16,10 @@ class EnginePlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     ``n_ctx`` counts KV cells of the one pool that all sequences share; ``max_sequence_tokens`` is
     the window that one request may use; ``num_slots`` sequences run at the same time.
-    ``flash_attention`` None leaves the choice to llama.cpp. A cell takes ``cell_bytes``; what ended
-    answers held may take ``snapshot_bytes`` of RAM beside the pool. ``reasons`` holds one English
-    sentence a decision, ``issues`` what somebody should mend. Raises ConfigError if the numbers
-    disagree.
+    ``flash_attention`` None leaves the choice to llama.cpp, and so does ``device``, which otherwise
+    is llama.cpp's name of the one that computes. A cell takes ``cell_bytes``; what ended answers
+    held may take ``snapshot_bytes`` of RAM beside the pool. ``reasons`` holds one English sentence
+    a decision, ``issues`` what somebody should mend. Raises ConfigError if the numbers disagree.
     """
 
     model_path: str
@@ -33,6 +33,7 @@ class EnginePlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     cell_bytes: int
     snapshot_bytes: int = 0
     n_gpu_layers: int = 0
+    device: str | None = None
     kv_type: KvType = "f16"
     flash_attention: bool | None = None
     reasons: list[str] = []

@@ -4,6 +4,7 @@
 import math
 
 import msgspec
+from msgspec.structs import replace
 
 from atre.engine_plan import EnginePlan
 from atre.errors import ModelLoadError
@@ -44,8 +45,12 @@ class _Load(msgspec.Struct, frozen=True, kw_only=True):
     gpu_bytes: int
 
 
-def fit(machine: Machine, profile: Profile, header: GgufHeader) -> EnginePlan:
+def fit(
+    machine: Machine, profile: Profile, header: GgufHeader, *, device: str | None = None
+) -> EnginePlan:
     """The plan that loads this model on this machine, with a sentence for every decision.
+
+    ``device`` is llama.cpp's name of the one that a race chose, which outweighs the profile.
 
     Memory is weights + KV cells + an estimate of llama.cpp's buffers + the profile's reserve. When
     it does not fit, the context is lowered first, then the layers on the GPU, and an issue says so.
@@ -56,10 +61,10 @@ def fit(machine: Machine, profile: Profile, header: GgufHeader) -> EnginePlan:
             f"{header.path} is a GGUF of kind {header.kind!r}, which cannot answer by itself. "
             "Choose a whole model."
         )
-    run = profile.run
+    run = _on(machine, profile.run, device)
     window = min(run.sequence_tokens, header.n_ctx_train)
     wanted = _padded(min(run.context_tokens, window * run.slots))
-    gpu = best_gpu(machine.devices) if run.layers_on_gpu != "none" else None
+    gpu = _gpu(machine, device) if run.layers_on_gpu != "none" else None
     room = _room(machine, gpu, run.reserve_bytes)
     load = _largest(header, run, room, wanted, use_gpu=gpu is not None)
     threads, threads_reason = count_threads(machine.cpu, run.threads)
@@ -77,6 +82,7 @@ def fit(machine: Machine, profile: Profile, header: GgufHeader) -> EnginePlan:
         cell_bytes=kv_cell_bytes(header, run.kv_type),
         snapshot_bytes=snapshot_bytes,
         n_gpu_layers=load.layers,
+        device=device,
         kv_type=run.kv_type,
         flash_attention=_FLASH[run.flash_attention],
         reasons=[
@@ -89,6 +95,20 @@ def fit(machine: Machine, profile: Profile, header: GgufHeader) -> EnginePlan:
         ],
         issues=_issues(run, gpu, room, load, header, wanted),
     )
+
+
+def _on(machine: Machine, run: RunSettings, device: str | None) -> RunSettings:
+    """The profile's settings with layers where the race wants them."""
+    if device is None:
+        return run
+    if _gpu(machine, device) is None:
+        return replace(run, layers_on_gpu="none")
+    return replace(run, layers_on_gpu="all") if run.layers_on_gpu == "none" else run
+
+
+def _gpu(machine: Machine, device: str | None) -> GgmlDevice | None:
+    devices = machine.devices or ()
+    return best_gpu(found for found in devices if device in {None, found.name})
 
 
 def _padded(num_tokens: int) -> int:

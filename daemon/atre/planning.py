@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a machine and a model file to how the engine runs: detect, choose, fit."""
+"""From a machine and a model file to how the engine runs: detect, choose, race, fit."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -14,10 +14,13 @@ from atre.errors import EngineError, ModelLoadError
 from atre.fit import fit
 from atre.hardware.choose import Choice, choose
 from atre.hardware.machine import Machine
-from atre.hardware.profiles import load_profiles
+from atre.hardware.profiles import Profile, load_profiles
 from atre.hardware.threads import count_threads
+from atre.hardware.usage import Outcome, UseCode
 from atre.models.footprint import buffer_bytes, kv_cell_bytes
-from atre.models.gguf_header import read_header
+from atre.models.gguf_header import GgufHeader, read_header
+from atre.race.race import Race
+from atre.race.verdict import Verdict, use_codes
 
 
 class EmbedderPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,13 +38,15 @@ class EmbedderPlan(msgspec.Struct, frozen=True, kw_only=True):
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """This machine, the profile that fits it, and the engine's plan or why there is none.
 
-    ``embedder`` is None unless an embedding model was asked for.
+    ``verdict`` is None where only the processor can compute. ``embedder`` is None unless an
+    embedding model was asked for.
     """
 
     machine: Machine
     choice: Choice
     plan: EnginePlan | None
     no_model_reason: str
+    verdict: Verdict | None
     embedder: EmbedderPlan | None
 
 
@@ -55,22 +60,61 @@ class ProfileNote(msgspec.Struct, frozen=True, kw_only=True):
     issues: list[str]
 
 
-def plan_engine(config: Config, machine: Machine) -> Planned:
+def plan_engine(config: Config, machine: Machine, race: Race | None = None) -> Planned:
     """Look at the models and decide how to run them on this machine.
 
-    A model that cannot be used gives no plan and the reason; a wrong profile raises ConfigError.
+    Devices that were never compared with this model race first, which takes seconds. A model that
+    cannot be used gives no plan and the reason; a wrong profile raises ConfigError.
     """
     choice = choose(machine, load_profiles(config.profiles_dir))
     embedder = plan_embedder(config, machine)
     left = without_memory(machine, embedder.memory_bytes) if embedder else machine
+    race = race or Race(config.state_dir)
+    plan, reason, verdict = None, "", None
     try:
         header = read_header(model_path(config))
-        plan, reason = fit(left, choice.profile, header), ""
+        verdict = race.settle(left, choice.profile, header)
+        plan = plan_with(left, choice.profile, header, verdict)
     except EngineError as error:
-        plan, reason = None, str(error)
+        reason = str(error)
     return Planned(
-        machine=machine, choice=choice, plan=plan, no_model_reason=reason, embedder=embedder
+        machine=machine,
+        choice=choice,
+        plan=plan,
+        no_model_reason=reason,
+        verdict=verdict,
+        embedder=embedder,
     )
+
+
+def plan_with(
+    machine: Machine, profile: Profile, header: GgufHeader, verdict: Verdict | None
+) -> EnginePlan:
+    """The plan for the device that won, with the race's reason and failures.
+
+    Raises ModelLoadError as ``fit`` does.
+    """
+    if verdict is None:
+        return fit(machine, profile, header)
+    plan = fit(machine, profile, header, device=verdict.winner)
+    failures = [
+        f"{result.name} was left out when the devices were measured: {result.detail}. Run "
+        "`atre detect --race` once its driver was updated."
+        for result in verdict.failures
+    ]
+    return replace(plan, reasons=[*plan.reasons, verdict.reason], issues=[*plan.issues, *failures])
+
+
+def outcome(plan: EnginePlan | None, profile: Profile, verdict: Verdict | None) -> Outcome | None:
+    """What became of the devices; None where llama.cpp or nobody decided."""
+    if plan is None or (plan.n_gpu_layers and plan.device is None):
+        return None
+    refused = use_codes(verdict) if verdict else {}
+    if plan.n_gpu_layers:
+        return Outcome(chosen=plan.device, refused=refused)
+    keeps_processor = profile.run.layers_on_gpu == "none"
+    otherwise = UseCode.PROFILE_KEEPS_PROCESSOR if keeps_processor else UseCode.DOES_NOT_FIT
+    return Outcome(chosen=None, refused=refused, otherwise=otherwise)
 
 
 def plan_embedder(config: Config, machine: Machine) -> EmbedderPlan | None:

@@ -142,7 +142,11 @@ def test_every_device_has_a_code_for_what_becomes_of_it(name: str) -> None:
     found = machine(name)
     for runs_on_gpu in (True, False):
         uses = device_uses(found, runs_on_gpu=runs_on_gpu)
-        assert [use.device for use in uses] == [*(found.gpus or ()), *(found.npus or ())]
+        assert [use.device for use in uses] == [
+            *(found.gpus or ()),
+            *(found.npus or ()),
+            *found.soc,
+        ]
         assert runs_on_gpu or UseCode.USED not in {use.code for use in uses}
 
 
@@ -166,7 +170,7 @@ def test_an_empty_tree_is_all_unknown_and_no_issue(tmp_path: Path) -> None:
 def test_devices_that_could_not_be_asked_are_told_from_those_without_a_backend() -> None:
     (crashed,) = device_uses(machine("driver-that-crashes"), runs_on_gpu=False)
     (unsupported,) = device_uses(machine("n100-mini-pc"), runs_on_gpu=False)
-    assert (crashed.code, unsupported.code) == (UseCode.NO_ANSWER, UseCode.NO_BACKEND)
+    assert (crashed.code, unsupported.code) == (UseCode.DRIVER_CRASHED, UseCode.NO_BACKEND)
 
 
 def test_a_list_of_cpus_is_bounded() -> None:

@@ -10,7 +10,7 @@ import pytest
 from atre.hardware.ask import ask
 from atre.hardware.choose import choose
 from atre.hardware.detect import detect
-from atre.hardware.devices import DeviceReport, ask_devices
+from atre.hardware.devices import DeviceReport, ask_devices, hiding
 from atre.hardware.explain import explain
 from atre.hardware.machine import DeviceType, Issue, IssueCode
 from atre.hardware.profiles import load_profiles
@@ -52,7 +52,8 @@ def test_a_driver_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None
         "signal.pause()"
     )
     try:
-        issue = only_issue(ask_devices(child(program), time_limit_s=2.0))
+        issue = ask(child(program), 2.0)
+        assert isinstance(issue, Issue)
         assert issue.code is IssueCode.TIMED_OUT
         assert issue.detail == "no answer within 2 s"
         assert os.read(reader, 2) == b"up"
@@ -60,6 +61,32 @@ def test_a_driver_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None
         assert os.read(reader, 1) == b""
     finally:
         os.close(reader)
+
+
+# Answers like a llama.cpp whose Vulkan driver aborts, or hangs, whoever starts it.
+_BAD_VULKAN = """
+import os, signal, sys
+if "GGML_DISABLE_VULKAN" not in os.environ:
+    {bad}
+print('{{"devices": [{{"name": "CPU", "description": "", "type": "cpu"}}], "backends": ["CPU"]}}')
+"""
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [("os.abort()", IssueCode.CRASHED), ("signal.pause()", IssueCode.TIMED_OUT)],
+)
+def test_one_bad_driver_is_named_and_costs_no_other_device(bad: str, code: IssueCode) -> None:
+    report = ask_devices(child(_BAD_VULKAN.format(bad=bad)), time_limit_s=3.0)
+    assert [device.type for device in report.devices] == [DeviceType.CPU]
+    assert report.hidden_backends == ("Vulkan",)
+    assert [issue.code for issue in report.issues] == [code]
+    assert hiding(report.hidden_backends) == {"GGML_DISABLE_VULKAN": "1"}
+
+
+def test_a_driver_that_hangs_under_every_setting_gives_a_processor_profile() -> None:
+    issue = only_issue(ask_devices(child("import signal; signal.pause()"), time_limit_s=0.5))
+    assert issue.code is IssueCode.TIMED_OUT
 
 
 def test_an_answer_that_is_no_report_is_an_issue() -> None:
@@ -98,3 +125,5 @@ def test_the_installed_llama_cpp_reports_its_processor_device() -> None:
     (cpu,) = [device for device in report.devices if device.type is DeviceType.CPU]
     assert cpu.memory_total_bytes is not None
     assert report.cpu_features
+    assert report.backends is not None
+    assert cpu.backend in report.backends

@@ -1,46 +1,108 @@
 # SPDX-License-Identifier: Apache-2.0
+import contextlib
+import logging
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 
-from atre.config import default_profiles_dir
-from atre.errors import EngineError
-from atre.fit import fit
-from atre.hardware.choose import choose
+from atre.config import default_data_dir, default_profiles_dir
+from atre.errors import ConfigError
 from atre.hardware.detect import detect as detect_machine
 from atre.hardware.explain import explain
-from atre.hardware.profiles import load_profiles
-from atre.models.gguf_header import read_header
-from atre.planning import factory_model_path
+from atre.hardware.remedies import words
+from atre.hardware.usage import DeviceUse
+from atre.inspection import Inspection, inspect
+from atre.race.race import Race
+
+_NOT_HERE = "A recorded machine cannot race: leave out --root, or run this on the machine itself."
 
 
 @click.command()
 @click.option(
     "--root",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=click.Path(path_type=Path, exists=True),
     default="/",
-    help="A recorded machine to read instead of this one.",
+    help="A recorded machine, or a bundle of `atre doctor`, to read instead of this one.",
 )
 @click.option("--model", type=click.Path(path_type=Path), help="A GGUF file to plan for.")
+@click.option("--race", is_flag=True, help="Measure processor and GPUs anew, and remember it.")
+@click.option("--eco", is_flag=True, help="With --race: let tokens per joule decide.")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=default_data_dir,
+    show_default="your data directory",
+    help="Where the result of the race is kept.",
+)
 @click.option("--explain", "explained", is_flag=True, help="Also say why, choice by choice.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def detect(root: Path, model: Path | None, *, explained: bool, as_json: bool) -> None:
+def detect(
+    root: Path,
+    model: Path | None,
+    data_dir: Path,
+    *,
+    race: bool,
+    eco: bool,
+    explained: bool,
+    as_json: bool,
+) -> None:
     """Show what this machine has, which profile fits it, and how a model would run."""
-    machine = detect_machine(root)
-    choice = choose(machine, load_profiles(default_profiles_dir()))
-    problem = None
-    try:
-        plan = fit(machine, choice.profile, read_header(model or factory_model_path()))
-    except EngineError as error:
-        plan, problem = None, str(error)
+    if race and root != Path("/"):
+        raise ConfigError(_NOT_HERE)
+    logging.basicConfig(level=logging.INFO, format="atre: %(message)s", stream=sys.stderr)
+    with recorded(root) as place:
+        machine = detect_machine(place)
+    # What was measured on this machine says nothing about a recorded one.
+    racing = Race(data_dir.expanduser() / "state") if root == Path("/") else None
+    found = inspect(machine, default_profiles_dir(), model, racing, race_now=race, eco=eco)
     if as_json:
-        report = {"machine": machine, "choice": choice, "plan": plan, "problem": problem}
-        click.echo(msgspec.json.format(msgspec.json.encode(report, enc_hook=str)))
+        click.echo(msgspec.json.format(msgspec.json.encode(_report(found), enc_hook=str)))
         return
-    lines = explain(machine, choice, plan)
+    lines = explain(machine, found.choice, found.plan, found.outcome)
     if not explained:
         lines = [line for line in lines if not line.startswith("Not ")]
     click.echo("\n".join(lines))
-    if problem:
-        raise click.ClickException(problem)
+    if found.problem:
+        raise click.ClickException(found.problem)
+
+
+@contextlib.contextmanager
+def recorded(root: Path) -> Iterator[Path]:
+    """The folder of a recording, unpacked for a while if it is a bundle.
+
+    Raises ConfigError for a file that is no bundle.
+    """
+    if root.is_dir():
+        yield root
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        try:
+            with tarfile.open(root) as bundle:
+                bundle.extractall(directory, filter="data")
+        except (OSError, tarfile.TarError, EOFError) as error:
+            raise ConfigError(
+                f"{root} is neither a folder nor a bundle of `atre doctor`: {error}."
+            ) from error
+        yield Path(directory)
+
+
+def _report(found: Inspection) -> dict[str, Any]:
+    return {
+        "machine": found.machine,
+        "choice": found.choice,
+        "plan": found.plan,
+        "problem": found.problem or None,
+        "uses": [_use(use) for use in found.uses],
+        "race": found.verdict,
+    }
+
+
+def _use(use: DeviceUse) -> dict[str, Any]:
+    report: dict[str, Any] = msgspec.to_builtins(use) | msgspec.to_builtins(words(use))
+    return report

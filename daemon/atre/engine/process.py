@@ -67,7 +67,10 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
         notify(f"STATUS=loading the model, {fraction:.0%}")
 
     model = LlamaModel(
-        Path(plan.model_path), n_gpu_layers=plan.n_gpu_layers, on_progress=on_progress
+        Path(plan.model_path),
+        n_gpu_layers=plan.n_gpu_layers,
+        device=plan.device,
+        on_progress=on_progress,
     )
     template = ChatTemplate(
         model.chat_template or PLAIN_TEMPLATE, bos_token=model.bos_text, eos_token=model.eos_text

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import tempfile
+from collections.abc import Mapping
 
 from atre.hardware.machine import Issue, IssueCode
 
@@ -10,10 +11,13 @@ _MAX_ANSWER_BYTES = 2**20
 _GRACE_S = 1.0  # a process stuck inside a driver ignores even SIGKILL; it is then left behind
 
 
-def ask(command: tuple[str, ...], time_limit_s: float) -> bytes | Issue:
+def ask(
+    command: tuple[str, ...], time_limit_s: float, environment: Mapping[str, str] | None = None
+) -> bytes | Issue:
     """Standard output of a child process, or why there is none; never waits much past the limit.
 
-    The answer goes through a file, so that a grandchild holding a pipe open cannot block us.
+    ``environment`` is added to this process's. The answer goes through a file, so that a grandchild
+    holding a pipe open cannot block us.
     """
     source = " ".join(command[-2:])
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as complaint:
@@ -23,6 +27,7 @@ def ask(command: tuple[str, ...], time_limit_s: float) -> bytes | Issue:
                 stdin=subprocess.DEVNULL,
                 stdout=answer,
                 stderr=complaint,
+                env={**os.environ, **(environment or {})},
                 start_new_session=True,
             )
         except OSError as error:
@@ -32,6 +37,9 @@ def ask(command: tuple[str, ...], time_limit_s: float) -> bytes | Issue:
         except subprocess.TimeoutExpired:
             _kill(process)
             return Issue(IssueCode.TIMED_OUT, source, f"no answer within {time_limit_s:g} s")
+        except BaseException:  # Ctrl-C, which a child in a session of its own does not hear
+            _kill(process)
+            raise
         if code < 0:
             return Issue(
                 IssueCode.CRASHED, source, f"killed by signal {-code} ({signal.strsignal(-code)})"

@@ -8,10 +8,13 @@ Source: llama.cpp ggml/include/ggml-backend.h.
 
 import ctypes
 import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from atre.hardware.ask import ask
 from atre.hardware.machine import DeviceType, GgmlDevice, Issue, IssueCode
@@ -20,15 +23,28 @@ from atre.hardware.machine import DeviceType, GgmlDevice, Issue, IssueCode
 _TIME_LIMIT_S = 10.0
 # -P: a folder named like a library in the current directory must not be imported instead of it.
 _COMMAND = (sys.executable, "-P", "-m", "atre.hardware.devices")
+# What keeps a backend from loading its driver, by the names under which llama.cpp registers them.
+# Sources: llama.cpp ggml/src/ggml-backend-reg.cpp; the CUDA and ROCm manuals.
+_HIDING = {
+    "Vulkan": ("GGML_DISABLE_VULKAN", "1"),
+    "CUDA": ("CUDA_VISIBLE_DEVICES", "-1"),
+    "ROCm": ("HIP_VISIBLE_DEVICES", "-1"),
+}
+_DRIVER_FAILURES = (IssueCode.CRASHED, IssueCode.TIMED_OUT)
 _TYPES = (DeviceType.CPU, DeviceType.GPU, DeviceType.IGPU, DeviceType.ACCEL, DeviceType.META)
 
 
 class DeviceReport(msgspec.Struct, frozen=True):
-    """What a build can compute on; ``cpu_features`` None if the build does not tell."""
+    """What a build can compute on; ``cpu_features`` and ``backends`` None if it does not tell.
+
+    ``hidden_backends`` were left out, because the child did not survive them.
+    """
 
     devices: tuple[GgmlDevice, ...] = ()
     cpu_features: tuple[str, ...] | None = None
     issues: tuple[Issue, ...] = ()
+    backends: tuple[str, ...] | None = None
+    hidden_backends: tuple[str, ...] = ()
 
 
 class _Props(ctypes.Structure):
@@ -54,8 +70,32 @@ class _Feature(ctypes.Structure):
 def ask_devices(
     command: tuple[str, ...] = _COMMAND, time_limit_s: float = _TIME_LIMIT_S
 ) -> DeviceReport:
-    """Ask a child process for the devices; if it fails there are none, and an issue says why."""
-    answer = ask(command, time_limit_s)
+    """Ask a child process for the devices; if it fails, an issue says why.
+
+    When a driver kills or hangs the child, others are asked, each without one of the drivers, so
+    that one bad driver does not cost the devices of the good ones.
+    """
+    report = _ask(command, time_limit_s, ())
+    if not report.issues or report.issues[0].code not in _DRIVER_FAILURES:
+        return report
+    hidings = [*((backend,) for backend in _HIDING), tuple(_HIDING)]
+    with ThreadPoolExecutor(len(hidings)) as pool:
+        # At once: several hangs one after the other would make a box start in minutes.
+        others = list(pool.map(lambda hidden: _ask(command, time_limit_s, hidden), hidings))
+    for hidden, other in zip(hidings, others, strict=True):
+        if other.devices:
+            issues = report.issues + other.issues
+            return replace(other, issues=issues, hidden_backends=hidden)
+    return report
+
+
+def hiding(backends: Iterable[str]) -> dict[str, str]:
+    """The environment in which llama.cpp leaves these backends alone."""
+    return dict(_HIDING[backend] for backend in backends if backend in _HIDING)
+
+
+def _ask(command: tuple[str, ...], time_limit_s: float, hidden: tuple[str, ...]) -> DeviceReport:
+    answer = ask(command, time_limit_s, hiding(hidden))
     if isinstance(answer, Issue):
         return DeviceReport(issues=(answer,))
     try:
@@ -77,6 +117,10 @@ def read_devices() -> DeviceReport:
     return DeviceReport(
         devices=tuple(_device(libggml, handle) for handle in handles),
         cpu_features=_cpu_features(libggml),
+        backends=tuple(
+            _text(libggml.ggml_backend_reg_name(libggml.ggml_backend_reg_get(i))) or ""
+            for i in range(libggml.ggml_backend_reg_count())
+        ),
     )
 
 
@@ -85,6 +129,10 @@ def _declare(library: Any) -> None:
         ("ggml_backend_dev_count", ctypes.c_size_t, []),
         ("ggml_backend_dev_get", ctypes.c_void_p, [ctypes.c_size_t]),
         ("ggml_backend_dev_get_props", None, [ctypes.c_void_p, ctypes.POINTER(_Props)]),
+        ("ggml_backend_dev_backend_reg", ctypes.c_void_p, [ctypes.c_void_p]),
+        ("ggml_backend_reg_count", ctypes.c_size_t, []),
+        ("ggml_backend_reg_get", ctypes.c_void_p, [ctypes.c_size_t]),
+        ("ggml_backend_reg_name", ctypes.c_char_p, [ctypes.c_void_p]),
         ("ggml_backend_load_all_from_path", None, [ctypes.c_char_p]),
         ("ggml_backend_reg_by_name", ctypes.c_void_p, [ctypes.c_char_p]),
         ("ggml_backend_reg_get_proc_address", ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_char_p]),
@@ -104,6 +152,7 @@ def _device(library: Any, handle: int) -> GgmlDevice:
         memory_total_bytes=props.memory_total or None,
         memory_free_bytes=props.memory_free or None,
         pci_address=_text(props.device_id),
+        backend=_text(library.ggml_backend_reg_name(library.ggml_backend_dev_backend_reg(handle))),
     )
 
 

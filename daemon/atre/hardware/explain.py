@@ -2,9 +2,10 @@
 from atre.engine_plan import EnginePlan
 from atre.hardware.choose import Choice
 from atre.hardware.explain_memory import memory_speed
-from atre.hardware.machine import Cpu, Machine, Memory, PciDevice
+from atre.hardware.machine import Cpu, Machine, Memory, PciDevice, SocDevice
 from atre.hardware.profiles import Figure
-from atre.hardware.usage import DeviceUse, UseCode, device_uses
+from atre.hardware.remedies import words
+from atre.hardware.usage import DeviceUse, Outcome, device_uses
 
 # Names in /proc/cpuinfo against those in ggml_backend_get_features (ggml-cpu.cpp).
 _FEATURE_OF_FLAG = {
@@ -25,32 +26,24 @@ _FEATURE_OF_FLAG = {
     "sve": "SVE",
     "sme": "SME",
 }
-_USES = {
-    UseCode.USED: "used",
-    UseCode.NO_DRIVER: "not used: no driver is bound to it. Install the kernel driver and firmware",
-    UseCode.NO_BACKEND: "not used: the installed llama.cpp cannot compute on it. Install a build "
-    "with the backend for it, and let this user open its device file (group render)",
-    UseCode.NOT_CHOSEN: "not used: llama.cpp could use it, but another device or the processor was "
-    "chosen",
-    UseCode.NO_ANSWER: "not used: llama.cpp failed when it was asked for its devices (see below). "
-    "Update or remove the GPU's driver",
-    UseCode.DEVICES_UNKNOWN: "whether llama.cpp can use it is unknown",
-    UseCode.NPU_NO_DRIVER: "present, driver missing. Nothing to do: llama.cpp would not use it",
-    UseCode.NPU_NO_BACKEND: "present, driver loaded. Not used: llama.cpp cannot answer on it",
-}
 
 
-def explain(machine: Machine, choice: Choice, plan: EnginePlan | None = None) -> list[str]:
+def explain(
+    machine: Machine,
+    choice: Choice,
+    plan: EnginePlan | None = None,
+    outcome: Outcome | None = None,
+) -> list[str]:
     """What was found, what was chosen and why, one English sentence or fact a line."""
-    wants_gpu = choice.profile.run.layers_on_gpu != "none"
-    runs_on_gpu = wants_gpu if plan is None else plan.n_gpu_layers > 0
+    runs_on_gpu = puts_layers_on_gpu(choice, plan)
+    uses = device_uses(machine, runs_on_gpu=runs_on_gpu, outcome=outcome)
     return [
         _product(machine),
         f"System: {machine.os_version or 'unknown'}, kernel {machine.kernel or 'unknown'}",
         _cpu(machine.cpu),
         _memory(machine.memory),
         memory_speed(machine.memory),
-        *_pci(machine, runs_on_gpu=runs_on_gpu),
+        *_devices(machine, uses),
         *_llama(machine),
         f"Profile: {choice.profile.name} ({choice.profile.title}): {choice.reason}.",
         f"Models for it, best first: {', '.join(choice.profile.models) or 'none named'}",
@@ -60,6 +53,13 @@ def explain(machine: Machine, choice: Choice, plan: EnginePlan | None = None) ->
         *(f"Attention: {issue}" for issue in (plan.issues if plan else ())),
         *(f"Not read: {issue.source}: {issue.detail} ({issue.code})." for issue in machine.issues),
     ]
+
+
+def puts_layers_on_gpu(choice: Choice, plan: EnginePlan | None) -> bool:
+    """Whether the model runs on a GPU, or would if its plan were known."""
+    if plan is None:
+        return choice.profile.run.layers_on_gpu != "none"
+    return plan.n_gpu_layers > 0
 
 
 def _product(machine: Machine) -> str:
@@ -89,24 +89,36 @@ def _memory(memory: Memory) -> str:
     return f"Memory: {_gib(memory.total_bytes)}, {_gib(memory.available_bytes)} available{limit}"
 
 
-def _pci(machine: Machine, *, runs_on_gpu: bool) -> list[str]:
-    if machine.gpus is None:
-        return ["GPU: unknown, the PCI bus cannot be listed"]
-    uses = device_uses(machine, runs_on_gpu=runs_on_gpu)
-    return [_use(use) for use in uses] or ["GPU: none on the PCI bus"]
+def _devices(machine: Machine, uses: tuple[DeviceUse, ...]) -> list[str]:
+    lines = [_use(use) for use in uses]
+    if machine.gpus is None and not machine.soc:
+        return ["GPU: unknown, the PCI bus cannot be listed", *lines]
+    return lines or ["GPU: none on the PCI bus"]
 
 
 def _use(use: DeviceUse) -> str:
-    kind = "NPU" if use.code.startswith("npu") else "GPU"
-    return f"{kind}: {_device(use.device)}: {_USES[use.code]}"
+    text = words(use)
+    remedy = f". {text.remedy}" if text.remedy else ""
+    return f"{kind(use)}: {describe(use.device)}: {text.reason}{remedy}"
 
 
-def _device(device: PciDevice) -> str:
-    facts = [f"{device.address} [{device.pci_id}]"]
-    if device.integrated is not None:
-        facts.append("integrated" if device.integrated else "card")
-    if device.memory_bytes is not None:
-        facts.append(f"{_gib(device.memory_bytes)} of its own")
+def kind(use: DeviceUse) -> str:
+    """GPU or NPU, which French calls alike."""
+    return "GPU" if use.npu_state is None else "NPU"
+
+
+def describe(device: PciDevice | SocDevice) -> str:
+    """Where the device is and what it is, by numbers."""
+    facts = [device.address]
+    if isinstance(device, PciDevice):
+        facts[0] += f" [{device.pci_id}]"
+        if device.integrated is not None:
+            facts.append("integrated" if device.integrated else "card")
+        if device.memory_bytes is not None:
+            facts.append(f"{_gib(device.memory_bytes)} of its own")
+    elif device.compatible:
+        facts[0] += f" [{device.compatible[0]}]"
+        facts.append("integrated")
     facts.append(f"driver {device.driver}" if device.driver else "no driver")
     return ", ".join(facts)
 

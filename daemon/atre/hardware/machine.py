@@ -2,6 +2,7 @@
 """Facts about one machine. None always means unknown, never zero or absent."""
 
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -85,6 +86,14 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     bus: MemoryBus | None = None
 
 
+class Access(StrEnum):
+    """Whether this process may use a device file; MISSING also in a container that lacks it."""
+
+    OPEN = "open"
+    FORBIDDEN = "forbidden"
+    MISSING = "missing"
+
+
 class PciDevice(msgspec.Struct, frozen=True, kw_only=True):
     """One GPU or NPU as the PCI bus shows it; ids are lower-case hexadecimal without 0x.
 
@@ -102,6 +111,7 @@ class PciDevice(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int | None = None
     shared_bytes: int | None = None
     node: str | None = None
+    access: Access | None = None
 
     @property
     def pci_id(self) -> str:
@@ -111,6 +121,20 @@ class PciDevice(msgspec.Struct, frozen=True, kw_only=True):
     def base_class(self) -> str | None:
         """Class and subclass without the programming interface, as ``0300``."""
         return self.pci_class[:4] if self.pci_class else None
+
+
+class SocDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """A GPU or NPU inside the processor's chip, on no PCI bus; it shares the main memory.
+
+    ``address`` is its name on the platform bus, ``compatible`` what the device tree calls it.
+    """
+
+    kind: Literal["gpu", "npu"]
+    address: str
+    compatible: tuple[str, ...] = ()
+    driver: str | None = None
+    node: str | None = None
+    access: Access | None = None
 
 
 class Product(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +159,10 @@ class DeviceType(StrEnum):
 
 
 class GgmlDevice(msgspec.Struct, frozen=True, kw_only=True):
-    """A device that the installed llama.cpp can compute on; ``pci_address`` joins it to sysfs."""
+    """A device that the installed llama.cpp can compute on; ``pci_address`` joins it to sysfs.
+
+    ``backend`` is the part of llama.cpp that drives it, as ``CUDA`` or ``Vulkan``.
+    """
 
     name: str
     description: str
@@ -143,12 +170,15 @@ class GgmlDevice(msgspec.Struct, frozen=True, kw_only=True):
     memory_total_bytes: int | None = None
     memory_free_bytes: int | None = None
     pci_address: str | None = None
+    backend: str | None = None
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """Everything detection found. ``gpus``, ``npus`` and ``devices`` None means nobody could look.
 
-    ``cpu_features`` are those that the installed llama.cpp was compiled for.
+    ``soc`` are the GPUs and NPUs that are on no PCI bus. ``backends`` and ``cpu_features`` are what
+    the installed llama.cpp was compiled with; ``hidden_backends`` had to be kept from starting, for
+    their driver ends every process that loads it.
     """
 
     os: str | None = None
@@ -158,7 +188,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     memory: Memory = Memory()
     gpus: tuple[PciDevice, ...] | None = None
     npus: tuple[PciDevice, ...] | None = None
+    soc: tuple[SocDevice, ...] = ()
     product: Product = Product()
     devices: tuple[GgmlDevice, ...] | None = None
     cpu_features: tuple[str, ...] | None = None
+    backends: tuple[str, ...] | None = None
+    hidden_backends: tuple[str, ...] = ()
     issues: tuple[Issue, ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from atre.hardware.ask import ask
 from atre.hardware.kernel_number import parse_kernel_number
-from atre.hardware.machine import Cpu, Issue, IssueCode, Machine, Memory, Product
+from atre.hardware.machine import Cpu, Issue, IssueCode, Machine, Memory, Product, SocDevice
 
 _TIME_LIMIT_S = 2.0
 # Whole subtrees, because an unknown name makes sysctl fail and names differ between macOS versions;
@@ -26,6 +26,12 @@ _ARM_FLAGS = {
     "hw.optional.arm.FEAT_SME": "sme",
 }
 
+# Every Apple processor has both, always with their drivers; neither is on a bus.
+_APPLE_DEVICES = (
+    SocDevice(kind="gpu", address="apple-gpu", compatible=("apple,gpu",), driver="Metal"),
+    SocDevice(kind="npu", address="apple-ane", compatible=("apple,ane",), driver="ANE"),
+)
+
 Run = Callable[[tuple[str, ...], float], bytes | Issue]
 
 
@@ -43,6 +49,7 @@ def read_macos(run: Run = ask) -> Machine:
             total_bytes=_number(facts, "hw.memsize", issues),
             available_bytes=_available_bytes(run(_VM_STAT, _TIME_LIMIT_S), issues),
         ),
+        soc=_APPLE_DEVICES if facts.get("hw.machine") == "arm64" else (),
         product=Product(vendor="Apple", name=facts.get("hw.model")),
         issues=tuple(issues),
     )

@@ -6,6 +6,7 @@ Source: kernel Documentation/ABI/testing/sysfs-bus-pci and sysfs-driver-intel-xe
 
 from typing import Literal
 
+from atre.hardware.device_node import device_node, node_access
 from atre.hardware.gfx import read_gfx
 from atre.hardware.machine import IssueCode, PciDevice
 from atre.hardware.tree import Tree
@@ -77,6 +78,7 @@ def _device(
     directory = f"{_DEVICES}/{address}"
     memory_bytes = _memory_bytes(tree, directory, vendor_id)
     shared_bytes = _optional(tree, f"{directory}/mem_info_gtt_total")
+    node = device_node(tree, directory)
     return PciDevice(
         address=address,
         vendor_id=vendor_id,
@@ -89,7 +91,8 @@ def _device(
         else None,
         memory_bytes=memory_bytes,
         shared_bytes=shared_bytes,
-        node=_node(tree, directory, kind),
+        node=node,
+        access=node_access(tree, node),
     )
 
 
@@ -137,10 +140,3 @@ def _integrated(
         and shared_bytes >= _APU_MIN_SHARED_BYTES
         and shared_bytes >= 4 * memory_bytes
     )
-
-
-def _node(tree: Tree, directory: str, kind: _Kind) -> str | None:
-    """The device file through which programs reach it, as ``renderD128`` or ``accel0``."""
-    folder, prefix = ("drm", "renderD") if kind == "gpu" else ("accel", "accel")
-    names = [name for name in tree.names(f"{directory}/{folder}") or [] if name.startswith(prefix)]
-    return names[0] if names else None

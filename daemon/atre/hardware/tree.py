@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 import errno
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from atre.hardware.kernel_number import parse_kernel_number
-from atre.hardware.machine import Issue, IssueCode
+from atre.hardware.machine import Access, Issue, IssueCode
 
 # /proc/cpuinfo takes about 1.5 kB a CPU; 2 MiB is room for more CPUs than Linux supports here.
 _MAX_FILE_BYTES = 2 * 2**20
@@ -14,11 +16,13 @@ _UNKNOWN_TEXTS = frozenset({"", "n/a", "none", "unknown"})
 class Tree:
     """Reads kernel files below ``root``; what cannot be read becomes None and, if odd, an issue.
 
-    A file that does not exist is no issue: most machines lack most files.
+    A file that does not exist is no issue: most machines lack most files. ``failures`` are errors
+    that a recording cannot hold as files: path to errno.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, failures: Mapping[str, int] | None = None) -> None:
         self._root = root
+        self._failures = failures or {}
         self.issues: list[Issue] = []
 
     def report(self, code: IssueCode, source: str, detail: str) -> None:
@@ -57,7 +61,7 @@ class Tree:
         """Sorted names in a directory; None if there is no such directory."""
         try:
             # Undecodable names hold surrogates, which are not printable and not valid JSON.
-            entries = (self._root / path).iterdir()
+            entries = self._place(path).iterdir()
             return sorted(entry.name for entry in entries if entry.name.isprintable())
         except OSError as error:
             self._report_error(path, error)
@@ -66,14 +70,32 @@ class Tree:
     def link_name(self, path: str) -> str | None:
         """Last part of what a symbolic link points to, as sysfs names a bound driver."""
         try:
-            return (self._root / path).readlink().name
+            return self._place(path).readlink().name
         except OSError as error:
             self._report_error(path, error)
             return None
 
+    def access(self, path: str) -> Access | None:
+        """What this process may do with a device file; None in a recording without ``dev``."""
+        if not (self._root / "dev").is_dir():
+            return None
+        try:
+            place = self._place(path)
+        except OSError:
+            return Access.FORBIDDEN
+        if not place.exists():
+            return Access.MISSING
+        return Access.OPEN if os.access(place, os.R_OK | os.W_OK) else Access.FORBIDDEN
+
+    def _place(self, path: str) -> Path:
+        if path in self._failures:
+            code = self._failures[path]
+            raise OSError(code, os.strerror(code))
+        return self._root / path
+
     def _content(self, path: str) -> bytes | None:
         try:
-            with (self._root / path).open("rb") as file:
+            with self._place(path).open("rb") as file:
                 return file.read(_MAX_FILE_BYTES)
         except OSError as error:
             self._report_error(path, error)

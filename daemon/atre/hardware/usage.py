@@ -1,34 +1,95 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which devices are used and why each other one is not: there is no silent fallback."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 import msgspec
 
-from atre.hardware.machine import DeviceType, GgmlDevice, Machine, PciDevice
+from atre.hardware.backends import gpu_backends, npu_backends
+from atre.hardware.machine import (
+    Access,
+    DeviceType,
+    GgmlDevice,
+    IssueCode,
+    Machine,
+    PciDevice,
+    SocDevice,
+)
 
 _GPU_TYPES = (DeviceType.GPU, DeviceType.IGPU)
+# Screens of servers and virtual machines: ASPEED, Matrox, Cirrus, QEMU, virtio, QXL, VMware and
+# Hyper-V.
+_DISPLAY_VENDORS = frozenset({"1a03", "102b", "1013", "1234", "1af4", "1b36", "15ad", "1414"})
+_RESERVING_DRIVERS = frozenset({"vfio-pci", "pci-stub"})
+_NVIDIA, _NOUVEAU = "10de", "nouveau"
+_NVML = "nvml"  # that library only tells memory: its failure explains nothing here
+_SOFTWARE_VULKAN = "llvmpipe"  # Mesa's Vulkan on the processor, which is no GPU of the machine
 
 
 class UseCode(StrEnum):
-    """Why a device computes or does not; each code has one remedy in each language."""
+    """Why a device computes or does not; ``remedies`` has the words for each, in two languages."""
 
     USED = "used"
+    PROCESSOR_FASTER = "processor_faster"
+    OTHER_DEVICE_FASTER = "other_device_faster"
+    RACE_CRASHED = "race_crashed"
+    RACE_TIMED_OUT = "race_timed_out"
+    RACE_FAILED = "race_failed"
+    OTHER_DEVICE_CHOSEN = "other_device_chosen"
+    PROFILE_KEEPS_PROCESSOR = "profile_keeps_processor"
+    DOES_NOT_FIT = "does_not_fit"
     NO_DRIVER = "no_driver"
+    NOUVEAU = "nouveau"
+    RESERVED = "reserved"
+    NODE_MISSING = "node_missing"
+    NODE_FORBIDDEN = "node_forbidden"
     NO_BACKEND = "no_backend"
-    NOT_CHOSEN = "not_chosen"
+    BACKEND_BLIND = "backend_blind"
+    DRIVER_CRASHED = "driver_crashed"
+    DRIVER_HUNG = "driver_hung"
     NO_ANSWER = "no_answer"
     DEVICES_UNKNOWN = "devices_unknown"
+    DISPLAY_ONLY = "display_only"
     NPU_NO_DRIVER = "npu_no_driver"
+    NPU_NO_NODE = "npu_no_node"
+    NPU_FORBIDDEN = "npu_forbidden"
     NPU_NO_BACKEND = "npu_no_backend"
+    NPU_NOT_CHOSEN = "npu_not_chosen"
 
 
-class DeviceUse(msgspec.Struct, frozen=True):
-    """One GPU or NPU of the machine, and what becomes of it."""
+class NpuState(StrEnum):
+    """PRESENT has a driver, but llama.cpp does not compute on it; USABLE has all that it takes."""
 
-    device: PciDevice
+    DRIVER_MISSING = "driver_missing"
+    PRESENT = "present"
+    USABLE = "usable"
+
+
+class DeviceUse(msgspec.Struct, frozen=True, kw_only=True):
+    """One GPU or NPU of the machine, and what becomes of it.
+
+    ``name`` is llama.cpp's name of it, None if it does not see it; ``backends`` are the parts of it
+    that could compute on it; ``npu_state`` is None for a GPU.
+    """
+
+    device: PciDevice | SocDevice
     code: UseCode
+    name: str | None = None
+    backends: tuple[str, ...] = ()
+    npu_state: NpuState | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What the plan made of llama.cpp's devices.
+
+    ``chosen`` is the name of the GPU that computes, None for the processor alone; ``refused`` says
+    why of those that were measured or looked at, ``otherwise`` of all others.
+    """
+
+    chosen: str | None
+    refused: Mapping[str, UseCode] = {}
+    otherwise: UseCode = UseCode.OTHER_DEVICE_CHOSEN
 
 
 def best_gpu(devices: Iterable[GgmlDevice] | None) -> GgmlDevice | None:
@@ -40,35 +101,116 @@ def best_gpu(devices: Iterable[GgmlDevice] | None) -> GgmlDevice | None:
     )
 
 
-def device_uses(machine: Machine, *, runs_on_gpu: bool) -> tuple[DeviceUse, ...]:
-    """Every GPU, then every NPU, in bus order; ``runs_on_gpu`` if the plan puts layers on one."""
+def device_uses(
+    machine: Machine, *, runs_on_gpu: bool, outcome: Outcome | None = None
+) -> tuple[DeviceUse, ...]:
+    """Every GPU, then every NPU, in bus order, then those on no bus.
+
+    Without an ``outcome``, it is llama.cpp's own choice if the plan puts layers on a GPU.
+    """
+    if outcome is None:
+        best = best_gpu(machine.devices) if runs_on_gpu else None
+        otherwise = UseCode.OTHER_DEVICE_CHOSEN if best else UseCode.PROFILE_KEEPS_PROCESSOR
+        outcome = Outcome(chosen=best.name if best else None, otherwise=otherwise)
     return tuple(
-        [DeviceUse(gpu, _gpu_code(machine, gpu, runs_on_gpu)) for gpu in machine.gpus or ()]
-        + [DeviceUse(npu, _npu_code(npu)) for npu in machine.npus or ()]
+        [_gpu_use(machine, gpu, outcome) for gpu in machine.gpus or ()]
+        + [_npu_use(machine, npu) for npu in machine.npus or ()]
+        + [
+            _gpu_use(machine, device, outcome)
+            if device.kind == "gpu"
+            else _npu_use(machine, device)
+            for device in machine.soc
+        ]
     )
 
 
-def _gpu_code(machine: Machine, gpu: PciDevice, runs_on_gpu: bool) -> UseCode:  # noqa: FBT001
+def _gpu_use(machine: Machine, gpu: PciDevice | SocDevice, outcome: Outcome) -> DeviceUse:
+    seen = next((device for device in machine.devices or () if _is(device, gpu, machine)), None)
+    if seen is None:
+        code = _unseen_code(machine, gpu)
+    elif seen.name == outcome.chosen:
+        code = UseCode.USED
+    else:
+        code = outcome.refused.get(seen.name, outcome.otherwise)
+    name = seen.name if seen else None
+    return DeviceUse(device=gpu, code=code, name=name, backends=gpu_backends(gpu))
+
+
+def _is(device: GgmlDevice, gpu: PciDevice | SocDevice, machine: Machine) -> bool:
+    """Whether llama.cpp's device is this GPU: joined by PCI address.
+
+    A backend that tells none, or one that sysfs does not know, can only mean the only GPU there is.
+    """
+    if device.type not in _GPU_TYPES or _SOFTWARE_VULKAN in device.description:
+        return False
+    address = (device.pci_address or "").lower()
+    if address in {other.address for other in machine.gpus or ()}:
+        return address == gpu.address
+    return _gpus(machine) == [gpu]
+
+
+def _gpus(machine: Machine) -> list[PciDevice | SocDevice]:
+    on_bus: list[PciDevice | SocDevice] = [
+        gpu for gpu in machine.gpus or () if gpu.vendor_id not in _DISPLAY_VENDORS
+    ]
+    return on_bus + [device for device in machine.soc if device.kind == "gpu"]
+
+
+def _unseen_code(machine: Machine, gpu: PciDevice | SocDevice) -> UseCode:
+    """Why llama.cpp does not see it: first what the machine shows, then what llama.cpp said."""
+    if isinstance(gpu, PciDevice) and gpu.vendor_id in _DISPLAY_VENDORS:
+        return UseCode.DISPLAY_ONLY
+    if gpu.driver is None:
+        return UseCode.NO_DRIVER
+    if gpu.driver in _RESERVING_DRIVERS:
+        return UseCode.RESERVED
     if machine.devices is None:
         return UseCode.DEVICES_UNKNOWN
-    if not machine.devices:
-        # A working llama.cpp has at least its CPU device.
-        return UseCode.NO_ANSWER
-    if not any(_is(device, gpu, machine) for device in machine.devices):
-        return UseCode.NO_BACKEND if gpu.driver else UseCode.NO_DRIVER
-    best = best_gpu(machine.devices)
-    chosen = runs_on_gpu and best is not None and _is(best, gpu, machine)
-    return UseCode.USED if chosen else UseCode.NOT_CHOSEN
+    return _failure_code(machine, gpu) or _blind_code(machine, gpu)
 
 
-def _is(device: GgmlDevice, gpu: PciDevice, machine: Machine) -> bool:
-    """Joined by PCI address; a backend that tells none can only mean the only GPU there is."""
-    if device.type not in _GPU_TYPES:
-        return False
-    if device.pci_address is not None:
-        return device.pci_address.lower() == gpu.address
-    return len(machine.gpus or ()) == 1
+def _failure_code(machine: Machine, gpu: PciDevice | SocDevice) -> UseCode | None:
+    """Why llama.cpp gave no answer, or only one without a backend that could drive this GPU."""
+    # A working llama.cpp has at least its processor device.
+    if machine.devices and not set(gpu_backends(gpu)).intersection(machine.hidden_backends):
+        return None
+    codes = {issue.code for issue in machine.issues if _NVML not in issue.source}
+    if IssueCode.CRASHED in codes:
+        return UseCode.DRIVER_CRASHED
+    return UseCode.DRIVER_HUNG if IssueCode.TIMED_OUT in codes else UseCode.NO_ANSWER
 
 
-def _npu_code(npu: PciDevice) -> UseCode:
-    return UseCode.NPU_NO_BACKEND if npu.driver else UseCode.NPU_NO_DRIVER
+def _blind_code(machine: Machine, gpu: PciDevice | SocDevice) -> UseCode:
+    """Why a working llama.cpp does not see it; without a list of backends, blame the build."""
+    if not set(gpu_backends(gpu)).intersection(machine.backends or ()):
+        return UseCode.NO_BACKEND
+    if gpu.access is Access.FORBIDDEN:
+        return UseCode.NODE_FORBIDDEN
+    if gpu.access is Access.MISSING:
+        return UseCode.NODE_MISSING
+    if isinstance(gpu, PciDevice) and gpu.vendor_id == _NVIDIA and gpu.driver == _NOUVEAU:
+        return UseCode.NOUVEAU
+    return UseCode.BACKEND_BLIND
+
+
+def _npu_use(machine: Machine, npu: PciDevice | SocDevice) -> DeviceUse:
+    code = _npu_code(machine, npu)
+    state = NpuState.PRESENT
+    if code is UseCode.NPU_NO_DRIVER:
+        state = NpuState.DRIVER_MISSING
+    elif code is UseCode.NPU_NOT_CHOSEN:
+        state = NpuState.USABLE
+    return DeviceUse(device=npu, code=code, backends=npu_backends(npu), npu_state=state)
+
+
+def _npu_code(machine: Machine, npu: PciDevice | SocDevice) -> UseCode:
+    if npu.driver is None:
+        return UseCode.NPU_NO_DRIVER
+    backends = set(npu_backends(npu))
+    if not backends.intersection(machine.backends or ()):
+        return UseCode.NPU_NO_BACKEND
+    if npu.node is None or npu.access is Access.MISSING:
+        return UseCode.NPU_NO_NODE
+    if npu.access is Access.FORBIDDEN:
+        return UseCode.NPU_FORBIDDEN
+    return UseCode.NPU_NOT_CHOSEN

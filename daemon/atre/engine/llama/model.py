@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from llama_cpp import llama_cpp as lib
+from llama_cpp._ggml import libggml
 
 from atre.engine.llama.log import redirect_log, take_errors
 from atre.errors import InvalidRequestError, ModelLoadError
@@ -12,22 +13,31 @@ from atre.errors import InvalidRequestError, ModelLoadError
 _PIECE_BYTES = 256
 _TEXT_BYTES = 4096
 _KEEP_LOADING = True
+_CPU_TYPE = 0  # GGML_BACKEND_DEVICE_TYPE_CPU
 
 
 class LlamaModel:
     """A GGUF model in memory: its weights, its description and its vocabulary."""
 
     def __init__(
-        self, path: Path, *, n_gpu_layers: int, on_progress: Callable[[float], None]
+        self,
+        path: Path,
+        *,
+        n_gpu_layers: int,
+        on_progress: Callable[[float], None],
+        device: str | None = None,
     ) -> None:
         """Load the weights; ``on_progress`` hears fractions from 0 to 1.
 
-        Raises ModelLoadError with llama.cpp's own words.
+        ``device`` is the only one that takes layers; None leaves the choice to llama.cpp. Raises
+        ModelLoadError with llama.cpp's own words.
         """
         redirect_log()
         lib.llama_backend_init()
         params: Any = lib.llama_model_default_params()
         params.n_gpu_layers = n_gpu_layers
+        devices = None if device is None else _device_list(device)
+        params.devices = devices and ctypes.addressof(devices)
         callback = lib.llama_progress_callback(_progress(on_progress))
         params.progress_callback = callback
         take_errors()
@@ -127,6 +137,21 @@ class LlamaModel:
             if length >= 0:
                 return buffer.raw[:length]
             size = -length
+
+
+def _device_list(name: str) -> Any:
+    """What llama_model_params.devices points to: handles that end with NULL, none for the CPU."""
+    libggml.ggml_backend_dev_by_name.restype = ctypes.c_void_p
+    libggml.ggml_backend_dev_type.argtypes = [ctypes.c_void_p]
+    handle = libggml.ggml_backend_dev_by_name(name.encode())
+    if not handle:
+        raise ModelLoadError(
+            f"llama.cpp no longer sees the device {name}, on which this model was to run. Start "
+            "the box again, so that it looks anew."
+        )
+    is_cpu = libggml.ggml_backend_dev_type(handle) == _CPU_TYPE
+    handles = [] if is_cpu else [handle]
+    return (ctypes.c_void_p * (len(handles) + 1))(*handles, None)
 
 
 def _progress(on_progress: Callable[[float], None]) -> Callable[[float, object], bool]:
