@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
+import shutil
 from pathlib import Path
 
 import pytest
 
 from atre.hardware.detect import detect
 from atre.hardware.machine import Access, SocDevice
+from atre.hardware.remedies import words
 from atre.hardware.soc import read_soc
 from atre.hardware.tree import Tree
+from atre.hardware.usage import device_uses
 
+_STRIX = Path(__file__).parents[1] / "machines" / "strix-halo-npu-unbound"
 _PLATFORM = "sys/bus/platform/devices"
 
 
@@ -69,6 +73,21 @@ def test_a_device_file_that_is_not_there_is_told_from_one_that_nobody_recorded(
     seen = detect(tmp_path).gpus
     assert seen is not None
     assert seen[0].access is Access.MISSING
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"N/A", b"\xff\xfe\x00", b"-1", b"9" * 400, b"{}", b'{"a": 1e99}', b"=\n=="]
+)
+def test_garbage_in_a_recording_never_raises(tmp_path: Path, content: bytes) -> None:
+    shutil.copytree(_STRIX, tmp_path / "tree", symlinks=True)
+    names = (f"{_PLATFORM}/a/uevent", "devices.json", "nvml.json", "failures.json", "vm_stat.txt")
+    for name in (*names, "sysctl.txt"):
+        file = tmp_path / "tree" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        found = detect(tmp_path / "tree")
+        words_of = [words(use) for use in device_uses(found, runs_on_gpu=True)]
+        assert len(words_of) == len(found.gpus or ()) + len(found.npus or ()) + len(found.soc)
 
 
 def test_a_recorded_mac_answers_like_its_programs(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 import contextlib
 import logging
 import sys
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 
 from atre.config import default_data_dir, default_profiles_dir
 from atre.errors import ConfigError
+from atre.hardware.bundle import unpack_bundle
 from atre.hardware.detect import detect as detect_machine
 from atre.hardware.explain import explain
 from atre.hardware.remedies import words
@@ -82,13 +82,7 @@ def recorded(root: Path) -> Iterator[Path]:
         yield root
         return
     with tempfile.TemporaryDirectory() as directory:
-        try:
-            with tarfile.open(root) as bundle:
-                bundle.extractall(directory, filter="data")
-        except (OSError, tarfile.TarError, EOFError) as error:
-            raise ConfigError(
-                f"{root} is neither a folder nor a bundle of `atre doctor`: {error}."
-            ) from error
+        unpack_bundle(root, Path(directory))
         yield Path(directory)
 
 

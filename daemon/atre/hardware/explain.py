@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import msgspec
+
 from atre.engine_plan import EnginePlan
 from atre.hardware.choose import Choice
 from atre.hardware.explain_memory import memory_speed
@@ -26,6 +28,26 @@ _FEATURE_OF_FLAG = {
     "sve": "SVE",
     "sme": "SME",
 }
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """The words for what a device is, in one language."""
+
+    integrated: str
+    card: str
+    own_memory: str
+    driver: str
+    no_driver: str
+
+
+_ENGLISH_FACTS = Facts(
+    integrated="integrated", card="card", own_memory="GiB of its own", driver="driver",
+    no_driver="no driver",
+)  # fmt: skip
+FRENCH_FACTS = Facts(
+    integrated="intégré", card="carte", own_memory="Gio en propre", driver="pilote",
+    no_driver="sans pilote",
+)  # fmt: skip
 
 
 def explain(
@@ -107,19 +129,19 @@ def kind(use: DeviceUse) -> str:
     return "GPU" if use.npu_state is None else "NPU"
 
 
-def describe(device: PciDevice | SocDevice) -> str:
+def describe(device: PciDevice | SocDevice, spoken: Facts = _ENGLISH_FACTS) -> str:
     """Where the device is and what it is, by numbers."""
     facts = [device.address]
     if isinstance(device, PciDevice):
         facts[0] += f" [{device.pci_id}]"
         if device.integrated is not None:
-            facts.append("integrated" if device.integrated else "card")
+            facts.append(spoken.integrated if device.integrated else spoken.card)
         if device.memory_bytes is not None:
-            facts.append(f"{_gib(device.memory_bytes)} of its own")
-    elif device.compatible:
-        facts[0] += f" [{device.compatible[0]}]"
-        facts.append("integrated")
-    facts.append(f"driver {device.driver}" if device.driver else "no driver")
+            facts.append(f"{device.memory_bytes / 2**30:.1f} {spoken.own_memory}")
+    else:
+        facts += [spoken.integrated]
+        facts[0] += f" [{device.compatible[0]}]" if device.compatible else ""
+    facts.append(f"{spoken.driver} {device.driver}" if device.driver else spoken.no_driver)
     return ", ".join(facts)
 
 
@@ -128,7 +150,7 @@ def _llama(machine: Machine) -> list[str]:
         return ["llama.cpp: its devices are unknown"]
     devices = ", ".join(f"{device.name} ({device.description})" for device in machine.devices)
     lines = [f"llama.cpp: {devices or 'no device'}"]
-    unused = _unused_flags(machine)
+    unused = unused_flags(machine)
     if unused:
         lines.append(
             f"llama.cpp was compiled without {', '.join(unused)}, which this processor has: "
@@ -144,7 +166,8 @@ def _figure(figure: Figure) -> str:
     )
 
 
-def _unused_flags(machine: Machine) -> list[str]:
+def unused_flags(machine: Machine) -> list[str]:
+    """What the processor has and the installed llama.cpp was not compiled for."""
     if machine.cpu_features is None:
         return []
     return [

@@ -6,9 +6,10 @@ tests/machines/README.md describes the folder; ``atre doctor --bundle`` writes o
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from atre.hardware.devices import DeviceReport
 from atre.hardware.machine import Issue, IssueCode
@@ -18,6 +19,7 @@ from atre.hardware.tree import Tree
 DEVICES, NVML, FAILURES = "devices.json", "nvml.json", "failures.json"
 SYSCTL, VM_STAT = "sysctl.txt", "vm_stat.txt"
 
+_Errno = Annotated[int, Meta(ge=1, le=4095)]  # MAX_ERRNO of the kernel's err.h
 _Report = TypeVar("_Report", DeviceReport, NvmlReport)
 Run = Callable[[tuple[str, ...], float], bytes | Issue]
 
@@ -30,15 +32,15 @@ class Recording:
 
     def tree(self) -> Tree:
         """The recorded files, with the errors that the machine gave in place of some."""
+        return Tree(self._root, self.failures())
+
+    def failures(self) -> dict[str, int]:
+        """Errors by path, as errno; a list that cannot be read is as good as none."""
         try:
             content = (self._root / FAILURES).read_bytes()
-            return Tree(self._root, msgspec.json.decode(content, type=dict[str, int]))
-        except FileNotFoundError:
-            return Tree(self._root)
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            tree = Tree(self._root)
-            tree.report(IssueCode.MALFORMED, FAILURES, str(error))
-            return tree
+            return msgspec.json.decode(content, type=dict[str, _Errno])
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            return {}
 
     def devices(self) -> DeviceReport | None:
         """What llama.cpp answered, None if nobody asked it."""

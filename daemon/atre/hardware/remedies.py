@@ -82,7 +82,7 @@ TEXTS: dict[UseCode, Words] = {
         "not used: it is set aside for a virtual machine",
         "Run the box in that virtual machine, or give the device back to this system",
         "non utilisé : il est réservé à une machine virtuelle",
-        "Lancez la boîte dans cette machine virtuelle, ou rendez l’appareil à ce système",
+        "Faites tourner le boîtier dans cette machine virtuelle, ou rendez l’appareil à ce système",
     ),
     UseCode.NODE_MISSING: Words(
         "not used: its device file is missing here",

@@ -9,7 +9,7 @@ from atre.hardware.kernel_number import parse_kernel_number
 from atre.hardware.machine import Access, Issue, IssueCode
 
 # /proc/cpuinfo takes about 1.5 kB a CPU; 2 MiB is room for more CPUs than Linux supports here.
-_MAX_FILE_BYTES = 2 * 2**20
+MAX_FILE_BYTES = 2 * 2**20
 _UNKNOWN_TEXTS = frozenset({"", "n/a", "none", "unknown"})
 
 
@@ -77,14 +77,14 @@ class Tree:
 
     def access(self, path: str) -> Access | None:
         """What this process may do with a device file; None in a recording without ``dev``."""
-        if not (self._root / "dev").is_dir():
-            return None
         try:
+            if not (self._root / "dev").is_dir():
+                return None
             place = self._place(path)
+            if not place.exists():
+                return Access.MISSING
         except OSError:
             return Access.FORBIDDEN
-        if not place.exists():
-            return Access.MISSING
         return Access.OPEN if os.access(place, os.R_OK | os.W_OK) else Access.FORBIDDEN
 
     def _place(self, path: str) -> Path:
@@ -96,7 +96,7 @@ class Tree:
     def _content(self, path: str) -> bytes | None:
         try:
             with self._place(path).open("rb") as file:
-                return file.read(_MAX_FILE_BYTES)
+                return file.read(MAX_FILE_BYTES)
         except OSError as error:
             self._report_error(path, error)
             return None

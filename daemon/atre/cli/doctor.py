@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from atre.cli.announcement import speaks_french
+from atre.cli.detect import recorded
+from atre.config import default_data_dir, default_profiles_dir
+from atre.hardware.bundle import collect, write_bundle
+from atre.hardware.detect import detect
+from atre.health import HealthNote, check
+from atre.inspection import inspect
+from atre.race.race import Race
+
+_FRENCH = {
+    "sound": "Tout est en ordre.",
+    "problems": "À réparer",
+    "advice": "Bon à savoir",
+    "bundle": "Écrit, sans numéro de série, adresse MAC, nom d’hôte ni nom de personne",
+    "colon": "\N{NO-BREAK SPACE}:",
+}
+_ENGLISH = {
+    "sound": "Everything is in order.",
+    "problems": "To mend",
+    "advice": "Good to know",
+    "bundle": "Written, without serial numbers, MAC addresses, host name or names of people",
+    "colon": ":",
+}
+
+
+@click.command()
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path),
+    help="Write what detection reads, without what identifies you: a .tar.gz, or a new folder.",
+)
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path, exists=True),
+    default="/",
+    help="A recorded machine, or a bundle, to look at instead of this one.",
+)
+@click.option("--model", type=click.Path(path_type=Path), help="A GGUF file to look at.")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=default_data_dir,
+    show_default="your data directory",
+    help="Where the box keeps its data.",
+)
+def doctor(root: Path, model: Path | None, data_dir: Path, bundle: Path | None) -> None:
+    """Say what is wrong with the hardware or the model, and what to do about it."""
+    french = speaks_french(os.environ)
+    spoken = _FRENCH if french else _ENGLISH
+    data_dir = data_dir.expanduser().absolute()
+    with recorded(root) as place:
+        if bundle is not None:
+            write_bundle(collect(place), bundle)
+            click.echo(f"{spoken['bundle']}{spoken['colon']} {bundle}")
+            return
+        machine = detect(place)
+    race = Race(data_dir / "state") if root == Path("/") else None
+    notes = check(inspect(machine, default_profiles_dir(), model, race), data_dir)
+    click.echo("\n".join(_lines(notes, spoken, french=french)))
+    if any(note.is_problem for note in notes):
+        sys.exit(1)
+
+
+def _lines(notes: tuple[HealthNote, ...], spoken: dict[str, str], *, french: bool) -> list[str]:
+    lines: list[str] = []
+    for section, is_problem in (("problems", True), ("advice", False)):
+        chosen = [note for note in notes if note.is_problem is is_problem]
+        if is_problem and not chosen:
+            lines.append(spoken["sound"])
+        if chosen:
+            lines.append(f"{spoken[section]}{spoken['colon']}")
+        for note in chosen:
+            text, remedy = (note.text_fr, note.remedy_fr) if french else (note.text, note.remedy)
+            lines.append(f"  - {text}")
+            lines += [f"    {remedy}"] * bool(remedy)
+    return lines
