@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from atre.engine_plan import EnginePlan
 from atre.errors import ModelLoadError
-from atre.hardware.machine import DeviceType, GgmlDevice, Machine
+from atre.hardware.machine import GgmlDevice, Machine
 from atre.hardware.profiles import Profile, RunSettings
 from atre.hardware.threads import count_threads
-from atre.hardware.usage import best_gpu
+from atre.hardware.usage import best_gpu, shares_main_memory
 from atre.models.footprint import buffer_bytes, kv_cell_bytes
 from atre.models.gguf_header import GgufHeader
 
@@ -122,7 +122,7 @@ def _room(machine: Machine, gpu: GgmlDevice | None, reserve_bytes: int) -> _Room
     if gpu is None:
         return _Room(main_bytes=main_bytes)
     free_bytes = gpu.memory_free_bytes or gpu.memory_total_bytes
-    if gpu.type is DeviceType.IGPU or machine.os == "macos":
+    if shares_main_memory(machine, gpu):
         total_bytes = None if main_bytes is None else main_bytes + _own_bytes(machine, gpu)
         return _Room(main_bytes=main_bytes, gpu_bytes=free_bytes, total_bytes=total_bytes)
     if free_bytes is not None:

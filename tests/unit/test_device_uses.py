@@ -4,6 +4,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from atre.config import default_profiles_dir
+from atre.errors import ModelLoadError
+from atre.fit import fit
+from atre.hardware.choose import choose
 from atre.hardware.detect import detect
 from atre.hardware.devices import DeviceReport
 from atre.hardware.machine import (
@@ -16,8 +20,18 @@ from atre.hardware.machine import (
     PciDevice,
     SocDevice,
 )
+from atre.hardware.profiles import load_profiles
 from atre.hardware.remedies import TEXTS, words
-from atre.hardware.usage import DeviceUse, NpuState, Outcome, UseCode, device_uses
+from atre.hardware.usage import (
+    DeviceUse,
+    NpuState,
+    Outcome,
+    UseCode,
+    device_uses,
+    shares_main_memory,
+)
+from atre.models.gguf_header import read_header
+from atre.planning import factory_model_path
 
 _MACHINES = Path(__file__).parents[1] / "machines"
 _CPU = GgmlDevice(name="CPU", description="a processor", type=DeviceType.CPU, backend="CPU")
@@ -153,6 +167,23 @@ def test_a_gpu_on_no_bus_is_the_one_that_llama_cpp_means() -> None:
     cuda = replace(_VULKAN, name="CUDA0", type=DeviceType.IGPU, pci_address="0000:00:00.0")
     use = only_use(machine_with(orin, cuda))
     assert (use.code, use.name, use.backends) == (UseCode.USED, "CUDA0", ("CUDA",))
+
+
+def test_memory_is_counted_once_even_where_llama_cpp_calls_the_gpu_a_card() -> None:
+    spark = detect(_MACHINES / "dgx-spark")
+    assert spark.devices is not None
+    as_card = replace(spark.devices[0], type=DeviceType.GPU)
+    assert shares_main_memory(spark, as_card)
+    machine = replace(spark, devices=(as_card, *spark.devices[1:]))
+    header = replace(
+        read_header(factory_model_path()), weights_bytes=100 * 2**30, block_bytes=100 * 2**30
+    )
+    profile = choose(machine, load_profiles(default_profiles_dir())).profile
+    # More than half of the memory: twice of what is there would be given out otherwise.
+    with pytest.raises(ModelLoadError, match="smaller model"):
+        fit(machine, profile, replace(header, weights_bytes=200 * 2**30, block_bytes=100 * 2**30))
+    assert fit(machine, profile, header).n_gpu_layers > 0
+    assert not shares_main_memory(machine_with(card(integrated=False), _VULKAN), _VULKAN)
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,8 @@ def _cpu(cpu: Cpu) -> str:
         facts.append(f"limited to {cpu.quota_cpus:g} CPUs")
     if cpu.flags:
         facts.append(" ".join(cpu.flags))
+    if cpu.cache_bytes is not None:
+        facts.append(f"{cpu.cache_bytes / 2**20:g} MiB of cache")
     return f"Processor: {', '.join(facts)}"
 
 
@@ -120,7 +122,7 @@ def _devices(machine: Machine, uses: tuple[DeviceUse, ...]) -> list[str]:
 
 def _use(use: DeviceUse) -> str:
     text = words(use)
-    remedy = f". {text.remedy}" if text.remedy else ""
+    remedy = f". {text.remedy} ({use.code})" if text.remedy else ""
     return f"{kind(use)}: {describe(use.device)}: {text.reason}{remedy}"
 
 

@@ -101,6 +101,17 @@ def best_gpu(devices: Iterable[GgmlDevice] | None) -> GgmlDevice | None:
     )
 
 
+def shares_main_memory(machine: Machine, device: GgmlDevice) -> bool:
+    """Whether llama.cpp's device has no memory of its own, if either of both sides says so.
+
+    llama.cpp has called such GPUs cards, and what both count would then be given out twice.
+    """
+    if device.type is DeviceType.IGPU or machine.os == "macos":
+        return True
+    gpus = [gpu for gpu in _gpus(machine) if _is(device, gpu, machine)]
+    return any(not isinstance(gpu, PciDevice) or gpu.integrated for gpu in gpus)
+
+
 def device_uses(
     machine: Machine, *, runs_on_gpu: bool, outcome: Outcome | None = None
 ) -> tuple[DeviceUse, ...]:

@@ -18,6 +18,7 @@ from atre.hardware.devices import hiding
 from atre.hardware.machine import Issue, IssueCode, Machine
 from atre.hardware.profiles import Profile
 from atre.models.gguf_header import GgufHeader
+from atre.notify import notify
 from atre.race.candidates import Candidate, Field, candidates, identity
 from atre.race.record import RaceRecord
 from atre.race.verdict import Result, Speed, Verdict, judge
@@ -27,6 +28,7 @@ _log = logging.getLogger(__name__)
 # Drivers compile their programs at the first run; a slow disk reads this many bytes a second.
 _START_LIMIT_S = 60.0
 _DISK_BYTES_S = 50e6
+_AFTERWARDS_S = 120.0  # for what a service manager waits for once the race is over
 _GRACE_S = 5.0  # before the child ends itself, should nobody be there to end it
 
 Command = Callable[[Candidate, Path, float], tuple[str, ...]]
@@ -53,9 +55,10 @@ class Race:
         self._time_limit_s = time_limit_s
 
     def remembered(self, machine: Machine, header: GgufHeader) -> Verdict | None:
-        """The last verdict if devices, model and llama.cpp are still those of then."""
-        field, verdict = _field(machine, header), self._record.verdict()
-        return verdict if verdict is not None and verdict.field == field else None
+        """The verdict of a race of these devices with this model and llama.cpp, if any."""
+        field = _field(machine, header)
+        verdicts = (verdict for verdict in self._record.verdicts() if verdict.field == field)
+        return next(verdicts, None)
 
     def settle(self, machine: Machine, profile: Profile, header: GgufHeader) -> Verdict | None:
         """The remembered verdict, or that of a race now; None if there is only the processor."""
@@ -85,8 +88,7 @@ class Race:
         """``lost`` took the machine or the box down when it raced, and is not given the chance."""
         field = _field(machine, header)
         if eco is None:
-            last = self._record.verdict()
-            eco = last is not None and last.eco
+            eco = any(verdict.eco for verdict in self._record.verdicts()[:1])
         results: list[Result] = []
         for candidate in field.candidates:
             _log.info("measuring the model on %s (%s)", candidate.name, candidate.description)
@@ -125,6 +127,10 @@ class Race:
     def _ask(self, candidate: Candidate, plan: EnginePlan, machine: Machine) -> bytes | Issue:
         size_bytes = Path(plan.model_path).stat().st_size
         limit_s = self._time_limit_s or _START_LIMIT_S + size_bytes / _DISK_BYTES_S
+        notify(
+            f"STATUS=measuring the model on {candidate.name}",
+            f"EXTEND_TIMEOUT_USEC={round((limit_s + _AFTERWARDS_S) * 1e6)}",
+        )
         with tempfile.NamedTemporaryFile(suffix=".json") as file:
             file.write(msgspec.json.encode(plan))
             file.flush()

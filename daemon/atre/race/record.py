@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the last race found, and who was racing when the machine went down."""
+"""What the last races found, and who was racing when the machine went down."""
 
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from atre.durable import write_durably
 from atre.race.candidates import Field
 from atre.race.verdict import Verdict
 
-_VERDICT, _ATTEMPT = "race.json", "race-attempt.json"
+_VERDICTS, _ATTEMPT = "race.json", "race-attempt.json"
+_NUM_KEPT = 16
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,15 +24,15 @@ class RaceRecord:
     """The files of the race in the box's ``state`` directory; a damaged one counts as none."""
 
     def __init__(self, directory: Path) -> None:
-        self._verdict = directory / _VERDICT
+        self._verdicts = directory / _VERDICTS
         self._attempt = directory / _ATTEMPT
 
-    def verdict(self) -> Verdict | None:
-        """The last verdict, whatever raced then."""
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What was found so far, the last race first; several models may take turns."""
         try:
-            return msgspec.json.decode(self._verdict.read_bytes(), type=Verdict)
+            return msgspec.json.decode(self._verdicts.read_bytes(), type=tuple[Verdict, ...])
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-            return None
+            return ()
 
     def lost_attempt(self, field: Field) -> str | None:
         """The candidate that never came back from a race of the same field."""
@@ -47,5 +48,7 @@ class RaceRecord:
 
     def finish(self, verdict: Verdict) -> None:
         """Remember the verdict for the next starts. Raises OSError."""
-        write_durably(self._verdict, msgspec.json.format(msgspec.json.encode(verdict)))
+        others = [other for other in self.verdicts() if other.field != verdict.field]
+        kept = [verdict, *others][:_NUM_KEPT]
+        write_durably(self._verdicts, msgspec.json.format(msgspec.json.encode(kept)))
         self._attempt.unlink(missing_ok=True)
