@@ -25,7 +25,7 @@ _LINES_KEPT = {
     "usr/lib/os-release": re.compile(r"PRETTY_NAME="),
 }
 _IDENTIFYING_KEY = re.compile(
-    r"^[^:=]*(serial|uuid|asset|machine-id|mac.?addr|host.?name)[^:=]*[:=]", re.IGNORECASE
+    r"(serial|uuid|asset|machine-id|mac.?addr|host.?name)[^:=]*[:=]", re.IGNORECASE
 )
 _PATTERNS = (
     re.compile(r"\b(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b", re.IGNORECASE),  # MAC address
@@ -89,7 +89,7 @@ class Redaction:
         wanted = _LINES_KEPT.get(path)
         lines = text.splitlines(keepends=True)
         if wanted is None or not any(":" in line or "=" in line for line in lines):
-            return (line for line in lines if not _IDENTIFYING_KEY.match(line))
+            return (line for line in lines if not _IDENTIFYING_KEY.search(line))
         return (line for line in lines if wanted.match(line))
 
     def _cgroup(self, text: str) -> str:
