@@ -15,7 +15,7 @@ from atre.hardware.machine import Cpu, DeviceType, GgmlDevice, IssueCode, Machin
 from atre.hardware.profiles import load_profiles
 from atre.hardware.usage import UseCode
 from atre.models.gguf_header import read_header
-from atre.planning import factory_model_path, outcome, plan_engine
+from atre.planning import factory_model_path, outcome, plan_engine, plan_with
 from atre.race.candidates import PROCESSOR, Candidate, Field, ModelIdentity, candidates
 from atre.race.joules import Counter, joules_between, read_counters
 from atre.race.race import Race, measure_command
@@ -291,9 +291,12 @@ def planned(tmp_path: Path, machine: Machine, fake: Callable[..., tuple[str, ...
 
 def test_the_plan_runs_on_the_winner_whatever_the_profile_says(tmp_path: Path) -> None:
     machine = machine_with(gpu("CUDA0"), gpu("Vulkan0"))
-    assert choose(machine, _PROFILES).profile.run.layers_on_gpu == "none"
+    (profile,) = [each for each in _PROFILES if each.name == "generic-cpu"]
+    assert profile.run.layers_on_gpu == "none"
     fake = Fake(CPU=says(10.0, 10.0), CUDA0=says(20.0, 20.0), Vulkan0=says(90.0, 90.0))
-    plan = planned(tmp_path, machine, fake)
+    verdict = Race(tmp_path / "state", command=fake).settle(machine, profile, _HEADER)
+    plan = plan_with(machine, profile, _HEADER, verdict)
+    assert planned(tmp_path, machine, fake).device == "Vulkan0"
     assert (plan.device, plan.n_gpu_layers) == ("Vulkan0", _HEADER.n_layer + 1)
     assert plan.reasons[-1].startswith("Vulkan0 was measured to be best")
     assert plan.issues == []
