@@ -18,6 +18,7 @@ from atre.hardware.bundle import collect, unpack_bundle, write_bundle
 from atre.hardware.detect import detect
 from atre.hardware.devices import DeviceReport
 from atre.hardware.machine import Access, Issue, IssueCode, Machine
+from atre.hardware.redaction import Redaction
 
 _MACHINES = Path(__file__).parents[1] / "machines"
 _SERIAL, _MAC = "PF3ZQ8W1", "9c:6b:00:1a:2b:3c"
@@ -86,6 +87,17 @@ def test_nothing_that_identifies_is_in_the_bundle(telling: Path, tmp_path: Path)
     for secret in _SECRETS:
         assert secret.lower() not in text, secret
     assert "F7BAA redacted" in everything(bundle)
+
+
+def test_of_a_memory_module_everything_but_its_number_is_kept() -> None:
+    lines = (
+        b"E:MEMORY_DEVICE_0_SIZE=17179869184\n",
+        b"E:MEMORY_DEVICE_0_SERIAL_NUMBER=3A7C11F0\n",
+        b"E:MEMORY_DEVICE_0_ASSET_TAG=9876543210\n",
+        b"E:MEMORY_DEVICE_0_CONFIGURED_SPEED_MTS=5600\n",
+    )
+    kept = Redaction([], "").content("run/udev/data/+dmi:id", b"".join(lines))
+    assert kept == lines[0] + lines[3]
 
 
 def test_the_facts_of_the_telling_machine_are_all_there(telling: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 import importlib.util
 import os
 import select
+import signal
 import sys
 from pathlib import Path
 
@@ -87,6 +88,33 @@ def test_one_bad_driver_is_named_and_costs_no_other_device(bad: str, code: Issue
 def test_a_driver_that_hangs_under_every_setting_gives_a_processor_profile() -> None:
     issue = only_issue(ask_devices(child("import signal; signal.pause()"), time_limit_s=0.5))
     assert issue.code is IssueCode.TIMED_OUT
+
+
+def test_a_child_is_ended_when_the_person_interrupts(tmp_path: Path) -> None:
+    class InterruptedHereError(Exception):
+        pass
+
+    def interrupt(*_: object) -> None:
+        raise InterruptedHereError
+
+    fifo = tmp_path / "alive"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    program = (
+        "import os, signal\n"
+        f"end = os.open({str(fifo)!r}, os.O_WRONLY)\n"
+        "os.kill(os.getppid(), signal.SIGUSR1)\n"
+        "signal.pause()"
+    )
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with pytest.raises(InterruptedHereError):
+            ask(child(program), 60.0)
+        assert select.select([reader], [], [], 30)[0]
+        assert os.read(reader, 1) == b""
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        os.close(reader)
 
 
 def test_an_answer_that_is_no_report_is_an_issue() -> None:

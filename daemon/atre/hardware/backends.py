@@ -12,7 +12,8 @@ _GPU_OF_VENDOR = {
     "8086": ("Vulkan", "SYCL"),
 }
 _NPU_OF_VENDOR = {"8086": ("OPENVINO",)}
-_GPU_OF_MAKER = {"nvidia": ("CUDA",), "apple": ("MTL", "Vulkan"), "qcom": ("OpenCL", "Vulkan")}
+# llama.cpp has registered Metal under both names.
+_GPU_OF_MAKER = {"nvidia": ("CUDA",), "apple": ("Metal", "MTL"), "qcom": ("OpenCL", "Vulkan")}
 
 
 def gpu_backends(device: PciDevice | SocDevice) -> tuple[str, ...]:
