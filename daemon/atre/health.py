@@ -113,9 +113,10 @@ def _memory(memory: Memory) -> Iterator[HealthNote]:
     total, limit = memory.total_bytes, memory.limit_bytes
     if total is not None and limit is not None and limit < total:
         size, of = f"{limit / 2**30:.1f}", f"{total / 2**30:.1f}"
+        size_fr, of_fr = size.replace(".", ","), of.replace(".", ",")
         yield _note(
             f"This process may use {size} of {of} GiB of memory.",
-            f"Ce processus peut utiliser {size} Gio de mémoire sur {of}.",
+            f"Ce processus peut utiliser {size_fr} Gio de mémoire sur {of_fr}.",
             "Raise the limit of the container or service to run larger models.",
             "Relevez la limite du conteneur ou du service pour de plus grands modèles.",
         )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a machine and a model file to how the engine runs: detect, choose, race, fit."""
 
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from atre.engine_plan import EnginePlan
 from atre.errors import EngineError, ModelLoadError
 from atre.fit import fit
 from atre.hardware.choose import Choice, choose
+from atre.hardware.explain import puts_layers_on_gpu
 from atre.hardware.machine import Machine
 from atre.hardware.profiles import Profile, load_profiles
+from atre.hardware.remedies import words
 from atre.hardware.threads import count_threads
-from atre.hardware.usage import Outcome, UseCode
+from atre.hardware.usage import Outcome, UseCode, device_uses
 from atre.models.footprint import buffer_bytes, kv_cell_bytes
 from atre.models.gguf_header import GgufHeader, read_header
 from atre.race.race import Race
@@ -192,10 +195,31 @@ def note(planned: Planned) -> ProfileNote:
         planned.embedder.no_model_reason if planned.embedder else "",
     ]
     issues = [reason for reason in reasons if reason]
+    why = list(_why(planned))
     return ProfileNote(
         profile=planned.choice.profile.title,
         profile_fr=planned.choice.profile.title_fr,
-        reason=planned.choice.reason,
-        reason_fr=planned.choice.reason_fr,
+        reason="; ".join(english for english, _ in why),
+        reason_fr="\N{NO-BREAK SPACE}; ".join(french for _, french in why),
         issues=issues + (planned.plan.issues if planned.plan else []),
     )
+
+
+def _why(planned: Planned) -> Iterator[tuple[str, str]]:
+    """In English and French: the profile, the race, and why each GPU that stands idle does."""
+    choice, plan, verdict = planned.choice, planned.plan, planned.verdict
+    yield choice.reason, choice.reason_fr
+    if verdict is not None:
+        yield verdict.reason.rstrip("."), verdict.reason_fr.rstrip(".")
+    uses = device_uses(
+        planned.machine,
+        runs_on_gpu=puts_layers_on_gpu(choice, plan),
+        outcome=outcome(plan, choice.profile, verdict),
+    )
+    for use in uses:
+        if use.code is not UseCode.USED and use.npu_state is None:
+            text, place = words(use), use.device.address
+            yield (
+                f"{place}: {text.reason}. {text.remedy}",
+                f"{place}\N{NO-BREAK SPACE}: {text.reason_fr}. {text.remedy_fr}",
+            )

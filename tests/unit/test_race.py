@@ -11,11 +11,11 @@ from atre.config import Config
 from atre.engine_plan import EnginePlan
 from atre.fit import fit
 from atre.hardware.choose import choose
-from atre.hardware.machine import Cpu, DeviceType, GgmlDevice, IssueCode, Machine, Memory
+from atre.hardware.machine import Cpu, DeviceType, GgmlDevice, IssueCode, Machine, Memory, PciDevice
 from atre.hardware.profiles import load_profiles
 from atre.hardware.usage import UseCode
 from atre.models.gguf_header import read_header
-from atre.planning import factory_model_path, outcome, plan_engine, plan_with
+from atre.planning import factory_model_path, note, outcome, plan_engine, plan_with
 from atre.race.candidates import PROCESSOR, Candidate, Field, ModelIdentity, candidates
 from atre.race.joules import Counter, joules_between, read_counters
 from atre.race.race import Race, measure_command
@@ -312,6 +312,19 @@ def test_the_plan_names_what_crashed_and_runs_on_the_processor(tmp_path: Path) -
     found = outcome(plan, choose(machine, _PROFILES).profile, None)
     assert found is not None
     assert found.chosen is None
+
+
+def test_the_status_page_hears_why_a_gpu_stands_idle_in_both_languages(tmp_path: Path) -> None:
+    on_bus = PciDevice(address="0000:05:00.0", vendor_id="10de", device_id="2504", driver="nvidia")
+    machine = replace(machine_with(gpu("CUDA0")), gpus=(on_bus,))
+    fake = Fake(CPU=says(10.0, 10.0), CUDA0=says(1.0, 1.0))
+    told = note(plan_engine(config(tmp_path), machine, Race(tmp_path, command=fake)))
+    assert "; CPU was measured to be best" in told.reason
+    assert told.reason.count("0000:05:00.0: not used: the processor was measured") == 1
+    assert "CPU a été mesuré le meilleur" in told.reason_fr
+    assert "CPU 10,0 jetons/s / CUDA0 1,0 jetons/s" in told.reason_fr
+    assert "le processeur a été mesuré plus rapide" in told.reason_fr
+    assert told.issues == []
 
 
 def test_a_device_is_planned_for_with_the_memory_of_its_own() -> None:

@@ -149,10 +149,10 @@ def _reason(winner: str | None, scores: dict[str, float], basis: Basis) -> tuple
     }[basis]
     others = [name for name in scores if name != winner]
 
-    def figures(unit: str) -> str:
-        return ", ".join(f"{name} {scores[name]:.1f} {unit}" for name in [winner, *others])
-
+    figures = [(name, f"{scores[name]:.1f}") for name in [winner, *others]]
+    english = ", ".join(f"{name} {figure} {unit}" for name, figure in figures)
+    french = " / ".join(f"{name} {figure.replace('.', ',')} {unit_fr}" for name, figure in figures)
     return (
-        f"{winner} was measured to be best with this model: {figures(unit)}.",
-        f"{winner} a été mesuré le meilleur avec ce modèle\N{NO-BREAK SPACE}: {figures(unit_fr)}.",
+        f"{winner} was measured to be best with this model: {english}.",
+        f"{winner} a été mesuré le meilleur avec ce modèle\N{NO-BREAK SPACE}: {french}.",
     )
