@@ -110,6 +110,14 @@ def test_nothing_known_means_the_generic_profile() -> None:
     assert "compatible of this machine unknown" in why["raspberry-pi-5"]
 
 
+def test_memory_alone_does_not_tell_a_machine() -> None:
+    known = Machine(os="linux", memory=Memory(total_bytes=2**30))
+    assert choose(known, _PROFILES).profile.name == "generic-cpu"
+    small = profile("small", max_memory_bytes=2**31)
+    board = profile("board", max_memory_bytes=2**31, compatible=("maker,board",))
+    assert choose(known, [profile("z-generic"), small, board]).profile.name == "small"
+
+
 def test_a_known_difference_always_rejects() -> None:
     found = Machine(gpus=(_INTEL_GPU,), memory=Memory(total_bytes=4 * 2**30))
     wants_memory = profile("intel", pci_ids=("8086:46d1",), min_memory_bytes=8 * 2**30)

@@ -58,6 +58,8 @@ _RANKED_RULES = (
     "pci_classes", "device_types", "cpu_flags", "memory",
 )  # fmt: skip
 
+_IDENTIFYING = frozenset(_RANKED_RULES) - {"memory"}
+
 
 def choose(machine: Machine, profiles: Sequence[Profile]) -> Choice:
     """The best profile for ``machine``; the same whatever the order of ``profiles``.
@@ -207,6 +209,8 @@ def _rank(findings: Sequence[Finding], name: str) -> tuple[bool, tuple[int, ...]
     """
     grades = {each.rule: each.grade for each in findings if each.verdict is Verdict.MATCHES}
     num_unknown = sum(finding.verdict is Verdict.UNKNOWN for finding in findings)
+    if num_unknown and not grades.keys() & _IDENTIFYING:
+        grades.pop("memory", None)  # half the world has as much: it tells variants apart, no more
     return (
         grades.get("device_types") != _CARD,
         tuple(grades.get(rule, _NO_MATCH) for rule in _RANKED_RULES),
