@@ -145,16 +145,18 @@ def make_caller() -> CallerMaker:
 
 @pytest.fixture(scope="session")
 def make_outsider() -> Iterator[OutsiderMaker]:
-    """OpenAI's own client with a key of a box: ``make_outsider(box)``.
+    """OpenAI's own client of a box: ``make_outsider(box, strict=True, key=None)``.
 
-    It checks every answer against its own types, unless ``strict`` is False.
+    A strict one checks every answer against the client's types. It never asks twice.
     """
     with ExitStack() as stack:
 
-        def make(box: "RunningBox", *, strict: bool = True) -> openai.OpenAI:
+        def make(
+            box: "RunningBox", *, strict: bool = True, key: str | None = None
+        ) -> openai.OpenAI:
             made = openai.OpenAI(
                 base_url=box.ready["api_base"],
-                api_key=box.key,
+                api_key=key or box.key,
                 max_retries=0,
                 timeout=caller_module.TIMEOUT_S,
                 _strict_response_validation=strict,

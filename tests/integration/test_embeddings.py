@@ -2,6 +2,7 @@
 """POST /v1/embeddings of a real box, by OpenAI's own client and by hand."""
 
 import base64
+import json
 import math
 import struct
 import time
@@ -16,16 +17,14 @@ import pytest
 
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.messages import EmbedderDescription
-from atre.planning import factory_model_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.integration.caller import Call, Caller
-    from tests.integration.conftest import BoxStarter, CallerMaker, OutsiderMaker
+    from tests.integration.conftest import CallerMaker, OutsiderMaker
     from tests.integration.running_box import RunningBox
 
-NO_MODEL = "  The embedding model is not loaded: "
 PATH = "/v1/embeddings"
 MODEL = "slow-bert"
 WINDOW, DIMENSIONS = 512, 128
@@ -117,18 +116,55 @@ def test_a_text_has_the_same_vector_alone_and_in_both_formats(
             assert likeness(list(vector), expected.embedding) > 0.9999
 
 
-def test_fewer_dimensions_are_the_first_ones_at_unit_length(outsider: openai.OpenAI) -> None:
-    (whole,) = outsider.embeddings.create(model=MODEL, input="bonjour").data
-    (short,) = outsider.embeddings.create(model=MODEL, input="bonjour", dimensions=16).data
-    assert len(short.embedding) == 16
-    length = math.sqrt(likeness(whole.embedding[:16], whole.embedding[:16]))
-    for got, full in zip(short.embedding, whole.embedding, strict=False):
-        assert math.isclose(got, full / length, abs_tol=1e-5)
+def test_fewer_dimensions_are_the_first_ones_at_unit_length(
+    outsider: openai.OpenAI, strict: openai.OpenAI
+) -> None:
+    def one(client: openai.OpenAI, **wishes: Any) -> list[float]:
+        (found,) = client.embeddings.create(model=MODEL, input="bonjour", **wishes).data
+        return found.embedding
+
+    whole = one(strict, encoding_format="float")
+    length = math.sqrt(likeness(whole[:16], whole[:16]))
+    for short in (
+        one(outsider, dimensions=16),
+        one(strict, dimensions=16, encoding_format="float"),
+    ):
+        assert len(short) == 16
+        for got, full in zip(short, whole, strict=False):
+            assert math.isclose(got, full / length, abs_tol=1e-5)
 
 
-def test_both_models_are_listed(outsider: openai.OpenAI, caller: "Caller") -> None:
-    assert [each.id for each in outsider.models.list()] == ["factory", MODEL]
-    assert outsider.models.retrieve(MODEL).owned_by == "atre"
+def test_the_default_format_is_what_the_client_expects_once_decoded(
+    outsider: openai.OpenAI,
+) -> None:
+    raw = outsider.embeddings.with_raw_response.create(model=MODEL, input=TEXTS)
+    content = json.loads(raw.content)
+    for each in content["data"]:
+        each["embedding"] = struct.unpack("<128f", base64.b64decode(each["embedding"]))
+    checked = openai.types.CreateEmbeddingResponse.model_validate(content)
+    assert [each.index for each in checked.data] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("wish", "kind", "param"),
+    [
+        ({"input": ""}, openai.BadRequestError, "input[0]"),
+        ({"dimensions": DIMENSIONS + 1}, openai.BadRequestError, "dimensions"),
+        ({"model": "gpt-5"}, openai.NotFoundError, "model"),
+    ],
+)
+def test_a_refusal_is_the_clients_own_exception(
+    strict: openai.OpenAI, wish: dict[str, Any], kind: type[openai.APIStatusError], param: str
+) -> None:
+    asked: dict[str, Any] = {"model": MODEL, "input": "bonjour"} | wish
+    with pytest.raises(kind) as refused:
+        strict.embeddings.create(**asked)
+    assert refused.value.param == param
+
+
+def test_both_models_are_listed(strict: openai.OpenAI, caller: "Caller") -> None:
+    assert [each.id for each in strict.models.list()] == ["factory", MODEL]
+    assert strict.models.retrieve(MODEL).owned_by == "atre"
     with caller.get(f"/v1/models/{MODEL}") as answered:
         shown = answered.json()
     assert (shown["context_length"], shown["embedding_dimensions"]) == (WINDOW, DIMENSIONS)
@@ -325,56 +361,3 @@ def check_lost(call: "Call") -> None:
     error = call.error()
     assert error["code"] == "engine_unavailable"
     assert "embedding model" in error["message"]
-
-
-def test_a_box_without_embedding_model_names_the_option(client: "Caller") -> None:
-    with client.post(PATH, {"input": "bonjour"}) as refused:
-        assert refused.status == 404
-        error = refused.error()
-    assert error["code"] == "model_not_found"
-    assert "--embedding-model" in error["message"]
-
-
-def chat_model(path: Path, _bert: ModuleType) -> None:
-    path.write_bytes(factory_model_path().read_bytes())
-
-
-def no_model(path: Path, _bert: ModuleType) -> None:
-    path.write_bytes(b"GGUF" + bytes(100))
-
-
-def crashing_model(path: Path, bert: ModuleType) -> None:
-    bert.write_bert(path, epsilon=-1.0)
-
-
-@pytest.mark.parametrize(
-    ("write", "reason"),
-    [
-        (chat_model, "names no pooling"),
-        (no_model, "asked.gguf"),
-        (crashing_model, "ended several times"),
-    ],
-)
-def test_a_model_that_gives_no_vectors_leaves_the_chat_alone(
-    start_box: "BoxStarter",
-    make_caller: "CallerMaker",
-    bert_model: ModuleType,
-    tmp_path: Path,
-    write: "Callable[[Path, ModuleType], None]",
-    reason: str,
-) -> None:
-    path = tmp_path / "asked.gguf"
-    write(path, bert_model)
-    box = start_box("--embedding-model", str(path))
-    (line,) = [line for line in box.announced if line.startswith(NO_MODEL)]
-    assert reason in line
-    caller = make_caller(box, box.key)
-    with caller.post(PATH, {"input": "a"}) as refused:
-        assert refused.status == 503
-        said = refused.error()["message"]
-    assert said == line.removeprefix(NO_MODEL) or write is crashing_model
-    with caller.get("/v1/models") as listed:
-        assert [each["id"] for each in listed.json()["data"]] == ["factory"]
-    with caller.chat(max_tokens=1) as answered:
-        assert answered.status == 200
-    assert box.stop() == 0

@@ -28,7 +28,7 @@ WITH_TOOLS = "{% if tools %}{{ tools | tojson }}\n{% endif %}" + TURNS
 WITH_THOUGHTS = WITH_TOOLS + "{# </think> #}<think>\n"
 WEATHER: dict[str, Any] = {
     "type": "object",
-    "properties": {"city": {"enum": ["Paris", "Lyon"]}, "days": {"type": "integer", "minimum": 1}},
+    "properties": {"city": {"enum": ["Paris", "Lyon"]}, "days": {"enum": [1, 2, 3]}},
     "required": ["city", "days"],
     "additionalProperties": False,
 }
@@ -130,6 +130,42 @@ def test_openais_client_adds_a_streamed_call_up(outsider: openai.OpenAI) -> None
     assert len(pieces) > 2, "arguments come in pieces"
     assert [piece.id for piece in pieces if piece.id] == [call.id]
     assert {piece.index for piece in pieces} == {0}
+
+
+NAMED: dict[str, Any] = {"type": "function", "function": {"name": "weather"}}
+
+
+@pytest.mark.parametrize("parallel", [None, False, True])
+@pytest.mark.parametrize("wanted", [None, "auto", "none", "required", NAMED])
+def test_a_stream_adds_up_to_the_calls_that_are_made_at_once(
+    outsider: openai.OpenAI, wanted: Any, *, parallel: bool | None
+) -> None:
+    must_call = wanted in ("required", NAMED)
+    wish: dict[str, Any] = {
+        "model": "templated",
+        "messages": [{"role": "user", "content": "Quel temps ?"}],
+        # Not strict: with a strict tool the client's helper refuses every answer that is cut.
+        "tools": [tool("weather", WEATHER)],
+        "temperature": 0,
+        "max_tokens": 80 if must_call else 8,
+    }
+    wish |= {"tool_choice": wanted} if wanted else {}
+    wish |= {} if parallel is None else {"parallel_tool_calls": parallel}
+    whole = outsider.chat.completions.create(**wish).choices[0]
+    with outsider.chat.completions.stream(**wish) as stream:
+        events = list(stream)
+        streamed = stream.current_completion_snapshot.choices[0]
+    assert streamed.finish_reason == whole.finish_reason
+    assert (streamed.message.content or None) == whole.message.content  # it began before a call did
+    calls = [call.function for call in whole.message.tool_calls or [] if call.type == "function"]
+    assert [
+        (call.function.name, call.function.arguments) for call in streamed.message.tool_calls or []
+    ] == [(call.name, call.arguments) for call in calls]
+    done = [event for event in events if event.type == "tool_calls.function.arguments.done"]
+    assert [event.arguments for event in done] == [call.arguments for call in calls]
+    assert bool(calls) == must_call
+    for call in calls[:1]:  # the last of several may be cut
+        jsonschema.validate(json.loads(call.arguments), WEATHER)
 
 
 def test_several_calls_have_their_own_index_and_id(
@@ -248,6 +284,7 @@ def test_thoughts_that_the_prompt_opens_are_not_part_of_the_answer(
     four_slots: list[str],
     tmp_path: Path,
     make_caller: "CallerMaker",
+    make_outsider: "OutsiderMaker",
 ) -> None:
     for thinker in _start(box, tmp_path, four_slots, WITH_THOUGHTS):
         client = make_caller(thinker, thinker.key)
@@ -263,3 +300,13 @@ def test_thoughts_that_the_prompt_opens_are_not_part_of_the_answer(
         held = ask(client, temperature=0, max_tokens=20, response_format=form)
         assert held["message"]["content"] in {"", "1"}
         assert held["message"]["reasoning_content"]
+        asked: dict[str, Any] = {"model": "templated", "temperature": 0, "max_tokens": 20}
+        asked |= {"messages": [{"role": "user", "content": "Bonjour"}]}
+        outsider = make_outsider(thinker)
+        message = outsider.chat.completions.create(**asked).choices[0].message
+        assert message.model_dump()["reasoning_content"] == whole["message"]["reasoning_content"]
+        assert [
+            chunk.choices[0].delta.model_dump()["reasoning_content"]
+            for chunk in outsider.chat.completions.create(**asked, stream=True)
+            if "reasoning_content" in chunk.choices[0].delta.model_dump()
+        ] == [delta["reasoning_content"] for delta in deltas if "reasoning_content" in delta]
