@@ -123,15 +123,43 @@ def test_a_chat_goes_before_an_api_call_and_that_before_the_background() -> None
 
 
 def test_who_was_away_is_lifted_and_cannot_take_what_was_saved_up() -> None:
-    scheduler = make(max_running=2)
-    busy = sequence(1, 16, user="busy")
-    scheduler.add(busy)
-    for _ in range(40):
+    scheduler = make(max_running=1)
+    for number in range(1, 6):
+        scheduler.add(sequence(number, 16, user="busy"))
+    for _ in range(4):
         compute(scheduler)
-    scheduler.add(sequence(2, 4, user="back"))
-    scheduler.add(sequence(3, 4, user="busy"))
+        scheduler.finish(scheduler.running[0])
+    scheduler.add(sequence(6, 4, user="back"))
     keys = {s.user: scheduler.fair_share.key(s)[1] for s in scheduler.in_order()}
-    assert keys["back"] == keys["busy"]
+    assert keys["busy"] - keys["back"] == 16 + 2, "no more than the last request of the other"
+
+
+def test_who_ran_one_request_all_the_time_has_saved_nothing_up() -> None:
+    scheduler = make(num_cells=1000, max_running=2)
+    scheduler.add(sequence(1, 4, user="steady"))
+    for number in range(2, 30):
+        scheduler.add(sequence(number, 16, user="busy"))
+    for _ in range(20):
+        compute(scheduler)
+        scheduler.finish(scheduler.running[-1])
+    for number in range(30, 40):
+        scheduler.add(sequence(number, 16, user="steady"))
+    admitted = []
+    for _ in range(6):
+        compute(scheduler)
+        admitted.append(scheduler.running[-1].user)
+        scheduler.finish(scheduler.running[-1])
+    assert set(admitted) == {"busy", "steady"}
+
+
+def test_what_is_charged_ahead_lets_two_people_in_by_turns() -> None:
+    scheduler = make(num_cells=400)
+    for number in (1, 2, 3):
+        scheduler.add(sequence(number, 20, user="heavy"))
+    scheduler.add(sequence(4, 10, user="light"))
+    scheduler.add(sequence(5, 10, user="light"))
+    scheduler.schedule()
+    assert [s.user for s in scheduler.running] == ["heavy", "light", "light", "heavy"]
 
 
 def test_a_prefix_that_somebody_is_computing_is_waited_for_and_shared() -> None:
@@ -173,7 +201,7 @@ def test_the_prompt_of_the_least_served_is_read_first() -> None:
     compute(scheduler)
     scheduler.add(sequence(2, 20, user="light"))
     assert shape(compute(scheduler)) == [(2, 16)]
-    assert shape(compute(scheduler)) == [(1, 16)], "then it is the other's turn"
+    assert shape(compute(scheduler)) == [(2, 4), (1, 12)], "to its end"
 
 
 def test_a_generated_token_is_charged_as_two_that_are_read() -> None:

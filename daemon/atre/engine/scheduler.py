@@ -17,7 +17,8 @@ class Scheduler:
     served person first, up to what the pace allows. While nothing is to be read, the decoding ones
     get guesses of their next tokens, where guessing pays.
 
-    A sequence is admitted when the KV cache has room for all its known tokens; one whose prefix
+    Who is admitted next, and what that promises to whoever waits, is said in ``FairShare``. A
+    sequence is admitted when the KV cache has room for all its known tokens; one whose prefix
     another is just computing waits for that. When a decoding sequence finds no cell, the newest of
     the lowest class is preempted: it waits, and what was not evicted by then is not computed again.
     """
@@ -32,9 +33,7 @@ class Scheduler:
         self.running: list[Sequence] = []
 
     def add(self, sequence: Sequence) -> None:
-        present = {other.user for other in [*self.waiting, *self.running]}
-        self.fair_share.arrive(sequence.user, present)
-        self.waiting.append(sequence)
+        self._wait(sequence)
 
     def schedule(self) -> list[Chunk]:
         """The next batch; empty only when nothing is running and nothing waits."""
@@ -66,10 +65,9 @@ class Scheduler:
                 self._kv.shrink(sequence.running_slot, sequence.num_computed)
             if not is_decoding:
                 self._kv.record(sequence.running_slot, sequence.computed)
-                self.fair_share.charge(sequence.user, num_read=chunk.num_tokens)
             if new:
                 sequence.lookup.update(sequence.tokens)
-                self.fair_share.charge(sequence.user, num_generated=len(new))
+                self.fair_share.charge(sequence, num_generated=len(new))
 
     def finish(self, sequence: Sequence) -> None:
         """Take a sequence out, wherever it is; harmless for one that is finished already."""
@@ -91,11 +89,15 @@ class Scheduler:
         self._leave_slot(sequence)
         sequence.num_computed = 0
         sequence.status = Status.WAITING
-        self.waiting.append(sequence)
+        self._wait(sequence)
 
     def in_order(self) -> list[Sequence]:
         """Who waits, next one first."""
         return sorted(self.waiting, key=self.fair_share.key)
+
+    def _wait(self, sequence: Sequence) -> None:
+        self.fair_share.join(sequence)
+        self.waiting.append(sequence)
 
     def _num_until_cut(self, sequence: Sequence) -> int:
         """How many tokens to read at most: all, or up to where the cache wants to see them."""
@@ -138,16 +140,20 @@ class Scheduler:
         )
 
     def _admit(self) -> None:
-        for sequence in self.in_order():
-            if len(self.running) >= self._max_running:
-                break
+        candidates = list(self.waiting)
+        while candidates and len(self.running) < self._max_running:
+            # Anew each time: whoever was just admitted was charged for it.
+            sequence = min(candidates, key=self.fair_share.key)
+            candidates.remove(sequence)
             if self._is_worth_waiting(sequence):
                 continue
             admission = self._kv.admit(sequence.user, sequence.known)
             if admission is None:
                 break
             self.waiting.remove(sequence)
+            self.fair_share.admit(sequence)
             sequence.admit(admission.slot, admission.num_cached)
+            self.fair_share.charge(sequence, num_read=sequence.num_uncomputed)
             self.running.append(sequence)
 
     def _is_worth_waiting(self, sequence: Sequence) -> bool:
