@@ -63,13 +63,18 @@ class Started(msgspec.Struct, frozen=True):
 
 
 class ReadyFile(msgspec.Struct, frozen=True):
-    """What ``--ready-file`` tells tests, service managers and benchmarks."""
+    """What ``--ready-file`` tells tests, service managers and benchmarks.
+
+    ``embedding_model`` and ``embedding_dimensions`` are None without a loaded embedding model.
+    """
 
     panel_url: str
     api_base: str
     api_key: str
     mdns_name: str | None
     model: str
+    embedding_model: str | None
+    embedding_dimensions: int | None
     version: str
 
 
@@ -122,7 +127,7 @@ class Box:
             self._supervisor.start(_web(_LAN, "lan", self._config_path))
         if not all(ready(each) for each in [_MANAGEMENT, _LOOPBACK] + [_LAN] * self._config.lan):
             return
-        if ready(_ENGINE) and self._is_ready_file_due:
+        if ready(_ENGINE) and self._is_settled(_EMBEDDER) and self._is_ready_file_due:
             self._write_ready_file(self._describe())
         if not self._announced and self._is_settled(_ENGINE) and self._is_settled(_EMBEDDER):
             self._announced = True
@@ -160,7 +165,7 @@ class Box:
         )
 
     def _write_ready_file(self, started: Started) -> None:
-        engine, run_key = started.engine, started.door.run_key
+        engine, embedder, run_key = started.engine, started.embedder, started.door.run_key
         if self._ready_file is None or run_key is None or engine is None:
             return
         self._is_ready_file_due = False
@@ -171,6 +176,8 @@ class Box:
             api_key=run_key,
             mdns_name=started.box.mdns_name,
             model=engine.model,
+            embedding_model=embedder.model if embedder else None,
+            embedding_dimensions=embedder.dimensions if embedder else None,
             version=__version__,
         )
         write_durably(self._ready_file, msgspec.json.format(msgspec.json.encode(ready)))

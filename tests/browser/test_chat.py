@@ -31,6 +31,37 @@ STOP_AT_FIRST_TEXT = """() => {
 }"""
 
 
+# Hands a mocked stream over line by line, as a network does.
+LINE_BY_LINE = """() => {
+  const real = window.fetch;
+  window.fetch = async (...request) => {
+    const response = await real(...request);
+    if (!response.headers.get("content-type").includes("event-stream")) return response;
+    const lines = (await response.text()).split("\\n\\n");
+    const encoder = new TextEncoder();
+    return new Response(new ReadableStream({
+      async pull(controller) {
+        await new Promise(requestAnimationFrame);
+        if (lines.length) controller.enqueue(encoder.encode(lines.shift() + "\\n\\n"));
+        else controller.close();
+      },
+    }));
+  };
+}"""
+
+# Notes what is to be seen of the thoughts beside what is to be seen of the answer.
+WATCH_THOUGHTS = """() => {
+  window.seen = [];
+  new MutationObserver(() => {
+    const part = document.querySelector("#thread .reasoning");
+    const prose = document.querySelector("#thread .prose.writing");
+    if (part && prose)
+      window.seen.push([part.open, part.innerText.split("\\n").at(-1), prose.textContent]);
+  }).observe(
+    document.getElementById("thread"), { childList: true, subtree: true, attributes: true });
+}"""
+
+
 def ask(page: Any, question: str = QUESTION) -> None:
     page.get_by_label("Votre question").fill(question)
     page.get_by_label("Votre question").press("Enter")
@@ -50,8 +81,12 @@ def reply_with(page: Any, *chunks: dict[str, Any], end: str = "data: [DONE]\n\n"
     )
 
 
-def text_chunk(text: str) -> dict[str, Any]:
-    return {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
+def text_chunk(text: str, key: str = "content") -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": {key: text}, "finish_reason": None}]}
+
+
+def thought_chunk(text: str) -> dict[str, Any]:
+    return text_chunk(text, "reasoning_content")
 
 
 def test_an_answer_comes_token_by_token(enter: Callable[..., Any]) -> None:
@@ -191,22 +226,8 @@ def test_waiting_is_told_before_the_first_token(enter: Callable[..., Any]) -> No
         const waiting = document.querySelector(".waiting");
         if (waiting) window.said.push(waiting.textContent);
       }).observe(document.getElementById("thread"), { childList: true, subtree: true });
-      // Hand the stream over line by line, as a network does.
-      const real = window.fetch;
-      window.fetch = async (...request) => {
-        const response = await real(...request);
-        if (!response.headers.get("content-type").includes("event-stream")) return response;
-        const lines = (await response.text()).split("\\n\\n");
-        const encoder = new TextEncoder();
-        return new Response(new ReadableStream({
-          async pull(controller) {
-            await new Promise(requestAnimationFrame);
-            if (lines.length) controller.enqueue(encoder.encode(lines.shift() + "\\n\\n"));
-            else controller.close();
-          },
-        }));
-      };
     }""")
+    page.evaluate(LINE_BY_LINE)
     reply_with(
         page,
         {"choices": [], "queue": {"position": 2}},
@@ -221,6 +242,79 @@ def test_waiting_is_told_before_the_first_token(enter: Callable[..., Any]) -> No
     said = page.evaluate("window.said")
     assert "File d’attente\u00a0: vous êtes en position 2" in said
     assert "Lecture de votre question 43\u00a0%" in said
+
+
+THOUGHTS = [thought_chunk("Le client <b>veut</b>"), thought_chunk(" une date.")]
+
+
+def test_what_the_model_thinks_is_shown_until_it_answers(enter: Callable[..., Any]) -> None:
+    page = enter()
+    page.evaluate(LINE_BY_LINE)
+    page.evaluate(WATCH_THOUGHTS)
+    reply_with(page, *THOUGHTS, text_chunk("Lundi"), text_chunk(" matin."))
+    ask(page)
+    assert answered(page) == "Lundi matin."
+    seen = page.evaluate("window.seen")
+    beginning = "Le client <b>veut</b>"
+    assert any(
+        is_open and part.startswith(beginning) and not prose for is_open, part, prose in seen
+    )
+    assert not any(is_open and prose for is_open, _, prose in seen)
+    thoughts = page.locator("#thread .thoughts")
+    assert not thoughts.is_visible()
+    page.locator("#thread summary", has_text="Réflexion").focus()
+    page.keyboard.press("Enter")
+    assert thoughts.inner_text() == "Le client <b>veut</b> une date."
+    page.reload()
+    answered(page)
+    assert thoughts.text_content() == "Le client <b>veut</b> une date."
+    with page.expect_request("**/v1/chat/completions") as sent:
+        ask(page, "Et mardi ?")
+    assert sent.value.post_data_json["messages"][1] == {
+        "role": "assistant", "content": "Lundi matin."
+    }  # fmt: skip
+
+
+def test_thoughts_that_were_closed_by_hand_stay_closed(enter: Callable[..., Any]) -> None:
+    page = enter(locale="en-GB")
+    page.evaluate(LINE_BY_LINE)
+    page.evaluate("""() => {
+      new MutationObserver((_, observer) => {
+        const summary = document.querySelector("#thread .reasoning[open] summary");
+        if (!summary) return;
+        observer.disconnect();
+        summary.click();
+        window.wasOpenedAgain = false;
+        new MutationObserver(() => {
+          if (document.querySelector("#thread .reasoning[open]")) window.wasOpenedAgain = true;
+        }).observe(summary.parentElement, { attributes: true, childList: true, subtree: true });
+      }).observe(
+        document.getElementById("thread"), { childList: true, subtree: true, attributes: true });
+    }""")
+    reply_with(page, *THOUGHTS, *[thought_chunk(" Encore.") for _ in range(8)], text_chunk("Oui."))
+    page.get_by_label("Your question").fill("When?")
+    page.get_by_label("Your question").press("Enter")
+    page.get_by_role("button", name="Regenerate").wait_for()
+    assert page.evaluate("window.wasOpenedAgain") is False
+    page.get_by_text("Reasoning").click()
+    assert page.locator("#thread .thoughts").is_visible()
+
+
+def test_an_answer_without_thoughts_has_no_such_part(enter: Callable[..., Any]) -> None:
+    page = enter()
+    reply_with(page, text_chunk("Lundi."))
+    ask(page)
+    answered(page)
+    assert not page.locator("#thread .reasoning").is_visible()
+
+
+def test_thoughts_alone_are_kept_and_the_missing_answer_is_told(enter: Callable[..., Any]) -> None:
+    page = enter()
+    reply_with(page, *THOUGHTS)
+    ask(page)
+    assert "n’a rien répondu" in page.locator("#thread .problem").inner_text()
+    page.locator("#thread summary").click()
+    assert "une date" in page.locator("#thread .thoughts").inner_text()
 
 
 REFUSALS = [

@@ -173,6 +173,16 @@ def test_both_models_are_listed(strict: openai.OpenAI, caller: "Caller") -> None
         assert f"'factory' or '{MODEL}'" in refused.error()["message"]
 
 
+def test_the_ready_file_and_the_panel_name_the_model(
+    embedding_box: "RunningBox", caller: "Caller"
+) -> None:
+    ready = embedding_box.ready
+    assert (ready["embedding_model"], ready["embedding_dimensions"]) == (MODEL, DIMENSIONS)
+    with caller.get("/api/panel/status.json") as answered:
+        fields = answered.json()["fields"]
+    assert (fields["embedder_id"], fields["dimensions"]) == (MODEL, str(DIMENSIONS))
+
+
 def test_langchains_default_is_refused_with_the_option_to_change(outsider: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="check_embedding_ctx_length=False"):
         outsider.embeddings.create(model=MODEL, input=[[15339, 1917], [9906]])

@@ -23,11 +23,15 @@ def test_the_ready_file_tells_a_program_all_it_needs(
 ) -> None:
     ready = box.ready
     base = f"http://127.0.0.1:{box.port}"
-    assert set(ready) == {"panel_url", "api_base", "api_key", "mdns_name", "model", "version"}
+    assert set(ready) == {
+        "panel_url", "api_base", "api_key", "mdns_name", "model", "embedding_model",
+        "embedding_dimensions", "version",
+    }  # fmt: skip
     assert ready["panel_url"] == f"{base}/"
     assert ready["api_base"] == f"{base}/v1"
     assert ready["mdns_name"] is None
     assert ready["model"] == "factory"
+    assert ready["embedding_model"] is ready["embedding_dimensions"] is None
     assert ready["version"] == __version__
     assert stat.S_IMODE(box.ready_file.stat().st_mode) == 0o600
     with make_caller(box, ready["api_key"]).completion(max_tokens=1) as answered:

@@ -64,6 +64,7 @@ def test_a_model_that_gives_no_vectors_leaves_the_chat_alone(
     with caller.post(PATH, {"input": "a"}) as refused:
         assert refused.status == 503
         said = refused.error()["message"]
+    assert box.ready["embedding_model"] is None
     assert said == line.removeprefix(NO_MODEL) or write is crashing_model
     with caller.get("/v1/models") as listed:
         assert [each["id"] for each in listed.json()["data"]] == ["factory"]

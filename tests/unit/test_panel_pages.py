@@ -2,6 +2,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,12 @@ from flask.testing import FlaskClient
 import atre_web
 from atre.config import Config
 from atre.errors import EngineUnavailableError
-from atre.ipc.messages import BoxDescription, DiscoveryState, EngineDescription
+from atre.ipc.messages import (
+    BoxDescription,
+    DiscoveryState,
+    EmbedderDescription,
+    EngineDescription,
+)
 from atre_web.accounts.door import Door, open_door
 from atre_web.panel import install as panel
 from atre_web.panel.address import panel_urls, qr_svg
@@ -61,12 +67,37 @@ BOX = BoxDescription(
 )
 
 
+EMBEDDER = EmbedderDescription(
+    model="e5-small",
+    name="E5 small",
+    dimensions=1024,
+    max_input_tokens=512,
+    pooling="mean",
+    threads=1,
+    started_at=NOW - 7200,
+    num_open=0,
+    inputs_total=1234,
+    tokens_total=99_999,
+)
+
+
 class StandIn:
-    """Both daemons: describes what it was given, or is down."""
+    """The daemons: describes what it was given, or is down."""
 
     def __init__(self) -> None:
         self.engine: EngineDescription | None = ENGINE
         self.box: BoxDescription | None = BOX
+        self.embedder: EmbedderDescription | None = EMBEDDER
+
+
+class EmbedderStandIn:
+    def __init__(self, office: StandIn) -> None:
+        self._office = office
+
+    def describe(self) -> EmbedderDescription:
+        if self._office.embedder is None:
+            raise EngineUnavailableError("The embedding model is loading <b>e5.gguf</b>.")
+        return self._office.embedder
 
 
 class EngineStandIn:
@@ -102,12 +133,28 @@ def door(tmp_path: Path) -> Door:
 
 @pytest.fixture
 def client(tmp_path: Path, door: Door, office: StandIn) -> Iterator[FlaskClient]:
+    with panel_client(tmp_path, door, office, None) as made:
+        yield made
+
+
+@pytest.fixture
+def embedding_client(tmp_path: Path, door: Door, office: StandIn) -> Iterator[FlaskClient]:
+    """The panel of a box that was given an embedding model."""
+    with panel_client(tmp_path, door, office, EmbedderStandIn(office)) as made:
+        yield made
+
+
+@contextmanager
+def panel_client(
+    tmp_path: Path, door: Door, office: StandIn, embedder: EmbedderStandIn | None
+) -> Iterator[FlaskClient]:
     app = Flask("atre_web")
     panel.install(
         app,
         database=tmp_path / "atre.db",
         engine=EngineStandIn(office),
         box=BoxStandIn(office),
+        embedder=embedder,
         clock=lambda: NOW,
     )
     with app.test_client() as made:
@@ -140,6 +187,38 @@ def test_what_is_unknown_is_a_dash_and_never_zero(client: FlaskClient, office: S
     fields = live(client)["fields"]
     shown = {name: value for name, value in fields.items() if name not in {"state", "people"}}
     assert set(shown.values()) == {"—"}
+
+
+def test_an_embedding_model_has_a_card_of_its_own(
+    embedding_client: FlaskClient, office: StandIn
+) -> None:
+    def shown(language: str) -> list[str]:
+        page = embedding_client.get("/status", headers={"Accept-Language": language}).text
+        return [
+            found[1]
+            for name in ("embedder", "embedder_id", "embedder_state", "dimensions", "inputs")
+            if (found := re.search(rf'data-field="{name}"[^>]*>([^<]*)<', page))
+        ]
+
+    assert shown("fr") == ["E5 small", "e5-small", "Prêt", "1\u202f024", "1\u202f234"]
+    office.embedder = msgspec.structs.replace(EMBEDDER, num_open=1)
+    assert shown("en") == ["E5 small", "e5-small", "Computing", "1,024", "1,234"]
+
+
+def test_an_embedding_model_that_is_not_there_says_why(
+    embedding_client: FlaskClient, office: StandIn
+) -> None:
+    office.embedder = None
+    fields = live(embedding_client, "en")["fields"]
+    assert fields["embedder_state"] == "Unavailable"
+    assert fields["dimensions"] == "—"
+    page = embedding_client.get("/status").text
+    assert "loading &lt;b&gt;e5.gguf&lt;/b&gt;." in page
+
+
+def test_a_box_without_embedding_model_shows_none(client: FlaskClient) -> None:
+    assert "embedder" not in client.get("/status").text
+    assert "embedder_state" not in live(client)["fields"]
 
 
 def test_a_measured_zero_is_a_zero(client: FlaskClient) -> None:

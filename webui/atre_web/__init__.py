@@ -28,14 +28,14 @@ def create_app(config: Config) -> Flask:
     body_limit.install(app)
     engine = EngineClient(config.engine_socket)
     app.extensions["atre.engine"] = engine
-    app.extensions["atre.embedder"] = (
-        EmbedderClient(config.embedder_socket) if config.embedding_model else None
-    )
+    embedder = EmbedderClient(config.embedder_socket) if config.embedding_model else None
+    app.extensions["atre.embedder"] = embedder
     panel.install(
         app,
         database=config.database,
         engine=engine,
         box=ManagementClient(config.management_socket),
+        embedder=embedder,
     )
     app.register_blueprint(routes.blueprint)
     certificate.install(app, config.tls_dir)

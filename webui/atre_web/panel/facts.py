@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The status page's figures, in words and numbers of the reader's language; — where unknown."""
 
-from atre.ipc.messages import BoxDescription, DiscoveryState, EngineDescription
+from atre.ipc.messages import (
+    BoxDescription,
+    DiscoveryState,
+    EmbedderDescription,
+    EngineDescription,
+)
 from atre_web.panel.snapshot import UNKNOWN, Snapshot
 from atre_web.panel.wording import decimal, duration, gettext, is_french, percent
 
@@ -12,7 +17,8 @@ _MILLION = 1_000_000
 def fields(snapshot: Snapshot) -> dict[str, str]:
     """Every figure of the status page by the name that the page gives it."""
     shown = {"state": _state(snapshot), "people": decimal(snapshot.num_people)}
-    return shown | _engine_fields(snapshot.engine, snapshot.now) | _box_fields(snapshot.box)
+    shown |= _engine_fields(snapshot.engine, snapshot.now) | _box_fields(snapshot.box)
+    return shown | (_embedder_fields(snapshot) if snapshot.has_embedder else {})
 
 
 def issues(snapshot: Snapshot) -> list[str]:
@@ -64,6 +70,31 @@ _ENGINE_FIELDS = (
     "model", "model_id", "description", "licence", "size", "context", "device", "threads",
     "running", "waiting", "decode", "prefill", "memory", "uptime", "answers",
 )  # fmt: skip
+
+
+def _embedder_fields(snapshot: Snapshot) -> dict[str, str]:
+    embedder = snapshot.embedder
+    if embedder is None:
+        return dict.fromkeys(_EMBEDDER_FIELDS, UNKNOWN) | {
+            "embedder_state": gettext("Indisponible"),
+            "embedder_problem": snapshot.embedder_problem,
+        }
+    return {
+        "embedder_state": _embedder_state(embedder),
+        "embedder_problem": "",
+        "embedder": embedder.name or embedder.model or UNKNOWN,
+        "embedder_id": embedder.model or UNKNOWN,
+        "dimensions": decimal(embedder.dimensions),
+        "input_window": gettext("%(n)s jetons", n=decimal(embedder.max_input_tokens)),
+        "inputs": decimal(embedder.inputs_total),
+    }
+
+
+_EMBEDDER_FIELDS = ("embedder", "embedder_id", "dimensions", "input_window", "inputs")
+
+
+def _embedder_state(embedder: EmbedderDescription) -> str:
+    return gettext("En train de calculer") if embedder.num_open else gettext("Prêt")
 
 
 def _box_fields(box: BoxDescription | None) -> dict[str, str]:

@@ -7,7 +7,7 @@ from flask import Flask
 
 from atre_web.accounts import guard
 from atre_web.panel import headers, inline_style, language, login, pages, snapshot
-from atre_web.panel.snapshot import Box, Engine, Sources
+from atre_web.panel.snapshot import Box, Embedder, Engine, Sources
 
 
 def install(
@@ -16,6 +16,7 @@ def install(
     database: Path,
     engine: Engine,
     box: Box,
+    embedder: Embedder | None = None,
     clock: Callable[[], float] = time.time,
 ) -> None:
     """Put the guard, the security headers, the languages and the panel's pages on ``app``.
@@ -26,6 +27,6 @@ def install(
     headers.install(app)
     inline_style.install(app)
     language.install(app)
-    snapshot.install(app, Sources(engine, box))
+    snapshot.install(app, Sources(engine, box, embedder))
     app.register_blueprint(login.blueprint)
     app.register_blueprint(pages.blueprint)

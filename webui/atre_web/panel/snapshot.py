@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the panel knows at one moment, each part None while its process does not answer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from flask import Flask, current_app
 
 from atre.errors import EngineError
-from atre.ipc.messages import BoxDescription, EngineDescription
+from atre.ipc.messages import BoxDescription, EmbedderDescription, EngineDescription
 from atre_web.accounts import current, sessions
 
 UNKNOWN = "—"
 _EXTENSION = "atre.panel"
 _ACTIVE_S = 300.0
+
+Description = TypeVar("Description", EngineDescription, EmbedderDescription, BoxDescription)
 
 
 class Engine(Protocol):
@@ -27,20 +30,32 @@ class Box(Protocol):
     def describe(self) -> BoxDescription: ...
 
 
+class Embedder(Protocol):
+    """The embedder's side of the panel; raises EngineError while it cannot answer."""
+
+    def describe(self) -> EmbedderDescription: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the panel's facts come from."""
+    """Where the panel's facts come from; ``embedder`` is None on a box without embedding model."""
 
     engine: Engine
     box: Box
+    embedder: Embedder | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The facts of one moment. ``engine_problem`` says why ``engine`` is None, or is empty."""
+    """The facts of one moment. ``engine_problem`` says why ``engine`` is None, or is empty.
+
+    So does ``embedder_problem``; both are empty on a box without embedding model.
+    """
 
     engine: EngineDescription | None
     engine_problem: str
+    embedder: EmbedderDescription | None
+    embedder_problem: str
     box: BoxDescription | None
     num_people: int
     now: float
@@ -48,6 +63,11 @@ class Snapshot:
     @property
     def model_name(self) -> str:
         return (self.engine.name or self.engine.model) if self.engine else UNKNOWN
+
+    @property
+    def has_embedder(self) -> bool:
+        """Whether the box was given an embedding model, loaded or not."""
+        return self.embedder is not None or self.embedder_problem != ""
 
     @property
     def is_factory(self) -> bool:
@@ -64,26 +84,26 @@ def install(app: Flask, sources: Sources) -> None:
 def take() -> Snapshot:
     """Ask everybody now."""
     sources: Sources = current_app.extensions[_EXTENSION]
-    engine, problem = _engine(sources.engine)
+    engine, problem = _asked(sources.engine.describe)
+    embedder, embedder_problem = (
+        _asked(sources.embedder.describe) if sources.embedder else (None, "")
+    )
+    box, _ = _asked(sources.box.describe)
     now = current.now()
     return Snapshot(
         engine=engine,
         engine_problem=problem,
-        box=_box(sources.box),
+        embedder=embedder,
+        embedder_problem=embedder_problem,
+        box=box,
         num_people=sessions.num_active(current.connection(), since=now - _ACTIVE_S),
         now=now,
     )
 
 
-def _engine(engine: Engine) -> tuple[EngineDescription | None, str]:
+def _asked(describe: Callable[[], Description]) -> tuple[Description | None, str]:
+    """What a process says of itself, or why it does not."""
     try:
-        return engine.describe(), ""
+        return describe(), ""
     except EngineError as error:
         return None, str(error)
-
-
-def _box(box: Box) -> BoxDescription | None:
-    try:
-        return box.describe()
-    except EngineError:
-        return None

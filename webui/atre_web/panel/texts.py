@@ -10,6 +10,8 @@ def chat_texts() -> dict[str, str]:
         "queued": gettext("File d’attente : vous êtes en position {position}"),
         "reading": gettext("Lecture de votre question {percent}"),
         "starting": gettext("Votre question est envoyée…"),
+        "reasoning": gettext("Réflexion"),
+        "reasoning_started": gettext("Le modèle réfléchit."),
         "answer_started": gettext("La réponse commence."),
         "answer_ended": gettext("Réponse terminée."),
         "answer_stopped": gettext("Réponse arrêtée."),

@@ -9,15 +9,16 @@ export class AnswerError extends Error {}
  * Ask the model and report the answer as it comes.
  *
  * `onWait(sentence, fraction)` before the first token, `fraction` undefined when unknown;
- * `onText(piece)` for each piece. Resolves with {usage, isCut}; throws AnswerError, or
+ * `onReasoning(piece)` for each piece of what it thinks first, `onText(piece)` for each of what it
+ * answers. Resolves with {usage, isCut}; throws AnswerError, or
  * AbortError when `signal` fires.
  */
-export async function ask(messages, { signal, onWait, onText }) {
+export async function ask(messages, { signal, ...report }) {
   const response = await send(messages, signal);
   if (!response.ok) throw new AnswerError(await refusal(response));
   const outcome = { usage: null, isCut: false };
   try {
-    await readAll(response, outcome, { onWait, onText });
+    await readAll(response, outcome, report);
   } catch (error) {
     throw error instanceof TypeError ? new AnswerError(text("error_cut")) : error;
   }
@@ -43,7 +44,7 @@ async function send(messages, signal) {
   }
 }
 
-async function readAll(response, outcome, { onWait, onText }) {
+async function readAll(response, outcome, { onWait, onReasoning, onText }) {
   let isComplete = false;
   for await (const event of eventsOf(response)) {
     if (event === null) {
@@ -55,6 +56,7 @@ async function readAll(response, outcome, { onWait, onText }) {
     if (event.prompt_progress) reportReading(event.prompt_progress, onWait);
     if (event.usage) outcome.usage = event.usage;
     const choice = event.choices?.[0];
+    if (choice?.delta?.reasoning_content) onReasoning(choice.delta.reasoning_content);
     if (choice?.delta?.content) onText(choice.delta.content);
     if (choice?.finish_reason === "length") outcome.isCut = true;
   }

@@ -79,7 +79,13 @@ async function answer() {
     const outcome = await ask(messages, {
       signal: running.signal,
       onWait(sentence, fraction) {
-        if (!turn.content) view.showWait(sentence, fraction);
+        if (!turn.content && !turn.reasoning) view.showWait(sentence, fraction);
+      },
+      onReasoning(piece) {
+        if (!turn.reasoning) announce(text("reasoning_started"));
+        turn.reasoning = (turn.reasoning ?? "") + piece;
+        view.update();
+        requestAnimationFrame(() => follow());
       },
       onText(piece) {
         if (!turn.content) announce(text("answer_started"));

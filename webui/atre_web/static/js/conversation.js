@@ -3,8 +3,8 @@
 const KEY = "atre-conversation";
 
 /**
- * A list of turns {role, content, note?, failure?}; `note` is shown under an answer, `failure`
- * says why there is none.
+ * A list of turns {role, content, reasoning?, note?, failure?}; `reasoning` is what the model
+ * thought before it answered, `note` is shown under an answer, `failure` says why there is none.
  */
 export function load() {
   try {
@@ -23,7 +23,7 @@ export function save(turns) {
   }
 }
 
-/** What the model is sent: every turn that has words. */
+/** What the model is sent: every turn that has words, without what it thought. */
 export function messagesOf(turns) {
   return turns.filter(({ content }) => content).map(({ role, content }) => ({ role, content }));
 }

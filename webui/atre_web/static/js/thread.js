@@ -14,23 +14,46 @@ export function questionView(turn) {
   return item;
 }
 
-/** An answer: what is waited for, then what is written, then what it cost and what can be done. */
+/** What the model thinks first: open until it answers, then as the reader wants it. */
+function reasoningView(turn) {
+  const part = element("details", "reasoning");
+  const summary = element("summary", "", text("reasoning"));
+  const thoughts = element("div", "thoughts");
+  part.append(summary, thoughts);
+  let isByHand = false;
+  summary.addEventListener("click", () => (isByHand = true));
+
+  return {
+    part,
+    update(isWriting) {
+      part.hidden = !turn.reasoning;
+      // Not written again while the answer comes: that would undo what the reader selects there.
+      if (thoughts.textContent !== (turn.reasoning ?? "")) thoughts.textContent = turn.reasoning;
+      if (!isByHand) part.open = isWriting && !turn.content;
+    },
+  };
+}
+
+/** An answer: what is waited for, thought, written; then what it cost and what can be done. */
 export function answerView(turn, { onAgain }) {
   const item = element("li", "turn");
+  const reasoning = reasoningView(turn);
   const prose = element("div", "prose");
   const foot = element("div", "turn-foot");
-  item.append(element("span", "unseen", text("assistant")), prose, foot);
+  item.append(element("span", "unseen", text("assistant")), reasoning.part, prose, foot);
   let isScheduled = false;
 
   function write() {
     isScheduled = false;
+    reasoning.update(true);
     prose.classList.add("writing");
-    prose.replaceChildren(render(turn.content));
+    prose.replaceChildren(turn.content ? render(turn.content) : "");
   }
 
   return {
     item,
     showWait(sentence, fraction) {
+      reasoning.update(true);
       const waiting = element("div", "waiting", sentence);
       const bar = document.createElement("progress");
       if (fraction !== undefined) bar.value = fraction;
@@ -45,6 +68,7 @@ export function answerView(turn, { onAgain }) {
     },
     finish() {
       isScheduled = false;
+      reasoning.update(false);
       prose.classList.remove("writing");
       prose.replaceChildren(turn.content ? render(turn.content) : "");
       addCopyButtons(prose);
