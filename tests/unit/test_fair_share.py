@@ -204,14 +204,30 @@ def test_nobody_is_served_less_or_waits_longer_than_the_bounds_allow(block: int)
     assert sum(each.num_ended for each in waits) > 500
 
 
+def lone(number: int, priority: Priority = Priority.CHAT) -> Sequence:
+    return Sequence(
+        id=number, tokens=[1], num_prompt=1, max_tokens=1, user=str(number), priority=priority
+    )
+
+
 def test_a_class_is_not_lifted_by_another() -> None:
     share = FairShare()
-    chat, call = (
-        Sequence(id=1, tokens=[1], num_prompt=1, max_tokens=1, priority=priority)
-        for priority in (Priority.CHAT, Priority.API)
-    )
+    chat, call = lone(1), lone(2, Priority.API)
     share.join(chat)
     share.charge(chat, num_read=1000)
     share.admit(chat)
     share.join(call)
     assert share.key(call)[1] == 0
+
+
+def test_whoever_owes_is_remembered_while_nobody_is_there() -> None:
+    share = FairShare()
+    heavy, light = lone(1), lone(2)
+    for each in (heavy, light):
+        share.join(each)
+        share.admit(each)
+    share.charge(heavy, num_read=1000)
+    share.forget()
+    share.join(heavy)
+    share.join(light)
+    assert (share.key(heavy)[1], share.key(light)[1]) == (1000, 0)

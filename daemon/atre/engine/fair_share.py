@@ -60,6 +60,15 @@ class FairShare:
         self.join(sequence)
         self._level[sequence.priority] = self._served[_account(sequence)]
 
+    def forget(self) -> None:
+        """Nobody has a request here: forget everybody who would be lifted to the level anyway."""
+        self._served = {
+            account: served
+            for account, served in self._served.items()
+            if served > self._level[account[0]]
+        }
+        self._last_turn = {account: self._last_turn.get(account, 0) for account in self._served}
+
     def charge(self, sequence: Sequence, *, num_read: int = 0, num_generated: int = 0) -> None:
         """Charge the sequence's person for tokens that were computed for it."""
         account = _account(sequence)

@@ -33,6 +33,8 @@ class Scheduler:
         self.running: list[Sequence] = []
 
     def add(self, sequence: Sequence) -> None:
+        if not self.running and not self.waiting:
+            self.fair_share.forget()
         self._wait(sequence)
 
     def schedule(self) -> list[Chunk]:
