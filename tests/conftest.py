@@ -40,9 +40,19 @@ def _no_thread_left() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def bert_model() -> ModuleType:
     """The module of that name."""
+    return _module("bert_model")
+
+
+@pytest.fixture(scope="session")
+def tiny_gguf() -> ModuleType:
+    """The module of that name."""
+    return _module("tiny_gguf")
+
+
+def _module(name: str) -> ModuleType:
     # importlib mode puts no test folder on sys.path.
-    path = Path(__file__).with_name("bert_model.py")
-    spec = importlib.util.spec_from_file_location("bert_model", path)
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

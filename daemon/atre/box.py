@@ -22,6 +22,7 @@ from atre.hardware.devices import hiding
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.messages import BoxDescription, EmbedderDescription, EngineDescription
+from atre.models.store import held_in_use
 from atre.notify import notify
 from atre.planning import EmbedderPlan, Planned, note, plan_engine
 from atre.supervisor import ChildSpec, Supervisor
@@ -111,6 +112,10 @@ class Box:
             supervisor = Supervisor(self._config.runtime_dir, self._on_change)
             stack.callback(supervisor.close)
             self._supervisor = supervisor
+            for path in _model_files(planned):
+                # A disk that knows no locks must not keep the box from starting.
+                with contextlib.suppress(OSError):
+                    stack.enter_context(held_in_use(path))
             supervisor.start(_engine(self._config, config_path, planned))
             if planned.embedder:
                 supervisor.start(_embedder(config_path, planned.embedder))
@@ -181,6 +186,11 @@ class Box:
             version=__version__,
         )
         write_durably(self._ready_file, msgspec.json.format(msgspec.json.encode(ready)))
+
+
+def _model_files(planned: Planned) -> list[Path]:
+    engine = [Path(planned.plan.model_path)] if planned.plan else []
+    return engine + ([planned.embedder.path] if planned.embedder and planned.embedder.path else [])
 
 
 def _engine(config: Config, config_path: Path, planned: Planned) -> ChildSpec:

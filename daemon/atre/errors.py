@@ -13,6 +13,7 @@ AtreError
 │  ├─ DecodeError               llama.cpp refused a batch
 │  └─ EngineUnavailableError    the engine is not running, is loading, or was lost
 ├─ StorageError                 the box's database cannot be read or written
+├─ ModelStoreError              a model cannot be stored, found, fetched or removed
 ├─ DiscoveryError               the box could not be announced or found
 └─ BenchmarkError               a server could not be measured
    └─ ServerRefusedError        it answered with an error status
@@ -94,6 +95,10 @@ class EngineUnavailableError(EngineError):
 
 class StorageError(AtreError):
     """The box's database cannot be read or written."""
+
+
+class ModelStoreError(AtreError):
+    """A model cannot be stored, found, fetched or removed."""
 
 
 class DiscoveryError(AtreError):

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from atre.config import Config
 from atre.embedder.encoder import MAX_INPUT_TOKENS
 from atre.engine_plan import EnginePlan
-from atre.errors import EngineError, ModelLoadError
+from atre.errors import EngineError, ModelLoadError, ModelStoreError
 from atre.fit import fit
 from atre.hardware.choose import Choice, choose
 from atre.hardware.explain import puts_layers_on_gpu
@@ -22,6 +22,7 @@ from atre.hardware.threads import count_threads
 from atre.hardware.usage import Outcome, UseCode, device_uses
 from atre.models.footprint import buffer_bytes, kv_cell_bytes
 from atre.models.gguf_header import GgufHeader, read_header
+from atre.models.store import Store
 from atre.race.race import Race
 from atre.race.verdict import Verdict, use_codes
 
@@ -75,9 +76,7 @@ def plan_engine(config: Config, machine: Machine, race: Race | None = None) -> P
     race = race or Race(config.state_dir)
     plan, reason, verdict = None, "", None
     try:
-        header = read_header(model_path(config))
-        verdict = race.settle(left, choice.profile, header)
-        plan = plan_with(left, choice.profile, header, verdict)
+        plan, verdict = _plan(config, left, choice, race)
     except EngineError as error:
         reason = str(error)
     return Planned(
@@ -118,6 +117,29 @@ def outcome(plan: EnginePlan | None, profile: Profile, verdict: Verdict | None) 
     keeps_processor = profile.run.layers_on_gpu == "none"
     otherwise = UseCode.PROFILE_KEEPS_PROCESSOR if keeps_processor else UseCode.DOES_NOT_FIT
     return Outcome(chosen=None, refused=refused, otherwise=otherwise)
+
+
+def _plan(
+    config: Config, machine: Machine, choice: Choice, race: Race
+) -> tuple[EnginePlan, Verdict | None]:
+    """The model of the command line, else the chosen one, else the factory model."""
+    chosen = model_store(config.data_dir).chosen() if config.model is None else None
+    if chosen is None:
+        return _plan_file(model_path(config), machine, choice, race)
+    try:
+        return _plan_file(_find(chosen, config.data_dir), machine, choice, race)
+    except EngineError as error:
+        plan, verdict = _plan_file(factory_model_path(), machine, choice, race)
+        issue = f"The factory model answers, because {chosen} cannot be used: {error}"
+        return replace(plan, issues=[issue, *plan.issues]), verdict
+
+
+def _plan_file(
+    path: Path, machine: Machine, choice: Choice, race: Race
+) -> tuple[EnginePlan, Verdict | None]:
+    header = read_header(path)
+    verdict = race.settle(machine, choice.profile, header)
+    return plan_with(machine, choice.profile, header, verdict), verdict
 
 
 def plan_embedder(config: Config, machine: Machine) -> EmbedderPlan | None:
@@ -162,7 +184,7 @@ def _less(size_bytes: int | None, used_bytes: int) -> int | None:
 
 
 def model_path(config: Config) -> Path:
-    """The model file: the one that was asked for, or the factory model.
+    """The model file that was asked for, or the factory model.
 
     A name without a path is looked for among the models in the data directory. Raises
     ModelLoadError for a name that is not there.
@@ -170,17 +192,28 @@ def model_path(config: Config) -> Path:
     return factory_model_path() if config.model is None else _find(config.model, config.data_dir)
 
 
+def model_store(data_dir: Path) -> Store:
+    """The models that the box keeps."""
+    return Store(data_dir / "models")
+
+
 def _find(model: str, data_dir: Path) -> Path:
     asked = Path(model).expanduser()
     if asked.exists() or asked.parent != Path():
         return asked.resolve()
-    stored = data_dir / "models" / f"{asked.name.removesuffix('.gguf')}.gguf"
-    if not stored.exists():
+    store, name = model_store(data_dir), asked.name.removesuffix(".gguf")
+    if store.has(name):
+        try:
+            return store.path(name)
+        except ModelStoreError as error:
+            raise ModelLoadError(str(error)) from error
+    unmanaged = store.root / f"{name}.gguf"
+    if not unmanaged.exists():
         raise ModelLoadError(
-            f"There is no model {model!r}: neither a file of that name here nor "
-            f"{stored}. Give the path of a GGUF file."
+            f"There is no model {model!r}: neither a file of that name here nor a stored model. "
+            "`atre model list` shows those; or give the path of a GGUF file."
         )
-    return stored
+    return unmanaged
 
 
 def factory_model_path() -> Path:

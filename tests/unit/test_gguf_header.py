@@ -176,7 +176,7 @@ def test_a_truncated_model_says_how_much_is_missing(model: Path) -> None:
         read_header(model)
 
 
-def test_one_part_of_a_split_model_says_how_to_join_it(tmp_path: Path) -> None:
+def test_one_part_of_a_split_model_alone_says_what_is_missing(tmp_path: Path) -> None:
     writer = GGUFWriter(tmp_path / "part.gguf", "llama")
     writer.add_uint16("split.count", 3)
     writer.write_header_to_file()

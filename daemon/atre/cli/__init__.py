@@ -10,6 +10,7 @@ from atre.cli.bench import bench
 from atre.cli.detect import detect
 from atre.cli.discover import discover
 from atre.cli.doctor import doctor
+from atre.cli.model import model
 from atre.cli.serve import serve
 from atre.errors import AtreError
 
@@ -32,7 +33,7 @@ def main() -> None:
     """Âtre: an office AI box on your own hardware."""
 
 
-for _verb in (serve, detect, doctor, discover, bench):
+for _verb in (serve, model, detect, doctor, discover, bench):
     main.add_command(_verb)
 for _entry in entry_points(group="atre.commands"):
     main.add_command(_entry.load(), _entry.name)

@@ -1,25 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a GGUF file says about itself, read without loading it. Source: ggml docs/gguf.md."""
 
-import stat
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, LlamaFileType
+from gguf.constants import LlamaFileType
 
 from atre.errors import ModelLoadError
+from atre.models.gguf_file import GgufFile, open_gguf, text, whole_number
 from atre.models.gguf_stream import CountedArray, GgufStream, Value
+from atre.models.split import parts_of
 
-_MAGIC = b"GGUF"
-_VERSIONS = (2, 3)  # version 1 had 32-bit lengths and left use in 2023
-_DEFAULT_ALIGNMENT = 32
 # Far above any published model, low enough that a damaged count cannot cost seconds or gigabytes.
-_MAX_PAIRS = 4096
-_MAX_TENSORS = 65_536
 _MAX_LAYERS = 1024
 _MAX_WIDTH = 2**24
-_MAX_DIMENSIONS = 4  # GGML_MAX_DIMS
 
 
 class GgufHeader(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,156 +47,102 @@ class GgufHeader(msgspec.Struct, frozen=True, kw_only=True):
     has_chat_template: bool
 
 
-class _Tensors(msgspec.Struct, frozen=True, kw_only=True):
+class _Sizes(msgspec.Struct, frozen=True, kw_only=True):
+    file_bytes: int
     parameters: int
     weights_bytes: int
     block_bytes: int
-    end_offset: int
-    main_type: str | None
+    types: Counter[str]
 
 
 def read_header(path: Path) -> GgufHeader:
-    """Read the metadata of the GGUF file at ``path``; bounded in time and memory on any content.
+    """Read the metadata of the GGUF model at ``path``; bounded in time and memory on any content.
 
-    Raises ModelLoadError, saying what to do, for a file that is missing, not a file, empty, not
-    GGUF, of an unknown version, damaged, cut short, one part of several, or without weights.
+    Of a model in several files ``path`` is the first one, and the others lie beside it. Raises
+    ModelLoadError, saying what to do, for a file that is missing, not a file, empty, not GGUF, of
+    an unknown version, damaged, cut short, not the first of its parts, or without weights.
     """
-    size_bytes = _regular_file_bytes(path)
-    try:
-        with path.open("rb") as file:
-            magic = file.read(len(_MAGIC))
-            if magic != _MAGIC:
-                raise ModelLoadError(
-                    f"{path} is not a GGUF model (it starts with {magic!r}). Choose a .gguf file."
-                )
-            file.seek(0)
-            return _read(GgufStream(file, path, size_bytes), path, size_bytes)
-    except OSError as error:
+    return read_parts(parts_of(path))
+
+
+def read_parts(paths: Sequence[Path]) -> GgufHeader:
+    """The header of one model whose files are ``paths``, in order, whatever their names.
+
+    Raises ModelLoadError like ``read_header``.
+    """
+    with open_gguf(paths[0]) as first:
+        _check_part(first, number=0, count=len(paths))
+        sizes = _sizes(first)
+        for number, path in enumerate(paths[1:], start=1):
+            with open_gguf(path) as part:
+                _check_part(part, number=number, count=len(paths))
+                sizes = _added(sizes, _sizes(part))
+        if sizes.parameters == 0:
+            raise ModelLoadError(
+                f"{first.path} holds no weights, only a vocabulary. Choose a whole model."
+            )
+        return _header(first, sizes)
+
+
+def _check_part(file: GgufFile, *, number: int, count: int) -> None:
+    said = whole_number(file.metadata.get("split.count")) or 1
+    if said > count:
         raise ModelLoadError(
-            f"{path} cannot be read ({error.strerror}). Check its permissions and its disk."
-        ) from error
-
-
-def _regular_file_bytes(path: Path) -> int:
-    try:
-        status = path.stat()
-    except (OSError, ValueError) as error:
-        raise ModelLoadError(
-            f"The model file {path} cannot be opened ({error}). Check the path."
-        ) from error
-    if not stat.S_ISREG(status.st_mode):
-        raise ModelLoadError(f"{path} is not a regular file. Choose a .gguf file.")
-    if status.st_size == 0:
-        raise ModelLoadError(f"{path} is empty. Copy or download it again.")
-    return status.st_size
-
-
-def _read(stream: GgufStream, path: Path, size_bytes: int) -> GgufHeader:
-    stream.u32()  # the magic, checked by the caller
-    version = stream.u32()
-    if version not in _VERSIONS:
-        raise ModelLoadError(
-            f"{path} is GGUF version {version}, or big-endian; this box reads versions 2 and 3 in "
-            "little-endian. Convert the model again with a current llama.cpp."
+            f"{file.path} is one of {said} parts. Put them all into one folder, named "
+            f"NAME-00001-of-{said:05}.gguf and so on, and choose the first."
         )
-    num_tensors, num_pairs = stream.u64(), stream.u64()
-    if num_tensors > _MAX_TENSORS or num_pairs > _MAX_PAIRS:
-        raise stream.refuse(f"it claims {num_tensors} tensors and {num_pairs} metadata values")
-    metadata = {stream.text(): stream.value() for _ in range(num_pairs)}
-    tensors = _tensors(stream, num_tensors)
-    _check_whole(stream, metadata, tensors, path, size_bytes)
-    return _header(stream, metadata, tensors, path, size_bytes, version)
+    if said < count or (count > 1 and file.metadata.get("split.no") != number):
+        raise ModelLoadError(
+            f"{file.path} is not part {number + 1} of {count}, although its name says so. Copy or "
+            "download the parts again."
+        )
 
 
-def _tensors(stream: GgufStream, num_tensors: int) -> _Tensors:
+def _sizes(file: GgufFile) -> _Sizes:
     parameters = weights_bytes = block_bytes = end_offset = 0
     types: Counter[str] = Counter()
-    for _ in range(num_tensors):
-        name = stream.text()
-        num_elements = _num_elements(stream)
-        kind = _tensor_type(stream)
-        offset = stream.u64()
-        elements_per_block, bytes_per_block = GGML_QUANT_SIZES[kind]
-        num_bytes = -(-num_elements // elements_per_block) * bytes_per_block
-        parameters += num_elements
-        weights_bytes += num_bytes
-        block_bytes += num_bytes if name.startswith("blk.") else 0
-        end_offset = max(end_offset, offset + num_bytes)
-        types[kind.name] += num_elements
-    return _Tensors(
+    for tensor in file.tensors():
+        parameters += tensor.num_elements
+        weights_bytes += tensor.num_bytes
+        block_bytes += tensor.num_bytes if tensor.name.startswith("blk.") else 0
+        end_offset = max(end_offset, tensor.offset + tensor.num_bytes)
+        types[tensor.kind] += tensor.num_elements
+    file.check_whole(end_offset)
+    return _Sizes(
+        file_bytes=file.size_bytes,
         parameters=parameters,
         weights_bytes=weights_bytes,
         block_bytes=block_bytes,
-        end_offset=end_offset,
-        main_type=max(types, key=types.__getitem__) if types else None,
+        types=types,
     )
 
 
-def _num_elements(stream: GgufStream) -> int:
-    num_dimensions = stream.u32()
-    if num_dimensions > _MAX_DIMENSIONS:
-        raise stream.refuse(f"a tensor claims {num_dimensions} dimensions")
-    num_elements = 1
-    for _ in range(num_dimensions):
-        num_elements *= stream.u64()
-    return num_elements
+def _added(one: _Sizes, other: _Sizes) -> _Sizes:
+    return _Sizes(
+        file_bytes=one.file_bytes + other.file_bytes,
+        parameters=one.parameters + other.parameters,
+        weights_bytes=one.weights_bytes + other.weights_bytes,
+        block_bytes=one.block_bytes + other.block_bytes,
+        types=one.types + other.types,
+    )
 
 
-def _tensor_type(stream: GgufStream) -> GGMLQuantizationType:
-    number = stream.u32()
-    try:
-        return GGMLQuantizationType(number)
-    except ValueError as error:
-        raise stream.refuse(f"{number} is not a tensor type that this box knows") from error
-
-
-def _check_whole(
-    stream: GgufStream, metadata: dict[str, Value], tensors: _Tensors, path: Path, size_bytes: int
-) -> None:
-    parts = metadata.get("split.count", 1)
-    if isinstance(parts, int) and parts > 1:
-        raise ModelLoadError(
-            f"{path} is one of {parts} parts. Join them first with "
-            "`llama-gguf-split --merge FIRST_PART OUTPUT`."
-        )
-    if tensors.parameters == 0:
-        raise ModelLoadError(f"{path} holds no weights, only a vocabulary. Choose a whole model.")
-    alignment = metadata.get("general.alignment", _DEFAULT_ALIGNMENT)
-    if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):
-        raise stream.refuse(f"its alignment is {alignment!r}, not a power of two")
-    data_start = -(-stream.position // alignment) * alignment
-    missing_bytes = data_start + tensors.end_offset - size_bytes
-    if missing_bytes > 0:
-        raise ModelLoadError(
-            f"{path} is cut short: {missing_bytes} bytes of its weights are missing. Copy or "
-            "download it again."
-        )
-
-
-def _header(
-    stream: GgufStream,
-    metadata: dict[str, Value],
-    tensors: _Tensors,
-    path: Path,
-    size_bytes: int,
-    version: int,
-) -> GgufHeader:
-    architecture = _text(metadata, "general.architecture")
-    if architecture is None:
-        raise stream.refuse("it does not name its architecture")
+def _header(file: GgufFile, sizes: _Sizes) -> GgufHeader:
+    metadata, stream = file.metadata, file.stream
+    architecture = file.architecture()
     n_layer = _count(stream, metadata, f"{architecture}.block_count", _MAX_LAYERS)
     n_embd = _count(stream, metadata, f"{architecture}.embedding_length", _MAX_WIDTH)
     attention = f"{architecture}.attention"
     n_head = _per_layer(metadata.get(f"{attention}.head_count"), n_layer) or (0,) * n_layer
     head_width = n_embd // max(n_head) if max(n_head) else 0
     return GgufHeader(
-        path=str(path),
-        file_bytes=size_bytes,
-        version=version,
+        path=str(file.path),
+        file_bytes=sizes.file_bytes,
+        version=file.version,
         architecture=architecture,
-        kind=_text(metadata, "general.type") or "model",
-        name=_text(metadata, "general.name"),
-        licence=_text(metadata, "general.license"),
+        kind=text(metadata, "general.type") or "model",
+        name=text(metadata, "general.name"),
+        licence=text(metadata, "general.license"),
         n_ctx_train=_count(stream, metadata, f"{architecture}.context_length", 2**31),
         n_layer=n_layer,
         n_embd=n_embd,
@@ -209,18 +151,17 @@ def _header(
         key_length=_width(metadata.get(f"{attention}.key_length")) or head_width,
         value_length=_width(metadata.get(f"{attention}.value_length")) or head_width,
         n_vocab=_vocabulary(metadata, architecture),
-        parameters=tensors.parameters,
-        weights_bytes=tensors.weights_bytes,
-        block_bytes=tensors.block_bytes,
-        file_type=_file_type(metadata) or tensors.main_type,
-        tokenizer=_text(metadata, "tokenizer.ggml.model"),
-        has_chat_template=_text(metadata, "tokenizer.chat_template") is not None,
+        parameters=sizes.parameters,
+        weights_bytes=sizes.weights_bytes,
+        block_bytes=sizes.block_bytes,
+        file_type=_file_type(metadata) or _main_type(sizes),
+        tokenizer=text(metadata, "tokenizer.ggml.model"),
+        has_chat_template=text(metadata, "tokenizer.chat_template") is not None,
     )
 
 
-def _text(metadata: dict[str, Value], key: str) -> str | None:
-    value = metadata.get(key)
-    return value if isinstance(value, str) and value else None
+def _main_type(sizes: _Sizes) -> str | None:
+    return max(sizes.types, key=sizes.types.__getitem__) if sizes.types else None
 
 
 def _count(stream: GgufStream, metadata: dict[str, Value], key: str, limit: int) -> int:

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``atre model``: the models that this box keeps."""
+
+import click
+
+from atre.cli.model.import_ import import_
+from atre.cli.model.list_ import list_
+from atre.cli.model.remove import remove
+from atre.cli.model.use import use
+from atre.cli.model.verify import verify
+
+__all__ = ["model"]
+
+
+@click.group()
+def model() -> None:
+    """Models: list, import, verify, choose, remove."""
+
+
+for _verb in (list_, import_, verify, use, remove):
+    model.add_command(_verb)

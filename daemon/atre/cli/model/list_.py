@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from atre.cli.model.shared import data_dir_option, json_option, open_store, say
+from atre.models.disk import in_words
+from atre.models.manifest import FACTORY, Manifest
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """What ``atre model list --json`` prints."""
+
+    chosen: str
+    models: list[Manifest]
+
+
+@click.command("list")
+@data_dir_option
+@json_option
+def list_(data_dir: Path, *, as_json: bool) -> None:
+    """List the stored models, and which of them the box answers with."""
+    store = open_store(data_dir)
+    listing = Listing(chosen=store.chosen() or FACTORY, models=store.manifests())
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(listing)))
+        return
+    Console().print(_table(listing))
+
+
+def _table(listing: Listing) -> Table:
+    table = Table(
+        "", say("name", "nom"), say("size", "taille"), "licence", say("what it is", "nature")
+    )
+    supplied = say("the small model that comes with the box", "le petit modèle fourni")
+    table.add_row(_mark(listing, FACTORY), FACTORY, "—", "Apache-2.0", supplied)
+    for manifest in listing.models:
+        table.add_row(
+            _mark(listing, manifest.name),
+            escape(manifest.name),
+            in_words(manifest.size_bytes),
+            escape(manifest.facts.licence or "—"),
+            escape(_nature(manifest)),
+        )
+    return table
+
+
+def _mark(listing: Listing, name: str) -> str:
+    return "→" if listing.chosen == name else ""
+
+
+def _nature(manifest: Manifest) -> str:
+    facts = manifest.facts
+    if facts.kind == "adapter":
+        return say(
+            f"adapter for {manifest.base} (kept; not applied to answers yet)",
+            f"adaptateur pour {manifest.base} (conservé ; pas encore appliqué aux réponses)",
+        )
+    known = [facts.title, facts.architecture, facts.file_type]
+    return ", ".join(each for each in known if each)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options and words that the verbs of ``atre model`` share."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from atre.cli.announcement import speaks_french
+from atre.config import default_data_dir
+from atre.models.store import Store
+from atre.planning import model_store
+
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=default_data_dir,
+    show_default="your data directory",
+    help="Where the box keeps its data.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def say(english: str, french: str) -> str:
+    """A sentence in the language of the terminal."""
+    return french if speaks_french(os.environ) else english
+
+
+def open_store(data_dir: Path) -> Store:
+    """The models of the box whose data is there, or will be."""
+    return model_store(data_dir.expanduser().absolute())
+
+
+@contextmanager
+def bytes_shown(
+    label: str, total_bytes: int, *, done_bytes: int = 0
+) -> Iterator[Callable[[int], None]]:
+    """A bar with rate and time left on stderr; the function is told how many more bytes came."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(label, total=total_bytes, completed=done_bytes)
+        yield lambda num_bytes: progress.advance(task, num_bytes)

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+import click
+
+from atre.cli.model.shared import bytes_shown, data_dir_option, open_store, say
+from atre.errors import ModelStoreError
+from atre.models.verify import verify as find_damage
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@data_dir_option
+def verify(names: tuple[str, ...], data_dir: Path) -> None:
+    """Read stored models again, all or those NAMED, and compare their sha256 with what it was."""
+    store = open_store(data_dir)
+    manifests = [store.manifest(name) for name in names] if names else store.manifests()
+    problems = []
+    for manifest in manifests:
+        with bytes_shown(manifest.name, manifest.size_bytes) as progress:
+            damage = find_damage(store, manifest, progress=progress)
+        problems += [f"{manifest.name}: {sentence}" for sentence in damage]
+    if problems:
+        raise ModelStoreError(
+            " ".join(problems) + " Import or pull it again after `atre model remove`."
+        )
+    count = len(manifests)
+    click.echo(say(f"{count} models are whole.", f"{count} modèles sont intacts."))

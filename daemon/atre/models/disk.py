@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Room for models: asked before writing, and what is said when it runs out all the same."""
+
+import errno
+import os
+from pathlib import Path
+
+from atre.errors import ModelStoreError
+
+# The box's database, its logs and an update must never find the disk full of models.
+RESERVE_BYTES = 2**30
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_REMEDY = (
+    "`atre model list` shows what each model takes; free room with `atre model remove NAME`, or "
+    "give the box a larger disk with --data-dir."
+)
+
+
+def require_room(directory: Path, needed_bytes: int, *, reserve_bytes: int = RESERVE_BYTES) -> None:
+    """Raises ModelStoreError, with the numbers, unless so much can be written there."""
+    status = os.statvfs(directory)
+    free_bytes = status.f_bavail * status.f_frsize
+    if free_bytes - needed_bytes < reserve_bytes:
+        raise ModelStoreError(
+            f"The disk has {in_words(free_bytes)} free, and {in_words(needed_bytes)} are needed "
+            f"beside the {in_words(reserve_bytes)} that the box keeps for itself. Nothing was "
+            f"written. {_REMEDY}"
+        )
+
+
+def write_failure(error: OSError, *, kept: str) -> ModelStoreError:
+    """The error for a write that failed; ``kept`` says what became of what was written."""
+    if error.errno in _FULL:
+        return ModelStoreError(f"The disk is full. {kept} {_REMEDY}")
+    return ModelStoreError(
+        f"The disk cannot be written ({error.strerror or error}). {kept} Check the disk and its "
+        "permissions."
+    )
+
+
+def in_words(num_bytes: int) -> str:
+    """A size for people, in the units that disks and downloads are sold in."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if num_bytes >= factor:
+            return f"{num_bytes / factor:.1f} {unit}"
+    return f"{num_bytes} B"

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LoRA adapters in GGUF, and whether one belongs to a base model.
+
+The rules are those of llama.cpp's llama_adapter_lora_init (llama-adapter.cpp), applied before the
+adapter is kept instead of when it is loaded.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from atre.errors import ModelLoadError
+from atre.models.gguf_file import GgufFile, open_gguf, text
+
+_A, _B = ".lora_a", ".lora_b"
+_EMBEDDINGS = "token_embd.weight"  # llama.cpp keeps its pair the other way round
+
+Shape = tuple[int, ...]
+
+
+class AdapterHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """One adapter; ``pairs`` gives the shapes of A and B for each tensor of the base model."""
+
+    path: str
+    architecture: str
+    name: str | None
+    licence: str | None
+    pairs: dict[str, tuple[Shape, Shape]]
+
+
+def kind_of(file: GgufFile) -> str:
+    """``model``, ``adapter`` or whatever else the file says it is."""
+    return text(file.metadata, "general.type") or "model"
+
+
+def read_adapter(path: Path) -> AdapterHeader:
+    """Raises ModelLoadError for a file that is no whole LoRA adapter."""
+    with open_gguf(path) as file:
+        if kind_of(file) != "adapter" or text(file.metadata, "adapter.type") != "lora":
+            raise ModelLoadError(f"{path} is not a LoRA adapter. Choose one made for llama.cpp.")
+        architecture = file.architecture()
+        shapes = _shapes(file)
+        return AdapterHeader(
+            path=str(path),
+            architecture=architecture,
+            name=text(file.metadata, "general.name"),
+            licence=text(file.metadata, "general.license"),
+            pairs=_pairs(path, shapes),
+        )
+
+
+def check_adapter(adapter: AdapterHeader, base: Sequence[Path], base_name: str) -> None:
+    """Raises ModelLoadError, saying what differs, unless the adapter was made for this model."""
+    shapes: dict[str, Shape] = {}
+    for part in base:
+        with open_gguf(part) as file:
+            if "general.architecture" in file.metadata:
+                _check_architecture(adapter, file.architecture(), base_name)
+            shapes |= _shapes(file)
+    for name, (a, b) in adapter.pairs.items():
+        if name not in shapes:
+            raise _other_base(adapter, base_name, f"{base_name} has no tensor {name}")
+        rows = (b[1], a[1]) if name == _EMBEDDINGS else (a[0], b[1])
+        if rows != shapes[name][:2]:
+            raise _other_base(
+                adapter, base_name, f"{name} is {shapes[name][:2]} there and {rows} in the adapter"
+            )
+
+
+def _check_architecture(adapter: AdapterHeader, architecture: str, base_name: str) -> None:
+    if architecture != adapter.architecture:
+        raise _other_base(
+            adapter, base_name, f"it is made for {adapter.architecture}, not {architecture}"
+        )
+
+
+def _other_base(adapter: AdapterHeader, base_name: str, why: str) -> ModelLoadError:
+    return ModelLoadError(
+        f"{adapter.path} belongs to another base model than {base_name}: {why}. Name the model "
+        "that it was trained on with --base."
+    )
+
+
+def _shapes(file: GgufFile) -> dict[str, Shape]:
+    shapes = {}
+    end_offset = 0
+    for tensor in file.tensors():
+        shapes[tensor.name] = tensor.shape
+        end_offset = max(end_offset, tensor.offset + tensor.num_bytes)
+    file.check_whole(end_offset)
+    return shapes
+
+
+def _pairs(path: Path, shapes: dict[str, Shape]) -> dict[str, tuple[Shape, Shape]]:
+    names = {name.removesuffix(_A).removesuffix(_B) for name in shapes if name.endswith((_A, _B))}
+    pairs = {}
+    for name in sorted(names):
+        a, b = shapes.get(name + _A), shapes.get(name + _B)
+        if a is None or b is None or len(a) < 2 or len(b) < 2:  # noqa: PLR2004
+            raise ModelLoadError(
+                f"{path} is damaged: of {name} only one half of the pair is there. Copy or "
+                "download it again."
+            )
+        if name != _EMBEDDINGS and a[1] != b[0]:
+            raise ModelLoadError(
+                f"{path} cannot be used: the halves of {name} do not fit together. Convert the "
+                "adapter again with llama.cpp's convert_lora_to_gguf.py."
+            )
+        pairs[name] = (a, b)
+    if not pairs:
+        raise ModelLoadError(f"{path} holds no LoRA tensors. Choose another adapter.")
+    return pairs

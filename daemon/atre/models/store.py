@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models on disk, by content: each file once under its digest, a manifest for each name.
+
+::
+
+    blobs/sha256-…      whole, checked files, read-only; several models may share one
+    manifests/NAME.json  what makes a model exist: written last, removed first
+    NAME.gguf            a link to the blob, for people and for llama.cpp
+    partial/             what is being written; never read as a model
+    leases/              one locked file for each pull or import that runs now
+
+Nothing here trusts a clock: a box without a battery starts in 1970.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from atre.durable import write_durably
+from atre.errors import ModelStoreError
+from atre.models.lease import LEASES, PARTIAL, Lease, lease_for, live_leases
+from atre.models.manifest import FACTORY, Manifest, StoredFile
+from atre.models.split import parts_of
+
+_PREFIX = "sha256-"
+
+
+class Store:
+    """The models of one data directory; safe for several processes at the same time."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def partial_dir(self) -> Path:
+        return self.root / PARTIAL
+
+    def names(self) -> list[str]:
+        return sorted(path.stem for path in (self.root / "manifests").glob("*.json"))
+
+    def manifests(self) -> list[Manifest]:
+        """Every stored model, by name. Raises ModelStoreError for a manifest that is damaged."""
+        return [self.manifest(name) for name in self.names()]
+
+    def manifest(self, name: str) -> Manifest:
+        """Raises ModelStoreError if there is no such model, or its manifest is damaged."""
+        if name not in self.names():
+            raise ModelStoreError(
+                f"No model {name!r} is stored. `atre model list` shows those that are."
+            )
+        path = self._manifest_path(name)
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Manifest)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ModelStoreError(
+                f"{path} is damaged ({error}). Remove that file and import or pull the model "
+                "again; no blob is thrown away until then."
+            ) from error
+        except OSError as error:
+            raise ModelStoreError(f"{path} cannot be read ({error.strerror}).") from error
+
+    def has(self, name: str) -> bool:
+        return name in self.names()
+
+    def path(self, name: str) -> Path:
+        """The file to load: the first part of a model in several. Raises ModelStoreError."""
+        manifest = self.manifest(name)
+        with self._locked():
+            self._link(manifest)
+        return self.root / manifest.link_names()[0]
+
+    def blob(self, sha256: str) -> Path:
+        return self.root / "blobs" / f"{_PREFIX}{sha256}"
+
+    def blobs(self, manifest: Manifest) -> list[Path]:
+        return [self.blob(file.sha256) for file in manifest.files]
+
+    @contextmanager
+    def lease(self) -> Iterator[Lease]:
+        """What a pull or an import writes stays, from its first blob to its manifest."""
+        with ExitStack() as stack:
+            with self._locked():
+                lease = stack.enter_context(lease_for(self.root))
+            yield lease
+
+    def holds(self, lease: Lease, file: StoredFile) -> bool:
+        """Whether the blob is there already; then it stays as long as the lease."""
+        with self._locked():
+            blob = self.blob(file.sha256)
+            if not blob.is_file() or blob.stat().st_size != file.size_bytes:
+                return False
+            lease.keep(file.sha256)
+            return True
+
+    def add(self, lease: Lease, file: StoredFile, written: Path) -> None:
+        """Take a whole file, fsynced by its writer and checked, from ``partial/``.
+
+        It replaces a blob of the same digest, which may have rotted, unless a box has that open.
+        """
+        with self._locked():
+            lease.keep(file.sha256)
+            blob = self.blob(file.sha256)
+            blob.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            written.chmod(0o400)
+            if _is_in_use(blob):
+                written.unlink()
+            else:
+                written.replace(blob)
+            _sync(blob.parent)
+
+    def publish(self, manifest: Manifest) -> None:
+        """Make the model exist, all at once. Raises ModelStoreError if a file of it is missing."""
+        with self._locked():
+            missing = [blob for blob in self.blobs(manifest) if not blob.is_file()]
+            if missing:
+                raise ModelStoreError(f"{missing[0]} is missing; import or pull the model again.")
+            self._link(manifest)
+            text = msgspec.json.format(msgspec.json.encode(manifest))
+            write_durably(self._manifest_path(manifest.name), text)
+
+    def remove(self, name: str) -> int:
+        """Forget a model and free what nothing else needs; how many bytes that gave.
+
+        Raises ModelStoreError if it is in use, chosen, or the base of an adapter.
+        """
+        manifest = self.manifest(name)
+        with self._locked():
+            self._check_removable(manifest)
+            self._manifest_path(name).unlink()
+            _sync(self.root / "manifests")
+            for link in manifest.link_names():
+                (self.root / link).unlink(missing_ok=True)
+        return self.collect_garbage()
+
+    def _check_removable(self, manifest: Manifest) -> None:
+        name = manifest.name
+        if self.chosen() == name:
+            raise ModelStoreError(
+                f"{name} is the model that the box answers with. Choose another first: "
+                f"`atre model use NAME`, or `atre model use {FACTORY}`."
+            )
+        if any(_is_in_use(blob) for blob in self.blobs(manifest)):
+            raise ModelStoreError(f"{name} is loaded by a running box. Stop the box first.")
+        adapters = [each.name for each in self.manifests() if each.base == name]
+        if adapters:
+            raise ModelStoreError(
+                f"{', '.join(adapters)} belongs to {name}. Remove that first: "
+                f"`atre model remove {adapters[0]}`."
+            )
+
+    def collect_garbage(self) -> int:
+        """Remove blobs that no model, running box, pull or import needs; how many bytes it gave.
+
+        Does nothing while a manifest is damaged: what it names would be lost with it. Partial
+        downloads stay, to be resumed; ``partial/`` loses only what a dead import left.
+        """
+        with self._locked():
+            live = live_leases(self.root)
+            needed = {file.sha256 for each in self.manifests() for file in each.files}
+            needed |= {digest for lease in live.values() for digest in lease}
+            freed_bytes = 0
+            for blob in (self.root / "blobs").glob(f"{_PREFIX}*"):
+                if blob.name.removeprefix(_PREFIX) not in needed and not _is_in_use(blob):
+                    freed_bytes += blob.stat().st_size
+                    blob.unlink()
+            for copy in self.partial_dir.glob("lease-*"):
+                if copy.name.partition(".")[0] not in live:
+                    freed_bytes += copy.stat().st_size
+                    copy.unlink()
+            self._drop_dangling_links()
+            return freed_bytes
+
+    def chosen(self) -> str | None:
+        """The name that ``atre model use`` chose, None for the factory model."""
+        try:
+            return (self.root / "chosen").read_text("utf-8").strip() or None
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def choose(self, name: str) -> None:
+        """What the box answers with from its next start on. Raises ModelStoreError."""
+        if name != FACTORY and self.manifest(name).facts.kind == "adapter":
+            raise ModelStoreError(
+                f"{name} is an adapter, which cannot answer by itself. Choose its base model."
+            )
+        write_durably(self.root / "chosen", b"" if name == FACTORY else name.encode())
+
+    def _manifest_path(self, name: str) -> Path:
+        return self.root / "manifests" / f"{name}.json"
+
+    def _link(self, manifest: Manifest) -> None:
+        for file, name in zip(manifest.files, manifest.link_names(), strict=True):
+            target = Path("blobs") / f"{_PREFIX}{file.sha256}"
+            link = self.root / name
+            if link.is_symlink() and link.readlink() == target:
+                continue
+            if link.exists() and not link.is_symlink():
+                raise ModelStoreError(
+                    f"{link} is a file that nobody imported. Import it under another name, or move "
+                    "it away."
+                )
+            made = self.root / f".{name}.link"
+            made.unlink(missing_ok=True)
+            made.symlink_to(target)
+            made.replace(link)
+        _sync(self.root)
+
+    def _drop_dangling_links(self) -> None:
+        for link in self.root.glob("*.gguf"):
+            if link.is_symlink() and not link.exists():
+                link.unlink()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Only one process at a time changes which files there are; never held while copying."""
+        try:
+            for name in ("blobs", "manifests", PARTIAL, LEASES):
+                (self.root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = (self.root / "lock").open("w")
+        except OSError as error:
+            raise ModelStoreError(
+                f"{self.root} cannot be written ({error.strerror}). Check its permissions, or "
+                "choose another place with --data-dir."
+            ) from error
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+@contextmanager
+def held_in_use(path: Path) -> Iterator[None]:
+    """While this lasts no ``remove`` and no garbage collection takes the model's file away.
+
+    The kernel ends it with the process, however that ends (flock(2)). Of a model in parts every
+    part is held. Raises OSError if the file cannot be opened.
+    """
+    with ExitStack() as stack:
+        for part in parts_of(path):
+            file: IO[bytes] = stack.enter_context(part.open("rb"))
+            fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+def _is_in_use(blob: Path) -> bool:
+    try:
+        with blob.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
