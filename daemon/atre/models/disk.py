@@ -38,9 +38,10 @@ def write_failure(error: OSError, *, kept: str) -> ModelStoreError:
     )
 
 
-def in_words(num_bytes: int) -> str:
+def in_words(num_bytes: int, *, french: bool = False) -> str:
     """A size for people, in the units that disks and downloads are sold in."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+    for prefix, factor in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
         if num_bytes >= factor:
-            return f"{num_bytes / factor:.1f} {unit}"
-    return f"{num_bytes} B"
+            number = f"{num_bytes / factor:.1f}"
+            return f"{number.replace('.', ',')}\u00a0{prefix}o" if french else f"{number} {prefix}B"
+    return f"{num_bytes}\u00a0o" if french else f"{num_bytes} B"

@@ -4,9 +4,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from atre.cli.model.shared import bytes_shown, data_dir_option, json_option, open_store, say
+from atre.cli.model.shared import bytes_shown, data_dir_option, json_option, open_store, say, size
 from atre.errors import ModelStoreError
-from atre.models.disk import in_words
 from atre.models.import_files import Candidate, candidates, import_model
 from atre.models.manifest import Manifest, check_name
 from atre.models.signature import SignedListing, read_signed_listing
@@ -79,8 +78,8 @@ def _size_bytes(candidate: Candidate) -> int:
 
 
 def _report(manifest: Manifest) -> str:
-    size = in_words(manifest.size_bytes)
-    stored = say(f"Stored: {manifest.name} ({size}).", f"Rangé : {manifest.name} ({size}).")
+    room = size(manifest.size_bytes)
+    stored = say(f"Stored: {manifest.name} ({room}).", f"Rangé : {manifest.name} ({room}).")
     if manifest.facts.kind == "adapter":
         return stored
     return stored + say(

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from atre.cli.model.shared import data_dir_option, json_option, open_store, say
-from atre.models.disk import in_words
+from atre.cli.model.catalogue import show_catalogue
+from atre.cli.model.shared import data_dir_option, json_option, open_store, say, size
 from atre.models.manifest import FACTORY, Manifest
 
 
@@ -20,10 +20,16 @@ class Listing(msgspec.Struct, frozen=True):
 
 
 @click.command("list")
+@click.option(
+    "--catalogue", is_flag=True, help="What can be fetched instead, and what suits this machine."
+)
 @data_dir_option
 @json_option
-def list_(data_dir: Path, *, as_json: bool) -> None:
+def list_(data_dir: Path, *, catalogue: bool, as_json: bool) -> None:
     """List the stored models, and which of them the box answers with."""
+    if catalogue:
+        show_catalogue(as_json=as_json)
+        return
     store = open_store(data_dir)
     listing = Listing(chosen=store.chosen() or FACTORY, models=store.manifests())
     if as_json:
@@ -42,7 +48,7 @@ def _table(listing: Listing) -> Table:
         table.add_row(
             _mark(listing, manifest.name),
             escape(manifest.name),
-            in_words(manifest.size_bytes),
+            size(manifest.size_bytes),
             escape(manifest.facts.licence or "—"),
             escape(_nature(manifest)),
         )

@@ -3,8 +3,7 @@ from pathlib import Path
 
 import click
 
-from atre.cli.model.shared import data_dir_option, open_store, say
-from atre.models.disk import in_words
+from atre.cli.model.shared import data_dir_option, open_store, say, size
 
 
 @click.command()
@@ -12,7 +11,7 @@ from atre.models.disk import in_words
 @data_dir_option
 def remove(name: str, data_dir: Path) -> None:
     """Remove the stored model NAME, and free what no other model shares with it."""
-    freed = in_words(open_store(data_dir).remove(name))
+    freed = size(open_store(data_dir).remove(name))
     click.echo(
         say(f"{name} is removed; {freed} are free again.", f"{name} est retiré ; {freed} libérés.")
     )

@@ -19,6 +19,7 @@ from rich.progress import (
 
 from atre.cli.announcement import speaks_french
 from atre.config import default_data_dir
+from atre.models.disk import in_words
 from atre.models.store import Store
 from atre.planning import model_store
 
@@ -35,6 +36,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def say(english: str, french: str) -> str:
     """A sentence in the language of the terminal."""
     return french if speaks_french(os.environ) else english
+
+
+def size(num_bytes: int) -> str:
+    """So many bytes in the language of the terminal."""
+    return in_words(num_bytes, french=speaks_french(os.environ))
 
 
 def open_store(data_dir: Path) -> Store:

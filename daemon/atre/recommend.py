@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which model of the catalogue suits this machine, and why; a pure decision."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from atre.hardware.machine import DeviceType, GgmlDevice, Machine
+from atre.hardware.profiles import Profile
+from atre.hardware.usage import best_gpu
+from atre.models.catalogue import Catalogue, CatalogueModel
+from atre.models.disk import in_words
+
+_GB = 10**9
+# The operating system and the box's other processes.
+_SYSTEM_BYTES = 1_500_000_000
+# Context and buffers before the header is known; the plan at the start computes them exactly.
+_CONTEXT_SHARE = 0.2
+_MIN_CONTEXT_BYTES = 750_000_000
+# Reading speed: slower than this, people wait for every word.
+_WANTED_TOKENS_S = 8
+# The share of the memory's bandwidth that decoding reached on the processors we have figures for
+# (Raspberry Pi 5 0.58, N150 0.71), on the low side.
+_BANDWIDTH_SHARE = 0.6
+# One channel of DDR4-3200, what the smallest machines have: assumed where nothing is known.
+_CAUTIOUS_GB_S = 25.6
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that comes before the recommended one, and why it is not it."""
+
+    id: str
+    why: str
+    why_fr: str
+
+
+class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
+    """The model to get, what it needs, how fast it is at least, and why it was chosen.
+
+    ``tokens_s`` is a low estimate for one reader, None on a graphics card, where none was made.
+    """
+
+    model: CatalogueModel
+    memory_bytes: int
+    tokens_s: float | None
+    why: str
+    why_fr: str
+    refused: tuple[Refusal, ...]
+
+
+class _Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Memory that a model could take, in bytes, and how fast it is read; None is unknown."""
+
+    room_bytes: int | None
+    bandwidth_gb_s: float | None
+    is_card: bool = False
+
+
+def recommend(
+    machine: Machine,
+    profile: Profile,
+    catalogue: Catalogue,
+    *,
+    kind: Literal["chat", "embedding"] = "chat",
+    language: str = "fr",
+) -> Recommendation | None:
+    """The first model of the catalogue that fits, is fast enough and speaks the language.
+
+    If none is fast enough, the fastest that fits, and the reason says so. None if none fits.
+    """
+    places = tuple(_places(machine, profile))
+    refused: list[Refusal] = []
+    slow: list[tuple[float, CatalogueModel]] = []
+    for model in catalogue.models:
+        if model.kind != kind:
+            continue
+        if language not in model.languages:
+            refused.append(
+                _refuse(model, f"does not speak {language!r}", f"ne parle pas « {language} »")
+            )
+            continue
+        place = next((each for each in places if _fits(model, each)), None)
+        if place is None:
+            needs, needs_fr = _both(memory_bytes(model))
+            refused.append(_refuse(model, f"needs {needs}", f"demande {needs_fr}"))
+            continue
+        tokens_s = _tokens_s(model, place)
+        if kind == "chat" and tokens_s is not None and tokens_s < _WANTED_TOKENS_S:
+            slow.append((tokens_s, model))
+            refused.append(
+                _refuse(
+                    model,
+                    f"would write about {tokens_s:.0f} tokens a second",
+                    f"écrirait environ {tokens_s:.0f} jetons par seconde",
+                )
+            )
+            continue
+        return _recommendation(model, place, tokens_s, refused)
+    if not slow:
+        return None
+    tokens_s, model = max(slow, key=lambda pair: pair[0])
+    place = next(each for each in places if _fits(model, each))
+    others = [refusal for refusal in refused if refusal.id != model.id]
+    return _recommendation(model, place, tokens_s, others)
+
+
+def memory_bytes(model: CatalogueModel) -> int:
+    """What a model takes with a context for a few people, estimated without its header."""
+    context_bytes = max(_MIN_CONTEXT_BYTES, round(_CONTEXT_SHARE * model.weights_bytes))
+    return model.weights_bytes + (context_bytes if model.kind == "chat" else context_bytes // 4)
+
+
+def _places(machine: Machine, profile: Profile) -> Iterator[_Place]:
+    gpu = best_gpu(machine.devices) if profile.run.layers_on_gpu != "none" else None
+    if gpu is not None and _has_own_memory(machine, gpu):
+        yield _Place(
+            room_bytes=_less(gpu.memory_total_bytes, profile.run.reserve_bytes),
+            bandwidth_gb_s=None,
+            is_card=True,
+        )
+    memory = machine.memory
+    known = [size for size in (memory.total_bytes, memory.limit_bytes) if size is not None]
+    room_bytes = _less(min(known), profile.run.reserve_bytes + _SYSTEM_BYTES) if known else None
+    published = [figure.value for figure in profile.figures if figure.unit == "GB/s"]
+    yield _Place(room_bytes=room_bytes, bandwidth_gb_s=min(published, default=None))
+
+
+def _has_own_memory(machine: Machine, gpu: GgmlDevice) -> bool:
+    return gpu.type is DeviceType.GPU and machine.os != "macos"
+
+
+def _less(size_bytes: int | None, used_bytes: int) -> int | None:
+    return None if size_bytes is None else max(0, size_bytes - used_bytes)
+
+
+def _fits(model: CatalogueModel, place: _Place) -> bool:
+    return place.room_bytes is not None and memory_bytes(model) <= place.room_bytes
+
+
+def _tokens_s(model: CatalogueModel, place: _Place) -> float | None:
+    if place.is_card:
+        return None
+    bandwidth = (place.bandwidth_gb_s or _CAUTIOUS_GB_S) * _GB
+    return _BANDWIDTH_SHARE * bandwidth / model.active_bytes
+
+
+def _refuse(model: CatalogueModel, why: str, why_fr: str) -> Refusal:
+    return Refusal(id=model.id, why=f"{model.title} {why}.", why_fr=f"{model.title} {why_fr}.")
+
+
+def _recommendation(
+    model: CatalogueModel, place: _Place, tokens_s: float | None, refused: list[Refusal]
+) -> Recommendation:
+    needs, needs_fr = _both(memory_bytes(model))
+    room, room_fr = _both(place.room_bytes or 0)
+    where, where_fr = ("of the graphics card", "de la carte graphique") if place.is_card else (
+        "of memory", "de mémoire")  # fmt: skip
+    speed, speed_fr = _speed(place, tokens_s) if model.kind == "chat" else ("", "")
+    return Recommendation(
+        model=model,
+        memory_bytes=memory_bytes(model),
+        tokens_s=tokens_s,
+        why=f"{model.title} is the first of the catalogue that suits this machine: it needs about "
+        f"{needs} of the {room} {where} that are for models.{speed}",
+        why_fr=f"{model.title} est le premier du catalogue qui convient à cette machine : il "
+        f"demande environ {needs_fr} sur les {room_fr} {where_fr} réservés aux modèles.{speed_fr}",
+        refused=tuple(refused),
+    )
+
+
+def _speed(place: _Place, tokens_s: float | None) -> tuple[str, str]:
+    if tokens_s is None:
+        return "", ""
+    speed = f" At least about {tokens_s:.0f} tokens a second are expected"
+    speed_fr = f" On attend au moins {tokens_s:.0f} jetons par seconde environ"
+    if tokens_s < _WANTED_TOKENS_S:
+        speed += ", which is slow, but every other one is slower"
+        speed_fr += ", ce qui est lent, mais tout autre est plus lent"
+    if place.bandwidth_gb_s is None:
+        speed += f"; the memory's speed is unknown, so {_CAUTIOUS_GB_S} GB/s were assumed"
+        assumed = str(_CAUTIOUS_GB_S).replace(".", ",")
+        speed_fr += f" ; la vitesse de la mémoire est inconnue, {assumed} Go/s sont supposés"
+    return f"{speed}.", f"{speed_fr}."
+
+
+def _both(num_bytes: int) -> tuple[str, str]:
+    return in_words(num_bytes), in_words(num_bytes, french=True)
