@@ -49,6 +49,12 @@ def tiny_gguf() -> ModuleType:
     return _module("tiny_gguf")
 
 
+@pytest.fixture(scope="session")
+def fake_hub() -> ModuleType:
+    """The module of that name."""
+    return _module("fake_hub")
+
+
 def _module(name: str) -> ModuleType:
     # importlib mode puts no test folder on sys.path.
     path = Path(__file__).with_name(f"{name}.py")
@@ -56,6 +62,7 @@ def _module(name: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
 

@@ -64,7 +64,7 @@ def test_a_model_is_imported_listed_verified_chosen_and_removed(
     assert refused.exit_code == 1
     assert "Choose another first" in refused.stderr
     assert run(data_dir, "use", "factory").exit_code == 0
-    assert "are free again" in run(data_dir, "remove", "essai").stdout
+    assert "free again" in run(data_dir, "remove", "essai").stdout
     assert json.loads(run(data_dir, "list", "--json").stdout)["models"] == []
 
 

@@ -5,6 +5,7 @@ import click
 
 from atre.cli.model.import_ import import_
 from atre.cli.model.list_ import list_
+from atre.cli.model.pull import pull
 from atre.cli.model.remove import remove
 from atre.cli.model.use import use
 from atre.cli.model.verify import verify
@@ -14,8 +15,8 @@ __all__ = ["model"]
 
 @click.group()
 def model() -> None:
-    """Models: list, import, verify, choose, remove."""
+    """Models: list, fetch, import, verify, choose, remove."""
 
 
-for _verb in (list_, import_, verify, use, remove):
+for _verb in (list_, pull, import_, verify, use, remove):
     model.add_command(_verb)

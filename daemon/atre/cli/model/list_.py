@@ -10,6 +10,7 @@ from rich.table import Table
 from atre.cli.model.catalogue import show_catalogue
 from atre.cli.model.shared import data_dir_option, json_option, open_store, say, size
 from atre.models.manifest import FACTORY, Manifest
+from atre.models.unfinished import Unfinished, unfinished
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -17,6 +18,7 @@ class Listing(msgspec.Struct, frozen=True):
 
     chosen: str
     models: list[Manifest]
+    unfinished: list[Unfinished]
 
 
 @click.command("list")
@@ -31,11 +33,17 @@ def list_(data_dir: Path, *, catalogue: bool, as_json: bool) -> None:
         show_catalogue(as_json=as_json)
         return
     store = open_store(data_dir)
-    listing = Listing(chosen=store.chosen() or FACTORY, models=store.manifests())
+    listing = Listing(
+        chosen=store.chosen() or FACTORY,
+        models=store.manifests(),
+        unfinished=unfinished(store.partial_dir),
+    )
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(listing)))
         return
     Console().print(_table(listing))
+    for each in listing.unfinished:
+        click.echo(_resume(each))
 
 
 def _table(listing: Listing) -> Table:
@@ -68,3 +76,13 @@ def _nature(manifest: Manifest) -> str:
         )
     known = [facts.title, facts.architecture, facts.file_type]
     return ", ".join(each for each in known if each)
+
+
+def _resume(left: Unfinished) -> str:
+    done, whole = size(left.done_bytes), size(left.size_bytes)
+    return say(
+        f"Unfinished: {left.address}, {done} of {whole}. To go on: atre model pull; to forget "
+        "it: atre model remove --unfinished",
+        f"Inachevé : {left.address}, {done} sur {whole}. Pour continuer : atre model pull ; pour "
+        "l’oublier : atre model remove --unfinished",
+    )

@@ -4,14 +4,20 @@ from pathlib import Path
 import click
 
 from atre.cli.model.shared import data_dir_option, open_store, say, size
+from atre.models.unfinished import forget_unfinished
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", required=False)
+@click.option("--unfinished", is_flag=True, help="Forget downloads that stopped, too.")
 @data_dir_option
-def remove(name: str, data_dir: Path) -> None:
+def remove(name: str | None, data_dir: Path, *, unfinished: bool) -> None:
     """Remove the stored model NAME, and free what no other model shares with it."""
-    freed = size(open_store(data_dir).remove(name))
-    click.echo(
-        say(f"{name} is removed; {freed} are free again.", f"{name} est retiré ; {freed} libérés.")
-    )
+    if name is None and not unfinished:
+        raise click.UsageError("Name a model, or give --unfinished.")
+    store = open_store(data_dir)
+    freed_bytes = store.remove(name) if name else 0
+    if unfinished:
+        freed_bytes += forget_unfinished(store.partial_dir)
+    freed = size(freed_bytes)
+    click.echo(say(f"Removed; {freed} are free again.", f"Retiré ; {freed} libérés."))
