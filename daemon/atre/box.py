@@ -16,12 +16,14 @@ import msgspec
 from atre import __version__
 from atre.config import Config, save
 from atre.durable import write_durably
+from atre.engine_seat import ENGINE, EngineSeat
 from atre.errors import ConfigError, EngineError
 from atre.hardware.detect import detect
 from atre.hardware.devices import hiding
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.messages import BoxDescription, EmbedderDescription, EngineDescription
+from atre.model_use import ModelUse
 from atre.models.store import held_in_use
 from atre.notify import notify
 from atre.planning import EmbedderPlan, Planned, note, plan_engine
@@ -34,7 +36,7 @@ _HOPELESS = (
     "It is tried again. Choose another model with {option}."
 )
 
-_ENGINE, _MANAGEMENT, _LOOPBACK, _LAN = "atre-engine", "atred", "atre-web", "atre-web-lan"
+_MANAGEMENT, _LOOPBACK, _LAN = "atred", "atre-web", "atre-web-lan"
 _EMBEDDER = "atre-embedder"
 
 Description = TypeVar("Description", EngineDescription, EmbedderDescription)
@@ -112,29 +114,36 @@ class Box:
             supervisor = Supervisor(self._config.runtime_dir, self._on_change)
             stack.callback(supervisor.close)
             self._supervisor = supervisor
-            for path in _model_files(planned):
-                # A disk that knows no locks must not keep the box from starting.
-                with contextlib.suppress(OSError):
-                    stack.enter_context(held_in_use(path))
-            supervisor.start(_engine(self._config, config_path, planned))
+            seat = EngineSeat(self._config, config_path, supervisor)
+            stack.callback(seat.close)
+            self._model_use = model_use = ModelUse(self._config, seat)
+            stack.callback(model_use.close)
+            supervisor.watch(model_use, model_use.take_request)
+            seat.start(planned)
             if planned.embedder:
+                if planned.embedder.path:
+                    # A disk that knows no locks must not keep the box from starting.
+                    with contextlib.suppress(OSError):
+                        stack.enter_context(held_in_use(planned.embedder.path))
                 supervisor.start(_embedder(config_path, planned.embedder))
             supervisor.start(_management(self._config, config_path, planned))
             self._door = _open_door(config_path, run_key=self._ready_file is not None)
             supervisor.start(_web(_LOOPBACK, "loopback", config_path))
             self._config_path = config_path
-            supervisor.run()
+            supervisor.run(model_use.tick)
 
     def _on_change(self, _name: str) -> None:
         ready = self._supervisor.is_ready
+        if self._is_hopeless(ENGINE):
+            self._model_use.give_up_chosen()
         if self._config.lan and ready(_MANAGEMENT) and not self._supervisor.has_started(_LAN):
             # The certificate exists now, under the name that the box really has.
             self._supervisor.start(_web(_LAN, "lan", self._config_path))
         if not all(ready(each) for each in [_MANAGEMENT, _LOOPBACK] + [_LAN] * self._config.lan):
             return
-        if ready(_ENGINE) and self._is_settled(_EMBEDDER) and self._is_ready_file_due:
+        if ready(ENGINE) and self._is_settled(_EMBEDDER) and self._is_ready_file_due:
             self._write_ready_file(self._describe())
-        if not self._announced and self._is_settled(_ENGINE) and self._is_settled(_EMBEDDER):
+        if not self._announced and self._is_settled(ENGINE) and self._is_settled(_EMBEDDER):
             self._announced = True
             self._announce(self._describe())
             notify("READY=1")
@@ -142,16 +151,16 @@ class Box:
     def _is_settled(self, name: str) -> bool:
         """Whether it is known how a process with a model started, or there is none."""
         supervisor = self._supervisor
-        return (
-            supervisor.is_ready(name) or self._is_hopeless(name) or not supervisor.has_started(name)
-        )
+        if supervisor.is_ready(name) or not supervisor.has_started(name):
+            return True
+        return self._is_hopeless(name) and not (name == ENGINE and self._model_use.is_busy)
 
     def _is_hopeless(self, name: str) -> bool:
         return self._supervisor.num_failures(name) >= _HOPELESS_STARTS
 
     def _describe(self) -> Started:
         engine, reason = _ask(EngineClient(self._config.engine_socket).describe)
-        if reason and self._is_hopeless(_ENGINE):
+        if reason and self._is_hopeless(ENGINE):
             reason = _HOPELESS.format(process="engine", option="--model")
         embedder, no_embedder_reason = None, ""
         if self._config.embedding_model:
@@ -186,20 +195,6 @@ class Box:
             version=__version__,
         )
         write_durably(self._ready_file, msgspec.json.format(msgspec.json.encode(ready)))
-
-
-def _model_files(planned: Planned) -> list[Path]:
-    engine = [Path(planned.plan.model_path)] if planned.plan else []
-    return engine + ([planned.embedder.path] if planned.embedder and planned.embedder.path else [])
-
-
-def _engine(config: Config, config_path: Path, planned: Planned) -> ChildSpec:
-    argv = _python("atre.engine.process", "--config", str(config_path), "--lifeline")
-    if planned.plan is None:
-        return ChildSpec(_ENGINE, [*argv, "--no-model", planned.no_model_reason])
-    path = config.runtime_dir / "engine-plan.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(planned.plan)))
-    return ChildSpec(_ENGINE, [*argv, "--plan", str(path)])
 
 
 def _embedder(config_path: Path, plan: EmbedderPlan) -> ChildSpec:

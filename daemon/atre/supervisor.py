@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 _log = logging.getLogger(__name__)
 
@@ -16,6 +17,12 @@ _RESTART_DELAYS_S = (0.1, 0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
 _STABLE_S = 60.0  # a child that lived this long starts again from the shortest delay
 _STOP_TIMEOUT_S = 10.0  # then the child is killed
 _NOTIFICATION_BYTES = 4096
+
+
+class HasFileno(Protocol):
+    """What ``select`` can wait for."""
+
+    def fileno(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ class Supervisor:
         self._signals_receive, self._signals_send = os.pipe()
         os.set_blocking(self._signals_receive, False)
         os.set_blocking(self._signals_send, False)
-        self._selector.register(self._signals_receive, selectors.EVENT_READ)
+        self.watch(self._signals_receive, self._handle_signals)
         signal.set_wakeup_fd(self._signals_send, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, lambda *_: None)
@@ -68,8 +75,21 @@ class Supervisor:
         notifications.setblocking(False)
         child = _Child(spec, notifications)
         self._children[spec.name] = child
-        self._selector.register(notifications, selectors.EVENT_READ, child)
+        self.watch(notifications, lambda: self._hear(child))
         self._spawn(child)
+
+    def stop(self, name: str) -> None:
+        """End a process and forget it; nothing happens if there is none of that name.
+
+        Not from within ``on_change``: the process may be the one that it was called for.
+        """
+        child = self._children.pop(name, None)
+        if child is not None:
+            self._end(child)
+
+    def watch(self, readable: HasFileno | int, on_readable: Callable[[], None]) -> None:
+        """Call ``on_readable`` from the loop whenever there is something to read."""
+        self._selector.register(readable, selectors.EVENT_READ, on_readable)
 
     def is_ready(self, name: str) -> bool:
         return name in self._children and self._children[name].is_ready
@@ -81,28 +101,37 @@ class Supervisor:
         """How often the process ended in a row, without a minute's work between."""
         return self._children[name].num_failures if name in self._children else 0
 
-    def run(self) -> None:
-        """Supervise until a signal asks to stop."""
+    def run(self, tick: Callable[[], float | None] = lambda: None) -> None:
+        """Supervise until a signal asks to stop.
+
+        ``tick`` is called after everything that happened; it says after how many seconds it wants
+        to be called all the same, or None.
+        """
+        tick_s = tick()
         while not self._stopping:
-            for key, _ in self._selector.select(self._until_next_restart_s()):
-                if key.data is None:
-                    self._handle_signals()
-                else:
-                    self._hear(key.data)
+            waits = [
+                wait_s for wait_s in (tick_s, self._until_next_restart_s()) if wait_s is not None
+            ]
+            for key, _ in self._selector.select(min(waits, default=None)):
+                key.data()
             self._restart_due()
+            tick_s = tick()
 
     def close(self) -> None:
         """Stop the children, last started first, and forget them."""
         for child in reversed(self._children.values()):
-            _end(child)
-            self._selector.unregister(child.notifications)
-            child.notifications.close()
-            (self._runtime_dir / f"notify-{child.spec.name}.sock").unlink(missing_ok=True)
+            self._end(child)
         self._children.clear()
         signal.set_wakeup_fd(-1)
         self._selector.close()
         os.close(self._signals_receive)
         os.close(self._signals_send)
+
+    def _end(self, child: _Child) -> None:
+        _end(child)
+        self._selector.unregister(child.notifications)
+        child.notifications.close()
+        (self._runtime_dir / f"notify-{child.spec.name}.sock").unlink(missing_ok=True)
 
     def _spawn(self, child: _Child) -> None:
         address = self._runtime_dir / f"notify-{child.spec.name}.sock"

@@ -184,11 +184,16 @@ class Store:
 
     def choose(self, name: str) -> None:
         """What the box answers with from its next start on. Raises ModelStoreError."""
-        if name != FACTORY and self.manifest(name).facts.kind == "adapter":
+        if name != FACTORY:
+            self.check_can_answer(name)
+        write_durably(self.root / "chosen", b"" if name == FACTORY else name.encode())
+
+    def check_can_answer(self, name: str) -> None:
+        """Raises ModelStoreError unless ``name`` is a stored model that is no adapter."""
+        if self.manifest(name).facts.kind == "adapter":
             raise ModelStoreError(
                 f"{name} is an adapter, which cannot answer by itself. Choose its base model."
             )
-        write_durably(self.root / "chosen", b"" if name == FACTORY else name.encode())
 
     def _manifest_path(self, name: str) -> Path:
         return self.root / "manifests" / f"{name}.json"

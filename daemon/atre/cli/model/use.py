@@ -1,24 +1,84 @@
 # SPDX-License-Identifier: Apache-2.0
+import time
 from pathlib import Path
 
 import click
+from rich.console import Console
 
 from atre.cli.model.shared import data_dir_option, open_store, say
+from atre.config import default_runtime_dir
+from atre.errors import ModelStoreError
+from atre.model_change import ChangeStatus, Phase
+from atre.model_request import ask_for_model, read_status
+from atre.models.manifest import FACTORY
+
+_POLL_S = 0.2
+_TAKEN_UP_S = 30.0  # a box that changes to another model just now takes this one up afterwards
 
 
 @click.command()
 @click.argument("name")
 @data_dir_option
 def use(name: str, data_dir: Path) -> None:
-    """Answer with the stored model NAME, or with `factory`, from the box's next start on.
+    """Answer with the stored model NAME, or with `factory`.
 
-    A model that cannot be loaded then leaves the factory model in place, and the status page says
-    why. `atre serve --model` has the last word.
+    A running box finishes its answers, loads the model, has it write a token, and goes back to the
+    one before if that fails. Otherwise NAME counts from the next start on.
     """
-    open_store(data_dir).choose(name)
-    click.echo(
-        say(
-            f"The box answers with {name} from its next start on.",
-            f"Le boîtier répondra avec {name} dès son prochain démarrage.",
+    data_dir = data_dir.expanduser().absolute()
+    store = open_store(data_dir)
+    if name != FACTORY:
+        store.check_can_answer(name)
+    runtime_dir = default_runtime_dir(data_dir)
+    request_id = ask_for_model(runtime_dir, name)
+    if request_id is None:
+        store.choose(name)
+        click.echo(
+            say(
+                f"No box runs now; it will answer with {name} from its next start on.",
+                f"Aucun boîtier ne tourne ; il répondra avec {name} dès son prochain démarrage.",
+            )
         )
+        return
+    status = _wait(runtime_dir, request_id)
+    if status.phase is Phase.FAILED:
+        raise ModelStoreError(
+            say(
+                f"{name} is not used, and the model before answers: {status.reason}",
+                f"{name} n’est pas utilisé, et le modèle précédent répond : {status.reason}",
+            )
+        )
+    click.echo(
+        say(f"The box answers with {name} now.", f"Le boîtier répond maintenant avec {name}.")
     )
+
+
+def _wait(runtime_dir: Path, request_id: str) -> ChangeStatus:
+    taken_up_by_s = time.monotonic() + _TAKEN_UP_S
+    with Console(stderr=True).status("") as shown:
+        while True:
+            status = read_status(runtime_dir, request_id)
+            if status is None and time.monotonic() > taken_up_by_s:
+                raise ModelStoreError(
+                    "The box did not take up the request; it may be changing to another model. "
+                    "Try again when that has ended."
+                )
+            if status is not None:
+                if status.phase in (Phase.DONE, Phase.FAILED):
+                    return status
+                shown.update(_words(status))
+            time.sleep(_POLL_S)
+
+
+def _words(status: ChangeStatus) -> str:
+    name = status.wanted
+    words = {
+        Phase.DRAINING: say(
+            f"{status.num_open} answers are being finished",
+            f"{status.num_open} réponses se terminent",
+        ),
+        Phase.LOADING: say(f"{name} is loading", f"{name} se charge"),
+        Phase.TRYING: say(f"{name} writes its first token", f"{name} écrit son premier jeton"),
+        Phase.RETURNING: say("going back to the model before", "retour au modèle précédent"),
+    }
+    return words.get(status.phase, "")

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine process of a box, and the model in it."""
+
+import contextlib
+import queue
+import sys
+import threading
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from atre.config import Config
+from atre.errors import AtreError, EngineUnavailableError
+from atre.hardware.detect import detect
+from atre.ipc.client import EngineClient
+from atre.ipc.messages import ChatMessage, Finished, Generate
+from atre.models.manifest import FACTORY
+from atre.models.store import held_in_use
+from atre.planning import Planned, factory_model_path, plan_engine
+from atre.supervisor import ChildSpec, Supervisor
+
+ENGINE = "atre-engine"
+
+
+class EngineSeat:
+    """Puts an engine with a model under the supervisor, and another in its place."""
+
+    def __init__(self, config: Config, config_path: Path, supervisor: Supervisor) -> None:
+        self._config = config
+        self._config_path = config_path
+        self._supervisor = supervisor
+        self._held = contextlib.ExitStack()
+        self._outcome: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def start(self, planned: Planned) -> None:
+        """Start the first engine, which may have no model and say why."""
+        self._hold(planned)
+        self._supervisor.start(self._spec(planned))
+
+    def close(self) -> None:
+        self._held.close()
+
+    def close_door(self) -> None:
+        """Take the engine's address away: who is being answered stays connected."""
+        with contextlib.suppress(FileNotFoundError):
+            self._config.engine_socket.rename(self._leaving_socket)
+
+    def num_open(self) -> int:
+        """How many answers the engine still writes or will, 0 if it is gone or has no model."""
+        try:
+            described = EngineClient(self._leaving_socket).describe()
+        except AtreError:
+            return 0
+        return described.num_running + described.num_waiting
+
+    def load(self, model: str) -> str:
+        """End the engine and start one with ``model``; why that cannot be, or "".
+
+        Planned only now, because what the engine before took is free only now.
+        """
+        self._supervisor.stop(ENGINE)
+        self._leaving_socket.unlink(missing_ok=True)
+        asked = str(factory_model_path()) if model == FACTORY else model
+        # An embedding model runs on beside it, and is in the memory that is taken already.
+        config = replace(self._config, model=asked, embedding_model=None)
+        planned = plan_engine(config, detect())
+        if planned.plan is None:
+            return planned.no_model_reason
+        self._hold(planned)
+        self._supervisor.start(self._spec(planned))
+        return ""
+
+    def load_failure(self) -> str | None:
+        """Why the engine will not get ready, None while it may."""
+        if self._supervisor.num_failures(ENGINE):
+            return "the engine ended while it loaded it; what it wrote says why"
+        return None
+
+    def is_loaded(self) -> bool:
+        return self._supervisor.is_ready(ENGINE)
+
+    def ask_for_a_token(self) -> None:
+        """Have the model write one token, in a thread: that may take seconds."""
+        self._outcome = queue.SimpleQueue()
+        client, outcome = EngineClient(self._config.engine_socket), self._outcome
+        threading.Thread(
+            target=lambda: outcome.put(_one_token(client)), name="first-token", daemon=True
+        ).start()
+
+    def outcome(self) -> str | None:
+        """What came of it: None while unknown, "" for a token, or why there was none."""
+        try:
+            return self._outcome.get_nowait()
+        except queue.Empty:
+            return None
+
+    @property
+    def _leaving_socket(self) -> Path:
+        return self._config.engine_socket.with_name("engine-leaving.sock")
+
+    def _hold(self, planned: Planned) -> None:
+        self._held.close()
+        if planned.plan:
+            # A disk that knows no locks must not keep the box from starting.
+            with contextlib.suppress(OSError):
+                self._held.enter_context(held_in_use(Path(planned.plan.model_path)))
+
+    def _spec(self, planned: Planned) -> ChildSpec:
+        argv = [sys.executable, "-m", "atre.engine.process"]
+        argv += ["--config", str(self._config_path), "--lifeline"]
+        if planned.plan is None:
+            return ChildSpec(ENGINE, [*argv, "--no-model", planned.no_model_reason])
+        path = self._config.runtime_dir / "engine-plan.json"
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(planned.plan)))
+        return ChildSpec(ENGINE, [*argv, "--plan", str(path)])
+
+
+def _one_token(client: EngineClient) -> str:
+    request = Generate(messages=[ChatMessage(role="user", content="Bonjour")], max_tokens=1)
+    try:
+        with client.generate(request) as generation:
+            finished = [event for event in generation if isinstance(event, Finished)]
+    except EngineUnavailableError:
+        return "the engine ended while it wrote the first token"
+    except AtreError as error:
+        return str(error)
+    if not finished or finished[-1].completion_tokens < 1:
+        return "it did not write a single token"
+    return ""

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Changing the model of a running box, as a machine of states without any process in it.
+
+::
+
+    DRAINING ─► LOADING ─► TRYING ─► DONE
+                   └─────────┴─► RETURNING ─► FAILED   (the model before answers again)
+
+One engine at a time: a box that fits one model rarely fits two. From DRAINING to TRYING new
+requests are told to come back; those that were being answered are answered to the end.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+_POLL_S = 0.25
+# Between being read and being counted a request is invisible for a moment: ask twice.
+_QUIET_POLLS = 2
+_MAX_DRAIN_S = 300.0  # then the answers that are left end as they do when an engine is lost
+_MAX_LOAD_S = 900.0  # 20 GB from a USB disk take minutes
+_MAX_TRY_S = 180.0
+
+
+class Phase(StrEnum):
+    """How far a change is."""
+
+    DRAINING = "draining"
+    LOADING = "loading"
+    TRYING = "trying"
+    RETURNING = "returning"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class ChangeStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person who waits for a change is told; ``num_open`` answers are being finished."""
+
+    request_id: str
+    wanted: str
+    phase: Phase
+    reason: str = ""
+    num_open: int = 0
+
+
+class Seat(Protocol):
+    """The place of the one engine. Nothing here may block for longer than a process takes to end.
+
+    ``load`` puts an engine with the named model there instead of what was; it and ``outcome`` give
+    a reason for what cannot work, ``outcome`` None while it is not known yet and "" for a token.
+    """
+
+    def close_door(self) -> None: ...
+
+    def num_open(self) -> int: ...
+
+    def load(self, model: str) -> str: ...
+
+    def load_failure(self) -> str | None: ...
+
+    def is_loaded(self) -> bool: ...
+
+    def ask_for_a_token(self) -> None: ...
+
+    def outcome(self) -> str | None: ...
+
+
+class ModelChange:
+    """One change from ``previous`` to ``wanted``; ``tick`` until it says that it ended."""
+
+    def __init__(
+        self,
+        seat: Seat,
+        *,
+        request_id: str,
+        wanted: str,
+        fallbacks: tuple[str, ...],
+        note: Callable[[ChangeStatus], None],
+        now_s: float,
+    ) -> None:
+        """``fallbacks`` are loaded in turn if ``wanted`` does not work."""
+        self._seat = seat
+        self._request_id = request_id
+        self.wanted = wanted
+        self.loaded = wanted
+        self._fallbacks = list(fallbacks)
+        self._note = note
+        self._reason = ""
+        self._quiet_polls = 0
+        self.phase = Phase.DRAINING
+        self._since_s = now_s
+        seat.close_door()
+        self._tell()
+
+    @property
+    def has_ended(self) -> bool:
+        return self.phase in (Phase.DONE, Phase.FAILED)
+
+    def tick(self, now_s: float) -> float | None:
+        """Go as far as possible now; when to come again, in seconds, None once it ended."""
+        if self.phase is Phase.DRAINING:
+            self._drain(now_s)
+        elif self.phase is Phase.LOADING:
+            self._await_load(now_s)
+        elif self.phase is Phase.TRYING:
+            self._await_token(now_s)
+        elif self.phase is Phase.RETURNING:
+            self._await_return(now_s)
+        return None if self.has_ended else _POLL_S
+
+    def _drain(self, now_s: float) -> None:
+        num_open = self._seat.num_open()
+        self._quiet_polls = 0 if num_open else self._quiet_polls + 1
+        if self._quiet_polls < _QUIET_POLLS and now_s - self._since_s < _MAX_DRAIN_S:
+            self._tell(num_open)
+            return
+        self._enter(Phase.LOADING, now_s)
+        if reason := self._seat.load(self.wanted):
+            self._go_back(reason, now_s)
+
+    def _await_load(self, now_s: float) -> None:
+        if reason := self._seat.load_failure():
+            self._go_back(reason, now_s)
+        elif self._seat.is_loaded():
+            self._enter(Phase.TRYING, now_s)
+            self._seat.ask_for_a_token()
+        elif now_s - self._since_s > _MAX_LOAD_S:
+            self._go_back(f"it was not loaded within {_MAX_LOAD_S:.0f} seconds", now_s)
+
+    def _await_token(self, now_s: float) -> None:
+        outcome = self._seat.outcome()
+        if outcome == "":
+            self._enter(Phase.DONE, now_s)
+        elif outcome is not None:
+            self._go_back(outcome, now_s)
+        elif reason := self._seat.load_failure():
+            self._go_back(reason, now_s)
+        elif now_s - self._since_s > _MAX_TRY_S:
+            self._go_back(f"it wrote nothing within {_MAX_TRY_S:.0f} seconds", now_s)
+
+    def _await_return(self, now_s: float) -> None:
+        if self._seat.is_loaded():
+            self._enter(Phase.FAILED, now_s)
+        elif self._seat.load_failure() or now_s - self._since_s > _MAX_LOAD_S:
+            self._load_fallback(now_s)
+
+    def _go_back(self, reason: str, now_s: float) -> None:
+        self._reason = reason
+        self._load_fallback(now_s)
+
+    def _load_fallback(self, now_s: float) -> None:
+        while self._fallbacks:
+            self.loaded = self._fallbacks.pop(0)
+            self._enter(Phase.RETURNING, now_s)
+            if not self._seat.load(self.loaded):
+                return
+        self._enter(Phase.FAILED, now_s)
+
+    def _enter(self, phase: Phase, now_s: float) -> None:
+        self.phase = phase
+        self._since_s = now_s
+        self._tell()
+
+    def _tell(self, num_open: int = 0) -> None:
+        self._note(
+            ChangeStatus(
+                request_id=self._request_id,
+                wanted=self.wanted,
+                phase=self.phase,
+                reason=self._reason,
+                num_open=num_open,
+            )
+        )

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How ``atre model use`` asks a running box for another model, and hears what becomes of it.
+
+A datagram to ``box.sock`` asks; the box writes its progress to a file, which outlives both. Only
+the user whose box it is can reach either: the directory is theirs alone.
+"""
+
+import secrets
+import socket
+from pathlib import Path
+
+import msgspec
+
+from atre.durable import write_durably
+from atre.model_change import ChangeStatus
+
+_MAX_REQUEST_BYTES = 4096
+
+
+class UseModel(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer with the stored model ``name`` from now on, or with ``factory``."""
+
+    id: str
+    name: str
+
+
+class RequestSocket:
+    """The box's end; readable when somebody asks."""
+
+    def __init__(self, runtime_dir: Path) -> None:
+        self._path = _socket_path(runtime_dir)
+        self._path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(self._path))
+        self._path.chmod(0o600)
+        self._socket.setblocking(False)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def receive(self) -> UseModel | None:
+        """What was asked, None for nothing or nonsense."""
+        try:
+            return msgspec.json.decode(self._socket.recv(_MAX_REQUEST_BYTES), type=UseModel)
+        except (BlockingIOError, msgspec.DecodeError):
+            return None
+
+    def close(self) -> None:
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+
+def ask_for_model(runtime_dir: Path, name: str) -> str | None:
+    """Ask the running box; the request's id, None if no box runs there."""
+    request = UseModel(id=secrets.token_hex(8), name=name)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
+        try:
+            sending.connect(str(_socket_path(runtime_dir)))
+            sending.send(msgspec.json.encode(request))
+        except OSError:
+            return None
+    return request.id
+
+
+def write_status(runtime_dir: Path, status: ChangeStatus) -> None:
+    """Replace what is known of the last change. Raises OSError."""
+    write_durably(_status_path(runtime_dir), msgspec.json.encode(status))
+
+
+def read_status(runtime_dir: Path, request_id: str) -> ChangeStatus | None:
+    """How far the request is, None as long as the box has not taken it up."""
+    try:
+        status = msgspec.json.decode(_status_path(runtime_dir).read_bytes(), type=ChangeStatus)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return status if status.request_id == request_id else None
+
+
+def _socket_path(runtime_dir: Path) -> Path:
+    return runtime_dir / "box.sock"
+
+
+def _status_path(runtime_dir: Path) -> Path:
+    return runtime_dir / "model-change.json"
