@@ -2,6 +2,7 @@
 """The engine process of a box, and the model in it."""
 
 import contextlib
+import os
 import queue
 import sys
 import threading
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from atre.config import Config
 from atre.errors import AtreError, EngineUnavailableError
 from atre.hardware.detect import detect
+from atre.hardware.devices import hiding
 from atre.ipc.client import EngineClient
 from atre.ipc.messages import ChatMessage, Finished, Generate
 from atre.models.manifest import FACTORY
@@ -32,6 +34,8 @@ class EngineSeat:
         self._supervisor = supervisor
         self._held = contextlib.ExitStack()
         self._outcome: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._planned: queue.SimpleQueue[Planned | str] = queue.SimpleQueue()
+        self._failure: str | None = None
 
     def start(self, planned: Planned) -> None:
         """Start the first engine, which may have no model and say why."""
@@ -54,31 +58,46 @@ class EngineSeat:
             return 0
         return described.num_running + described.num_waiting
 
-    def load(self, model: str) -> str:
-        """End the engine and start one with ``model``; why that cannot be, or "".
+    def load(self, model: str) -> None:
+        """End the engine; plan one with ``model``, then start it.
 
-        Planned only now, because what the engine before took is free only now.
+        Planned only now, because what the engine before took is free only now, and in a thread:
+        devices that never ran this model race first.
         """
         self._supervisor.stop(ENGINE)
         self._leaving_socket.unlink(missing_ok=True)
+        self._failure = None
+        self._planned = queue.SimpleQueue()
         asked = str(factory_model_path()) if model == FACTORY else model
         # An embedding model runs on beside it, and is in the memory that is taken already.
-        config = replace(self._config, model=asked, embedding_model=None)
-        planned = plan_engine(config, detect())
-        if planned.plan is None:
-            return planned.no_model_reason
-        self._hold(planned)
-        self._supervisor.start(self._spec(planned))
-        return ""
+        config, planned = replace(self._config, model=asked, embedding_model=None), self._planned
+        threading.Thread(
+            target=lambda: planned.put(_plan(config)), name="plan-model", daemon=True
+        ).start()
 
     def load_failure(self) -> str | None:
         """Why the engine will not get ready, None while it may."""
-        if self._supervisor.num_failures(ENGINE):
+        self._start_planned()
+        if self._failure is None and self._supervisor.num_failures(ENGINE):
             return "the engine ended while it loaded it; what it wrote says why"
-        return None
+        return self._failure
 
     def is_loaded(self) -> bool:
+        self._start_planned()
         return self._supervisor.is_ready(ENGINE)
+
+    def _start_planned(self) -> None:
+        try:
+            planned = self._planned.get_nowait()
+        except queue.Empty:
+            return
+        if isinstance(planned, str):
+            self._failure = planned
+            return
+        # A driver that ends whoever loads it must not end the engine either.
+        os.environ.update(hiding(planned.machine.hidden_backends))
+        self._hold(planned)
+        self._supervisor.start(self._spec(planned))
 
     def ask_for_a_token(self) -> None:
         """Have the model write one token, in a thread: that may take seconds."""
@@ -114,6 +133,15 @@ class EngineSeat:
         path = self._config.runtime_dir / "engine-plan.json"
         path.write_bytes(msgspec.json.format(msgspec.json.encode(planned.plan)))
         return ChildSpec(ENGINE, [*argv, "--plan", str(path)])
+
+
+def _plan(config: Config) -> Planned | str:
+    """The plan, or why there is none."""
+    try:
+        planned = plan_engine(config, detect())
+    except AtreError as error:
+        return str(error)
+    return planned if planned.plan else planned.no_model_reason
 
 
 def _one_token(client: EngineClient) -> str:

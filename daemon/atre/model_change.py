@@ -20,7 +20,7 @@ _POLL_S = 0.25
 # Between being read and being counted a request is invisible for a moment: ask twice.
 _QUIET_POLLS = 2
 _MAX_DRAIN_S = 300.0  # then the answers that are left end as they do when an engine is lost
-_MAX_LOAD_S = 900.0  # 20 GB from a USB disk take minutes
+_MAX_LOAD_S = 900.0  # 20 GB from a USB disk take minutes, and so may a race of the devices
 _MAX_TRY_S = 180.0
 
 
@@ -48,15 +48,16 @@ class ChangeStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Seat(Protocol):
     """The place of the one engine. Nothing here may block for longer than a process takes to end.
 
-    ``load`` puts an engine with the named model there instead of what was; it and ``outcome`` give
-    a reason for what cannot work, ``outcome`` None while it is not known yet and "" for a token.
+    ``load`` begins to put an engine with the named model there instead of what was.
+    ``load_failure`` is why that will not work, None while it may; ``outcome`` is None while it is
+    not known whether the model writes a token, "" if it did, or why it did not.
     """
 
     def close_door(self) -> None: ...
 
     def num_open(self) -> int: ...
 
-    def load(self, model: str) -> str: ...
+    def load(self, model: str) -> None: ...
 
     def load_failure(self) -> str | None: ...
 
@@ -117,8 +118,7 @@ class ModelChange:
             self._tell(num_open)
             return
         self._enter(Phase.LOADING, now_s)
-        if reason := self._seat.load(self.wanted):
-            self._go_back(reason, now_s)
+        self._seat.load(self.wanted)
 
     def _await_load(self, now_s: float) -> None:
         if reason := self._seat.load_failure():
@@ -151,12 +151,12 @@ class ModelChange:
         self._load_fallback(now_s)
 
     def _load_fallback(self, now_s: float) -> None:
-        while self._fallbacks:
-            self.loaded = self._fallbacks.pop(0)
-            self._enter(Phase.RETURNING, now_s)
-            if not self._seat.load(self.loaded):
-                return
-        self._enter(Phase.FAILED, now_s)
+        if not self._fallbacks:
+            self._enter(Phase.FAILED, now_s)
+            return
+        self.loaded = self._fallbacks.pop(0)
+        self._enter(Phase.RETURNING, now_s)
+        self._seat.load(self.loaded)
 
     def _enter(self, phase: Phase, now_s: float) -> None:
         self.phase = phase

@@ -122,8 +122,15 @@ def _places(machine: Machine, profile: Profile) -> Iterator[_Place]:
     memory = machine.memory
     known = [size for size in (memory.total_bytes, memory.limit_bytes) if size is not None]
     room_bytes = _less(min(known), profile.run.reserve_bytes + _SYSTEM_BYTES) if known else None
+    yield _Place(room_bytes=room_bytes, bandwidth_gb_s=_bandwidth_gb_s(machine, profile))
+
+
+def _bandwidth_gb_s(machine: Machine, profile: Profile) -> float | None:
+    """What the modules could carry, else the least that was published for such machines."""
+    if machine.memory.bus is not None:
+        return machine.memory.bus.bandwidth_bytes_per_s / _GB
     published = [figure.value for figure in profile.figures if figure.unit == "GB/s"]
-    yield _Place(room_bytes=room_bytes, bandwidth_gb_s=min(published, default=None))
+    return min(published, default=None)
 
 
 def _has_own_memory(machine: Machine, gpu: GgmlDevice) -> bool:

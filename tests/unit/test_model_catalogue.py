@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from atre.errors import ConfigError, ModelStoreError
-from atre.hardware.machine import Cpu, DeviceType, GgmlDevice, Machine, Memory
+from atre.hardware.machine import Cpu, DeviceType, GgmlDevice, Machine, Memory, MemoryBus
 from atre.hardware.profiles import Figure, Profile, load_profiles
 from atre.models.catalogue import load_catalogue
 from atre.recommend import memory_bytes, recommend
@@ -122,6 +122,21 @@ def test_unknown_bandwidth_is_taken_for_the_smallest_machines_and_said() -> None
     assert chosen.model.id == "smollm3-3b"
     assert "25.6 GB/s were assumed" in chosen.why
     assert "25,6 Go/s" in chosen.why_fr
+
+
+def test_the_modules_of_this_machine_count_before_what_was_published() -> None:
+    bus = MemoryBus(
+        channels=2,
+        data_bits=128,
+        speed_mts=5600,
+        is_configured=True,
+        bandwidth_bytes_per_s=89_600_000_000,
+    )
+    here = machine(32)
+    here = replace(here, memory=replace(here.memory, bus=bus))
+    chosen = recommend(here, with_bandwidth(_CPU, 10), CATALOGUE)
+    assert chosen is not None
+    assert chosen.model.id == "qwen3-30b-a3b"
 
 
 def test_a_card_is_filled_before_main_memory_is_thought_of() -> None:

@@ -37,12 +37,13 @@ class FakeSeat:
     def num_open(self) -> int:
         return self._num_open.pop(0) if self._num_open else 0
 
-    def load(self, model: str) -> str:
+    def load(self, model: str) -> None:
         self.did.append(f"load {model}")
         self.model = model
-        return "it does not fit" if model == self._unplannable else ""
 
     def load_failure(self) -> str | None:
+        if self.model == self._unplannable:
+            return "it does not fit"
         return "it ended" if self.model == self._dies else None
 
     def is_loaded(self) -> bool:
