@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The store: nothing half written, nothing shared lost, nothing in use removed."""
 
+import errno
 import hashlib
 import subprocess
 import sys
@@ -68,6 +69,33 @@ def test_before_its_manifest_a_model_does_not_exist(store: Store) -> None:
         assert not list(store.root.glob("*.gguf"))
         with pytest.raises(ModelStoreError, match="atre model list"):
             store.path("small")
+
+
+def test_a_link_that_a_power_cut_left_out_is_made_when_it_is_needed(store: Store) -> None:
+    keep(store, "big", b"one", b"two")
+    for link in store.root.glob("*.gguf"):
+        link.unlink()
+    assert store.path("big").read_bytes() == b"one"
+    assert (store.root / "big-00002-of-00002.gguf").read_bytes() == b"two"
+
+
+def test_a_link_never_stands_for_a_model_that_does_not_exist(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: object) -> None:
+        raise OSError(errno.EIO, "the power went")
+
+    keep(store, "small", b"weights")
+    with monkeypatch.context() as patch:
+        patch.setattr("atre.models.store.write_durably", cut)
+        with pytest.raises(ModelStoreError, match="not stored"):
+            keep(store, "other", b"others")
+    assert [link.name for link in store.root.glob("*.gguf")] == ["small.gguf"]
+    with monkeypatch.context() as patch:
+        patch.setattr("atre.models.store._sync", cut)
+        with pytest.raises(OSError, match="power"):
+            store.remove("small")
+    assert not list(store.root.glob("*.gguf"))
 
 
 def test_a_model_whose_blob_is_missing_is_not_published(store: Store) -> None:

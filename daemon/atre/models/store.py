@@ -4,7 +4,7 @@
 ::
 
     blobs/sha256-…      whole, checked files, read-only; several models may share one
-    manifests/NAME.json  what makes a model exist: written last, removed first
+    manifests/NAME.json  what makes a model exist: written after its blobs
     NAME.gguf            a link to the blob, for people and for llama.cpp
     partial/             what is being written; never read as a model
     leases/              one locked file for each pull or import that runs now
@@ -23,6 +23,7 @@ import msgspec
 
 from atre.durable import write_durably
 from atre.errors import ModelStoreError
+from atre.models.disk import write_failure
 from atre.models.lease import LEASES, PARTIAL, Lease, lease_for, live_leases
 from atre.models.manifest import FACTORY, Manifest, StoredFile
 from atre.models.split import parts_of
@@ -101,17 +102,21 @@ class Store:
         """Take a whole file, fsynced by its writer and checked, from ``partial/``.
 
         It replaces a blob of the same digest, which may have rotted, unless a box has that open.
+        Raises ModelStoreError.
         """
         with self._locked():
             lease.keep(file.sha256)
             blob = self.blob(file.sha256)
             blob.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            written.chmod(0o400)
-            if _is_in_use(blob):
-                written.unlink()
-            else:
-                written.replace(blob)
-            _sync(blob.parent)
+            try:
+                written.chmod(0o400)
+                if _is_in_use(blob):
+                    written.unlink()
+                else:
+                    written.replace(blob)
+                _sync(blob.parent)
+            except OSError as error:
+                raise write_failure(error, kept="The model was not stored.") from error
 
     def publish(self, manifest: Manifest) -> None:
         """Make the model exist, all at once. Raises ModelStoreError if a file of it is missing."""
@@ -119,9 +124,13 @@ class Store:
             missing = [blob for blob in self.blobs(manifest) if not blob.is_file()]
             if missing:
                 raise ModelStoreError(f"{missing[0]} is missing; import or pull the model again.")
-            self._link(manifest)
+            self._check_links(manifest)
             text = msgspec.json.format(msgspec.json.encode(manifest))
-            write_durably(self._manifest_path(manifest.name), text)
+            try:
+                write_durably(self._manifest_path(manifest.name), text)
+            except OSError as error:
+                raise write_failure(error, kept="The model was not stored.") from error
+            self._link(manifest)
 
     def remove(self, name: str) -> int:
         """Forget a model and free what nothing else needs; how many bytes that gave.
@@ -131,10 +140,11 @@ class Store:
         manifest = self.manifest(name)
         with self._locked():
             self._check_removable(manifest)
-            self._manifest_path(name).unlink()
-            _sync(self.root / "manifests")
+            # In this order a link never stands for a model that does not exist.
             for link in manifest.link_names():
                 (self.root / link).unlink(missing_ok=True)
+            self._manifest_path(name).unlink()
+            _sync(self.root / "manifests")
         return self.collect_garbage()
 
     def _check_removable(self, manifest: Manifest) -> None:
@@ -198,17 +208,23 @@ class Store:
     def _manifest_path(self, name: str) -> Path:
         return self.root / "manifests" / f"{name}.json"
 
-    def _link(self, manifest: Manifest) -> None:
-        for file, name in zip(manifest.files, manifest.link_names(), strict=True):
-            target = Path("blobs") / f"{_PREFIX}{file.sha256}"
+    def _check_links(self, manifest: Manifest) -> None:
+        for name in manifest.link_names():
             link = self.root / name
-            if link.is_symlink() and link.readlink() == target:
-                continue
             if link.exists() and not link.is_symlink():
                 raise ModelStoreError(
                     f"{link} is a file that nobody imported. Import it under another name, or move "
                     "it away."
                 )
+
+    def _link(self, manifest: Manifest) -> None:
+        """Make the links that a power cut may have left out."""
+        self._check_links(manifest)
+        for file, name in zip(manifest.files, manifest.link_names(), strict=True):
+            target = Path("blobs") / f"{_PREFIX}{file.sha256}"
+            link = self.root / name
+            if link.is_symlink() and link.readlink() == target:
+                continue
             made = self.root / f".{name}.link"
             made.unlink(missing_ok=True)
             made.symlink_to(target)

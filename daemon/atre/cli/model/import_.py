@@ -4,7 +4,15 @@ from pathlib import Path
 import click
 import msgspec
 
-from atre.cli.model.shared import bytes_shown, data_dir_option, json_option, open_store, say, size
+from atre.cli.model.shared import (
+    bytes_shown,
+    data_dir_option,
+    json_option,
+    open_store,
+    say,
+    size,
+    tidied,
+)
 from atre.errors import ModelStoreError
 from atre.models.import_files import Candidate, candidates, import_model
 from atre.models.manifest import Manifest, check_name
@@ -47,8 +55,8 @@ def import_(
         folder = source if source.is_dir() else source.parent
         listing = read_signed_listing(folder, key_file)
     store = open_store(data_dir)
-    done = [_import(store, candidate, base, listing) for candidate in found]
-    store.collect_garbage()
+    with tidied(store):
+        done = [_import(store, candidate, base, listing) for candidate in found]
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(done)))
         return

@@ -4,7 +4,15 @@ from pathlib import Path
 import click
 import msgspec
 
-from atre.cli.model.shared import bytes_shown, data_dir_option, json_option, open_store, say, size
+from atre.cli.model.shared import (
+    bytes_shown,
+    data_dir_option,
+    json_option,
+    open_store,
+    say,
+    size,
+    tidied,
+)
 from atre.models.catalogue import load_catalogue
 from atre.models.manifest import check_name
 
@@ -41,9 +49,11 @@ def pull(
         request = msgspec.structs.replace(request, name=check_name(name))
     found = find(store, request)
     pace = Pace(limit_mb_s * _MEGA if limit_mb_s else None)
-    with bytes_shown(request.name, found.size_bytes, done_bytes=found.done_bytes) as progress:
+    with (
+        tidied(store),
+        bytes_shown(request.name, found.size_bytes, done_bytes=found.done_bytes) as progress,
+    ):
         manifest = fetch(store, found, pace=pace, progress=progress)
-    store.collect_garbage()
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(manifest)))
         return

@@ -3,7 +3,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -19,6 +19,7 @@ from rich.progress import (
 
 from atre.cli.announcement import speaks_french
 from atre.config import default_data_dir
+from atre.errors import ModelStoreError
 from atre.models.disk import in_words
 from atre.models.store import Store
 from atre.planning import model_store
@@ -46,6 +47,19 @@ def size(num_bytes: int) -> str:
 def open_store(data_dir: Path) -> Store:
     """The models of the box whose data is there, or will be."""
     return model_store(data_dir.expanduser().absolute())
+
+
+@contextmanager
+def tidied(store: Store) -> Iterator[None]:
+    """Throw away what is left of an import or a pull, however it ends.
+
+    A damaged manifest stops that, and is nobody's fault here: `atre model list` complains of it.
+    """
+    try:
+        yield
+    finally:
+        with suppress(ModelStoreError):
+            store.collect_garbage()
 
 
 @contextmanager
