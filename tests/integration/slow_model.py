@@ -17,13 +17,18 @@ _WEIGHT_DEVIATION = 0.02  # small enough that no activation overflows half preci
 _COPIED = ("general.", "tokenizer.")
 
 
-def write_slow_model(path: Path, factory: Path, *, epsilon: float = 1e-5) -> None:
+def write_slow_model(
+    path: Path, factory: Path, *, epsilon: float = 1e-5, tensors_a_part: int = 0
+) -> None:
     """Write the model to ``path``, with the tokenizer and chat template of ``factory``.
 
-    A negative ``epsilon`` passes every check of a model's header, and then llama.cpp aborts.
+    A negative ``epsilon`` passes every check of a model's header, and then llama.cpp aborts. With
+    ``tensors_a_part`` the model is split, and ``path`` is what the names of its parts begin with.
     """
     source = gguf.GGUFReader(factory)
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(
+        None if tensors_a_part else path, "llama", split_max_tensors=tensors_a_part
+    )
     _copy_metadata(source, writer)
     writer.add_context_length(WINDOW)
     writer.add_embedding_length(_EMBEDDING)
@@ -42,7 +47,7 @@ def write_slow_model(path: Path, factory: Path, *, epsilon: float = 1e-5) -> Non
         else:
             weights = random.standard_normal(shape, np.float32) * _WEIGHT_DEVIATION
             writer.add_tensor(name, weights.astype(np.float16))
-    writer.write_header_to_file()
+    writer.write_header_to_file(path)
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()

@@ -81,6 +81,21 @@ def test_a_running_box_changes_its_model_and_nobody_loses_an_answer(
         assert answered.status == 200
 
 
+def test_a_model_in_parts_answers_from_the_store(
+    start_box: "BoxStarter", slow_model: ModuleType, tmp_path: Path
+) -> None:
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    slow_model.write_slow_model(stick / "gros", factory_model_path(), tensors_a_part=30)
+    assert len(list(stick.iterdir())) > 1
+    box = start_box()
+    imported = model(box, "import", str(stick))
+    assert imported.returncode == 0, imported.stderr
+    changed = model(box, "use", "gros")
+    assert changed.returncode == 0, changed.stderr
+    assert box.describe().model.startswith("gros")
+
+
 def test_a_model_that_aborts_when_it_is_loaded_gives_way_to_the_one_before(
     start_box: "BoxStarter", make_caller: "CallerMaker", slow_model: ModuleType, tmp_path: Path
 ) -> None:
