@@ -65,44 +65,66 @@ def recommend(
     kind: Literal["chat", "embedding"] = "chat",
     language: str = "fr",
 ) -> Recommendation | None:
-    """The first model of the catalogue that fits, is fast enough and speaks the language.
+    """What the profile names for such machines, else what the catalogue has.
 
-    If none is fast enough, the fastest that fits, and the reason says so. None if none fits.
+    Of the profile's models it is the first that fits: somebody chose them for this class of
+    machines. Of the others it is the first that fits and is fast enough; if none is, the fastest
+    that fits, and the reason says so. All speak the language. None if none fits.
     """
-    places = tuple(_places(machine, profile))
-    refused: list[Refusal] = []
-    slow: list[tuple[float, CatalogueModel]] = []
+    search = _Search(tuple(_places(machine, profile)), kind, language)
+    known = {model.id: model for model in catalogue.models}
+    named = [known[name] for name in profile.models if name in known]
+    for model in named:
+        place = search.place_for(model)
+        if place is not None:
+            return _recommendation(model, place, search.refused, named_by=profile)
+    slow: list[tuple[float, CatalogueModel, _Place]] = []
     for model in catalogue.models:
-        if model.kind != kind:
-            continue
-        if language not in model.languages:
-            refused.append(
-                _refuse(model, f"does not speak {language!r}", f"ne parle pas « {language} »")
-            )
-            continue
-        place = next((each for each in places if _fits(model, each)), None)
+        place = None if model in named else search.place_for(model)
         if place is None:
-            needs, needs_fr = _both(memory_bytes(model))
-            refused.append(_refuse(model, f"needs {needs}", f"demande {needs_fr}"))
             continue
         tokens_s = _tokens_s(model, place)
-        if kind == "chat" and tokens_s is not None and tokens_s < _WANTED_TOKENS_S:
-            slow.append((tokens_s, model))
-            refused.append(
-                _refuse(
-                    model,
-                    f"would write about {tokens_s:.0f} tokens a second",
-                    f"écrirait environ {tokens_s:.0f} jetons par seconde",
-                )
-            )
-            continue
-        return _recommendation(model, place, tokens_s, refused)
+        if tokens_s is None or tokens_s >= _WANTED_TOKENS_S or kind == "embedding":
+            return _recommendation(model, place, search.refused)
+        slow.append((tokens_s, model, place))
+        search.refuse(
+            model,
+            f"would write about {tokens_s:.0f} tokens a second",
+            f"écrirait environ {tokens_s:.0f} jetons par seconde",
+        )
     if not slow:
         return None
-    tokens_s, model = max(slow, key=lambda pair: pair[0])
-    place = next(each for each in places if _fits(model, each))
-    others = [refusal for refusal in refused if refusal.id != model.id]
-    return _recommendation(model, place, tokens_s, others)
+    _, model, place = max(slow, key=lambda found: found[0])
+    others = [refusal for refusal in search.refused if refusal.id != model.id]
+    return _recommendation(model, place, others)
+
+
+class _Search:
+    """Where a model fits, and why others were passed over."""
+
+    def __init__(self, places: tuple[_Place, ...], kind: str, language: str) -> None:
+        self._places = places
+        self._kind = kind
+        self._language = language
+        self.refused: list[Refusal] = []
+
+    def place_for(self, model: CatalogueModel) -> _Place | None:
+        if model.kind != self._kind:
+            return None
+        if self._language not in model.languages:
+            language = self._language
+            self.refuse(model, f"does not speak {language!r}", f"ne parle pas « {language} »")
+            return None
+        place = next((each for each in self._places if _fits(model, each)), None)
+        if place is None:
+            needs, needs_fr = _both(memory_bytes(model))
+            self.refuse(model, f"needs {needs}", f"demande {needs_fr}")
+        return place
+
+    def refuse(self, model: CatalogueModel, why: str, why_fr: str) -> None:
+        self.refused.append(
+            Refusal(id=model.id, why=f"{model.title} {why}.", why_fr=f"{model.title} {why_fr}.")
+        )
 
 
 def memory_bytes(model: CatalogueModel) -> int:
@@ -152,26 +174,32 @@ def _tokens_s(model: CatalogueModel, place: _Place) -> float | None:
     return _BANDWIDTH_SHARE * bandwidth / model.active_bytes
 
 
-def _refuse(model: CatalogueModel, why: str, why_fr: str) -> Refusal:
-    return Refusal(id=model.id, why=f"{model.title} {why}.", why_fr=f"{model.title} {why_fr}.")
-
-
 def _recommendation(
-    model: CatalogueModel, place: _Place, tokens_s: float | None, refused: list[Refusal]
+    model: CatalogueModel,
+    place: _Place,
+    refused: list[Refusal],
+    *,
+    named_by: Profile | None = None,
 ) -> Recommendation:
     needs, needs_fr = _both(memory_bytes(model))
     room, room_fr = _both(place.room_bytes or 0)
-    where, where_fr = ("of the graphics card", "de la carte graphique") if place.is_card else (
-        "of memory", "de mémoire")  # fmt: skip
-    speed, speed_fr = _speed(place, tokens_s) if model.kind == "chat" else ("", "")
+    where, where_fr = "of memory", "de mémoire"
+    if place.is_card:
+        where, where_fr = "of the graphics card", "de la carte graphique"
+    list_, list_fr = "of the catalogue", "du catalogue"
+    if named_by is not None:
+        list_ = f"of those that the profile {named_by.title!r} names"
+        list_fr = f"de ceux que nomme le profil « {named_by.title_fr} »"
+    tokens_s = _tokens_s(model, place) if model.kind == "chat" else None
+    speed, speed_fr = _speed(place, tokens_s)
     return Recommendation(
         model=model,
         memory_bytes=memory_bytes(model),
         tokens_s=tokens_s,
-        why=f"{model.title} is the first of the catalogue that suits this machine: it needs about "
-        f"{needs} of the {room} {where} that are for models.{speed}",
-        why_fr=f"{model.title} est le premier du catalogue qui convient à cette machine : il "
-        f"demande environ {needs_fr} sur les {room_fr} {where_fr} réservés aux modèles.{speed_fr}",
+        why=f"{model.title} is the first {list_} that suits this machine: it needs about {needs} "
+        f"of the {room} {where} that are for models.{speed}",
+        why_fr=f"{model.title} est le premier {list_fr} qui convient à cette machine : il demande "
+        f"environ {needs_fr} sur les {room_fr} {where_fr} réservés aux modèles.{speed_fr}",
         refused=tuple(refused),
     )
 
@@ -182,8 +210,8 @@ def _speed(place: _Place, tokens_s: float | None) -> tuple[str, str]:
     speed = f" At least about {tokens_s:.0f} tokens a second are expected"
     speed_fr = f" On attend au moins {tokens_s:.0f} jetons par seconde environ"
     if tokens_s < _WANTED_TOKENS_S:
-        speed += ", which is slow, but every other one is slower"
-        speed_fr += ", ce qui est lent, mais tout autre est plus lent"
+        speed += ", which is slow"
+        speed_fr += ", ce qui est lent"
     if place.bandwidth_gb_s is None:
         speed += f"; the memory's speed is unknown, so {_CAUTIOUS_GB_S} GB/s were assumed"
         assumed = str(_CAUTIOUS_GB_S).replace(".", ",")

@@ -18,7 +18,8 @@ _PROFILES = {
     profile.name: profile
     for profile in load_profiles(Path(__file__).parents[2] / "hardware-profiles")
 }
-_CPU, _NVIDIA = _PROFILES["generic-cpu"], _PROFILES["nvidia"]
+# Without what they name, so that the catalogue decides.
+_CPU, _NVIDIA = (replace(_PROFILES[name], models=()) for name in ("generic-cpu", "nvidia"))
 _FAMILIES = (
     "mistral-small", "ministral", "qwen3", "gpt-oss-20b", "gemma", "llama-3", "apertus", "olmo",
     "eurollm", "smollm3",
@@ -34,7 +35,7 @@ def with_bandwidth(profile: Profile, gb_s: float) -> Profile:
     figure = Figure(
         what="memory", value=gb_s, unit="GB/s", source="https://example.org", date="2026-11-21"
     )
-    return replace(profile, figures=(figure,))
+    return replace(profile, figures=(figure,), models=())
 
 
 def card(total_gb: float, type_: DeviceType = DeviceType.GPU) -> GgmlDevice:
@@ -137,6 +138,32 @@ def test_the_modules_of_this_machine_count_before_what_was_published() -> None:
     chosen = recommend(here, with_bandwidth(_CPU, 10), CATALOGUE)
     assert chosen is not None
     assert chosen.model.id == "qwen3-30b-a3b"
+
+
+def test_what_the_profile_names_comes_first_and_only_memory_refuses_it() -> None:
+    profile = replace(_CPU, models=("mistral-small-24b", "qwen3-8b", "smollm3-3b"))
+    chosen = recommend(machine(17), profile, CATALOGUE)
+    assert chosen is not None
+    assert chosen.model.id == "qwen3-8b"
+    assert [refusal.id for refusal in chosen.refused] == ["mistral-small-24b"]
+    assert repr(profile.title) in chosen.why
+    assert profile.title_fr in chosen.why_fr
+    assert "which is slow" in chosen.why
+
+
+def test_where_nothing_that_the_profile_names_fits_the_catalogue_decides() -> None:
+    profile = replace(_CPU, models=("mistral-small-24b", "unknown-1b"))
+    chosen = recommend(machine(8.6), profile, CATALOGUE)
+    assert chosen is not None
+    assert chosen.model.id == "smollm3-3b"
+    assert "of the catalogue" in chosen.why
+
+
+@pytest.mark.parametrize("profile", _PROFILES.values(), ids=lambda profile: profile.name)
+def test_every_profile_has_a_model_for_a_machine_with_room(profile: Profile) -> None:
+    chosen = recommend(machine(140, card(140)), profile, CATALOGUE)
+    assert chosen is not None
+    assert chosen.model.id == profile.models[0]
 
 
 def test_a_card_is_filled_before_main_memory_is_thought_of() -> None:
