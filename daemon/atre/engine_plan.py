@@ -8,7 +8,20 @@ from atre.errors import ConfigError
 # llama.cpp's LLAMA_MAX_SEQ is 256; past 64 streams no machine of this class has anything to share.
 MAX_SLOTS = 64
 
+_MAX_SEQUENCES = 256  # LLAMA_MAX_SEQ
+_RESIDENTS_PER_STREAM = 3  # sequences that ended and may be continued, for each that can run
+
 KvType = Literal["f16", "q8_0"]
+
+
+def count_sequences(num_slots: int, *, has_plain_memory: bool) -> int:
+    """Sequences that llama.cpp is told of (n_seq_max): those that run and those that ended.
+
+    A recurrent state is allocated for each of them, used or not, and a window takes cells for each:
+    there, nothing of ended ones stays.
+    """
+    num_residents = _RESIDENTS_PER_STREAM if has_plain_memory else 0
+    return min(_MAX_SEQUENCES, num_slots * (1 + num_residents))
 
 
 class EnginePlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,10 +12,9 @@ from atre.hardware.machine import GgmlDevice, Machine
 from atre.hardware.profiles import Profile, RunSettings
 from atre.hardware.threads import count_threads
 from atre.hardware.usage import best_gpu, shares_main_memory
-from atre.models.footprint import buffer_bytes, kv_cell_bytes
+from atre.models.footprint import CELL_PADDING, buffer_bytes, cache_bytes, kv_cell_bytes
 from atre.models.gguf_header import GgufHeader
 
-_CELL_PADDING = 256  # llama.cpp rounds n_ctx up to this (llama-context.cpp)
 _MIN_POOL_TOKENS = 2048  # below, a question with one page of text no longer fits
 # Copies of what ended answers held take a quarter of what is left. The least comes out of the
 # reserve; beyond the most, an office's conversations of a day fit.
@@ -112,7 +111,7 @@ def _gpu(machine: Machine, device: str | None) -> GgmlDevice | None:
 
 
 def _padded(num_tokens: int) -> int:
-    return -(-num_tokens // _CELL_PADDING) * _CELL_PADDING
+    return -(-num_tokens // CELL_PADDING) * CELL_PADDING
 
 
 def _room(machine: Machine, gpu: GgmlDevice | None, reserve_bytes: int) -> _Room:
@@ -165,13 +164,22 @@ def _top_layers(header: GgufHeader, run: RunSettings) -> int:
 
 
 def _load(header: GgufHeader, run: RunSettings, pool: int, layers: int) -> _Load:
-    kv_bytes = pool * kv_cell_bytes(header, run.kv_type)
+    n_ubatch = min(run.micro_batch_tokens, pool)
+    flash_attention = run.flash_attention != "off"
+    kv_bytes = cache_bytes(
+        header,
+        run.kv_type,
+        n_ctx=pool,
+        n_ubatch=n_ubatch,
+        num_slots=run.slots,
+        flash_attention=flash_attention,
+    )
     buffers = buffer_bytes(
         header,
         n_ctx=pool,
-        n_ubatch=min(run.micro_batch_tokens, pool),
+        n_ubatch=n_ubatch,
         num_slots=run.slots,
-        flash_attention=run.flash_attention != "off",
+        flash_attention=flash_attention,
     )
     moved = math.ceil((header.block_bytes + kv_bytes) * min(layers / header.n_layer, 1))
     if layers > header.n_layer:

@@ -12,6 +12,7 @@ from atre.fit import fit
 from atre.hardware.machine import Cpu, DeviceType, GgmlDevice, Machine, Memory, PciDevice
 from atre.hardware.profiles import load_profiles
 from atre.hardware.threads import ThreadPolicy, count_threads
+from atre.models.cache_layout import CacheLayout, LayerCache
 from atre.models.footprint import buffer_bytes, kv_cell_bytes
 from atre.models.gguf_header import GgufHeader
 
@@ -37,8 +38,7 @@ TINY = GgufHeader(
     n_embd=256,
     n_head=(8,) * 6,
     n_head_kv=(4,) * 6,
-    key_length=32,
-    value_length=32,
+    cache=CacheLayout(layers=(LayerCache(key_numbers=128, value_numbers=128),) * 6),
     n_vocab=4096,
     parameters=5_770_000,
     weights_bytes=6_300_000,
@@ -56,8 +56,7 @@ LARGE = msgspec.structs.replace(
     n_embd=4096,
     n_head=(32,) * 32,
     n_head_kv=(8,) * 32,
-    key_length=128,
-    value_length=128,
+    cache=CacheLayout(layers=(LayerCache(key_numbers=1024, value_numbers=1024),) * 32),
     n_vocab=128_256,
     parameters=8_030_000_000,
     weights_bytes=4_920_000_000,

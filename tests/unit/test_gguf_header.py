@@ -12,6 +12,7 @@ import pytest
 from gguf import GGMLQuantizationType, GGUFWriter
 
 from atre.errors import ModelLoadError
+from atre.models.cache_layout import LayerCache
 from atre.models.footprint import buffer_bytes, kv_cell_bytes
 from atre.models.gguf_header import read_header
 
@@ -66,7 +67,7 @@ def test_reads_the_facts_of_a_model(model: Path) -> None:
     assert (header.n_layer, header.n_embd, header.n_vocab) == (_N_LAYER, _N_EMBD, _N_VOCAB)
     assert header.n_head == (4, 4, 4)
     assert header.n_head_kv == (2, 2, 2)
-    assert header.key_length == header.value_length == 16
+    assert header.cache.layers == (LayerCache(key_numbers=32, value_numbers=32),) * 3
     assert header.parameters == _N_VOCAB * _N_EMBD + _N_LAYER * _N_EMBD * _N_EMBD
     assert header.block_bytes == _N_LAYER * _N_EMBD * _N_EMBD // 32 * 34
     assert header.weights_bytes == header.block_bytes + _N_VOCAB * _N_EMBD * 4

@@ -3,9 +3,10 @@
 
 import math
 
-from atre.engine_plan import KvType
+from atre.engine_plan import KvType, count_sequences
 from atre.models.gguf_header import GgufHeader
 
+CELL_PADDING = 256  # llama.cpp rounds the cells of a cache up to this (llama-context.cpp)
 # Bytes of one cached number; q8_0 stores 32 of them in 34 bytes (ggml-common.h, block_q8_0).
 _NUMBER_BYTES: dict[KvType, float] = {"f16": 2.0, "q8_0": 34 / 32}
 _FLOAT_BYTES = 4
@@ -16,9 +17,40 @@ _LIVE_ACTIVATION_ROWS = 16
 
 
 def kv_cell_bytes(header: GgufHeader, kv_type: KvType) -> int:
-    """One cached token over all layers; sliding-window layers count as full ones."""
-    per_head = header.key_length + header.value_length
-    return math.ceil(sum(header.n_head_kv) * per_head * _NUMBER_BYTES[kv_type])
+    """One cached token over all layers, as long as the windowed ones see it."""
+    layers = header.cache.layers
+    numbers = sum(layer.key_numbers + layer.value_numbers for layer in layers)
+    return math.ceil(numbers * _NUMBER_BYTES[kv_type])
+
+
+def cache_bytes(
+    header: GgufHeader,
+    kv_type: KvType,
+    *,
+    n_ctx: int,
+    n_ubatch: int,
+    num_slots: int,
+    flash_attention: bool,
+) -> int:
+    """What llama.cpp allocates to remember: cells of every layer, and recurrent states.
+
+    Sources: llama-kv-cache-iswa.cpp (cells of a window), llama-kv-cache.cpp (values are padded to
+    the widest layer without flash attention), llama-memory-recurrent.cpp (states are f32).
+    """
+    cache = header.cache
+    num_sequences = count_sequences(num_slots, has_plain_memory=cache.is_plain)
+    window_cells = min(n_ctx, cache.window_tokens * num_sequences + n_ubatch)
+    window_cells = -(-window_cells // CELL_PADDING) * CELL_PADDING
+    widest = max(layer.value_numbers for layer in cache.layers)
+    numbers = 0
+    for layer in cache.layers:
+        value_numbers = layer.value_numbers
+        if value_numbers and not flash_attention:
+            value_numbers = widest
+        cells = window_cells if layer.is_windowed else n_ctx
+        numbers += cells * (layer.key_numbers + value_numbers)
+    states = num_sequences * sum(layer.state_numbers for layer in cache.layers)
+    return math.ceil(numbers * _NUMBER_BYTES[kv_type]) + states * _FLOAT_BYTES
 
 
 def buffer_bytes(
@@ -28,7 +60,8 @@ def buffer_bytes(
 
     The parts of one micro-batch are added up although llama.cpp lets some of them share memory.
     """
-    logits = (n_ubatch + num_slots) * (header.n_vocab or 0) * _FLOAT_BYTES
+    num_outputs = count_sequences(num_slots, has_plain_memory=header.cache.is_plain)
+    logits = (n_ubatch + num_outputs) * (header.n_vocab or 0) * _FLOAT_BYTES
     activations = n_ubatch * _LIVE_ACTIVATION_ROWS * header.n_embd * _FLOAT_BYTES
     mask = n_ubatch * n_ctx * _MASK_BYTES
     scores = 0 if flash_attention else n_ubatch * n_ctx * max(header.n_head) * _FLOAT_BYTES

@@ -9,6 +9,7 @@ import msgspec
 from gguf.constants import LlamaFileType
 
 from atre.errors import ModelLoadError
+from atre.models.cache_layout import CacheLayout, read_cache_layout
 from atre.models.gguf_file import GgufFile, open_gguf, text, whole_number
 from atre.models.gguf_stream import CountedArray, GgufStream, Value
 from atre.models.split import parts_of
@@ -36,8 +37,7 @@ class GgufHeader(msgspec.Struct, frozen=True, kw_only=True):
     n_embd: int
     n_head: tuple[int, ...]
     n_head_kv: tuple[int, ...]
-    key_length: int
-    value_length: int
+    cache: CacheLayout
     n_vocab: int | None
     parameters: int
     weights_bytes: int
@@ -134,7 +134,7 @@ def _header(file: GgufFile, sizes: _Sizes) -> GgufHeader:
     n_embd = _count(stream, metadata, f"{architecture}.embedding_length", _MAX_WIDTH)
     attention = f"{architecture}.attention"
     n_head = _per_layer(metadata.get(f"{attention}.head_count"), n_layer) or (0,) * n_layer
-    head_width = n_embd // max(n_head) if max(n_head) else 0
+    n_head_kv = _per_layer(metadata.get(f"{attention}.head_count_kv"), n_layer) or n_head
     return GgufHeader(
         path=str(file.path),
         file_bytes=sizes.file_bytes,
@@ -147,9 +147,10 @@ def _header(file: GgufFile, sizes: _Sizes) -> GgufHeader:
         n_layer=n_layer,
         n_embd=n_embd,
         n_head=n_head,
-        n_head_kv=_per_layer(metadata.get(f"{attention}.head_count_kv"), n_layer) or n_head,
-        key_length=_width(metadata.get(f"{attention}.key_length")) or head_width,
-        value_length=_width(metadata.get(f"{attention}.value_length")) or head_width,
+        n_head_kv=n_head_kv,
+        cache=read_cache_layout(
+            metadata, architecture, n_embd=n_embd, n_head=n_head, n_head_kv=n_head_kv
+        ),
         n_vocab=_vocabulary(metadata, architecture),
         parameters=sizes.parameters,
         weights_bytes=sizes.weights_bytes,

@@ -17,14 +17,12 @@ from atre.engine.llama.sampler import Sampler
 from atre.engine.model_runner import Sampled
 from atre.engine.sequence import Chunk, Sequence
 from atre.engine.snapshots import Snapshots
-from atre.engine_plan import EnginePlan
+from atre.engine_plan import EnginePlan, count_sequences
 from atre.errors import DecodeError, ModelLoadError
 
 _log = logging.getLogger(__name__)
 
 _KV_TYPES = {"f16": lib.GGML_TYPE_F16, "q8_0": lib.GGML_TYPE_Q8_0}
-_MAX_SLOTS = 256  # LLAMA_MAX_SEQ
-_RESIDENTS_PER_STREAM = 3  # sequences that ended and may be continued, for each that can run
 _FLASH_ATTENTION_AUTO = -1  # enum llama_flash_attn_type
 _WHOLE_STATE = 0  # llama_state_seq_flags: everything, on the host
 _TO_END = -1  # llama_memory_seq_rm: up to the last position
@@ -208,9 +206,7 @@ def _make_context(model: LlamaModel, plan: EnginePlan) -> Any:
     params.n_ctx = plan.n_ctx
     params.n_batch = plan.n_batch
     params.n_ubatch = plan.n_ubatch
-    # A recurrent state is allocated for each slot, used or not.
-    num_residents = _RESIDENTS_PER_STREAM if model.has_plain_memory else 0
-    params.n_seq_max = min(_MAX_SLOTS, plan.num_slots * (1 + num_residents))
+    params.n_seq_max = count_sequences(plan.num_slots, has_plain_memory=model.has_plain_memory)
     params.n_threads = plan.threads
     params.n_threads_batch = plan.threads_batch
     params.type_k = params.type_v = _KV_TYPES[plan.kv_type]
@@ -218,6 +214,9 @@ def _make_context(model: LlamaModel, plan: EnginePlan) -> Any:
         _FLASH_ATTENTION_AUTO if plan.flash_attention is None else int(plan.flash_attention)
     )
     params.kv_unified = True
+    # Cells of a sliding window that no later token sees are used again: SnapshotCache never cuts
+    # back what such a model remembers, and full ones would take several times the memory.
+    params.swa_full = False
     params.no_perf = True
     take_errors()
     context = lib.llama_init_from_model(model.handle, params)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was predicted of memory, held against what llama.cpp says that it allocated."""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from atre.engine.llama.model import LlamaModel
+from atre.engine.llama.runner import LlamaRunner
+from atre.engine.snapshots import Snapshots
+from atre.engine_plan import EnginePlan
+from atre.models.footprint import cache_bytes
+from atre.models.gguf_header import read_header
+from atre.planning import factory_model_path
+
+Make = Callable[..., Path]
+MIB = 2**20
+ROUNDING = 0.005 * MIB  # the log gives hundredths of a MiB
+KINDS = ("factory", "llama", "gemma2", "mamba", "lfm2")
+
+
+def plan_of(path: Path, *, flash_attention: bool = True) -> EnginePlan:
+    return EnginePlan(
+        model_path=str(path),
+        n_ctx=8192,
+        max_sequence_tokens=512,
+        num_slots=8,
+        n_batch=512,
+        n_ubatch=256,
+        threads=1,
+        threads_batch=1,
+        cell_bytes=1,
+        flash_attention=flash_attention,
+    )
+
+
+def allocated(plan: EnginePlan, caplog: pytest.LogCaptureFixture) -> Counter[str]:
+    """Bytes of each kind of buffer (model, KV, RS, output, compute) of a real load."""
+    with caplog.at_level(logging.DEBUG, "llama.cpp"):
+        model = LlamaModel(Path(plan.model_path), n_gpu_layers=0, on_progress=lambda _: None)
+        runner = LlamaRunner(model, plan, Snapshots(max_bytes=0))
+        runner.close()
+        model.close()
+    found: Counter[str] = Counter()
+    for record in caplog.records:
+        line = re.search(r"(\w+) buffer size = +([0-9.]+) MiB", record.getMessage())
+        if line:
+            found[line[1]] += round(float(line[2]) * MIB)
+    caplog.clear()
+    return found
+
+
+@pytest.fixture(params=KINDS)
+def path(request: pytest.FixtureRequest, tiny_model: Make) -> Path:
+    kind: str = request.param
+    return factory_model_path() if kind == "factory" else tiny_model(kind)
+
+
+@pytest.mark.parametrize("flash_attention", [True, False])
+def test_the_cache_is_as_large_as_the_header_says(
+    path: Path, caplog: pytest.LogCaptureFixture, *, flash_attention: bool
+) -> None:
+    plan = plan_of(path, flash_attention=flash_attention)
+    real = allocated(plan, caplog)
+    predicted = cache_bytes(
+        read_header(path),
+        "f16",
+        n_ctx=plan.n_ctx,
+        n_ubatch=plan.n_ubatch,
+        num_slots=plan.num_slots,
+        flash_attention=flash_attention,
+    )
+    assert real["KV"] + real["RS"] == pytest.approx(predicted, abs=3 * ROUNDING)
