@@ -2,10 +2,12 @@
 """What fits where: a pure decision from facts about machine, profile and model."""
 
 import math
+from collections.abc import Callable, Iterator
 
 import msgspec
 from msgspec.structs import replace
 
+from atre.allocation import Allocation
 from atre.engine_plan import EnginePlan
 from atre.errors import ModelLoadError
 from atre.hardware.machine import GgmlDevice, Machine
@@ -20,7 +22,12 @@ _MIN_POOL_TOKENS = 2048  # below, a question with one page of text no longer fit
 # reserve; beyond the most, an office's conversations of a day fit.
 _SNAPSHOT_SHARE = 4
 _LEAST_SNAPSHOT_BYTES, _MOST_SNAPSHOT_BYTES = 2**28, 2**31
+# Each takes a child process; estimates are from above, so that one is the rule.
+_MOST_REHEARSALS = 4
 _FLASH: dict[str, bool | None] = {"auto": None, "on": True, "off": False}
+
+
+Rehearse = Callable[[EnginePlan], Allocation | None]
 
 
 class _Room(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,17 +49,24 @@ class _Load(msgspec.Struct, frozen=True, kw_only=True):
     layers: int
     main_bytes: int
     gpu_bytes: int
+    is_rehearsed: bool
 
 
 def fit(
-    machine: Machine, profile: Profile, header: GgufHeader, *, device: str | None = None
+    machine: Machine,
+    profile: Profile,
+    header: GgufHeader,
+    *,
+    device: str | None = None,
+    rehearse: Rehearse | None = None,
 ) -> EnginePlan:
     """The plan that loads this model on this machine, with a sentence for every decision.
 
     ``device`` is llama.cpp's name of the one that a race chose, which outweighs the profile.
+    ``rehearse`` gives llama.cpp's own figures for a plan, or None; without, they are estimated.
 
-    Memory is weights + KV cells + an estimate of llama.cpp's buffers + the profile's reserve. When
-    it does not fit, the context is lowered first, then the layers on the GPU, and an issue says so.
+    Memory is weights + KV cells + llama.cpp's buffers + the profile's reserve. When it does not
+    fit, the context is lowered first, then the layers on the GPU, and an issue says so.
     Raises ModelLoadError when not even the smallest context fits, or the file is not a model.
     """
     if header.kind != "model":
@@ -65,28 +79,65 @@ def fit(
     wanted = _padded(min(run.context_tokens, window * run.slots))
     gpu = _gpu(machine, device) if run.layers_on_gpu != "none" else None
     room = _room(machine, gpu, run.reserve_bytes)
-    load = _largest(header, run, room, wanted, use_gpu=gpu is not None)
-    threads, threads_reason = count_threads(machine.cpu, run.threads)
+    rehearsals = 0
+    smallest_bytes = 0
+    for estimate in _loads(header, run, wanted, use_gpu=gpu is not None):
+        smallest_bytes = estimate.main_bytes
+        if not _fits(estimate, room):
+            continue
+        plan = _plan(machine, run, header, estimate, device)
+        allocation = None
+        if rehearse is not None and rehearsals < _MOST_REHEARSALS:
+            rehearsals += 1
+            allocation = rehearse(plan)
+        load = _load(header, run, estimate.pool, estimate.layers, allocation)
+        if _fits(load, room):
+            return _explained(plan, machine, run, header, load, room, gpu, wanted)
+    raise ModelLoadError(
+        f"{header.path} needs {_size(smallest_bytes)} of memory even with the smallest context, "
+        f"and {_size(room.main_bytes)} can be used. Choose a smaller model or quantisation."
+    )
+
+
+def _plan(
+    machine: Machine, run: RunSettings, header: GgufHeader, load: _Load, device: str | None
+) -> EnginePlan:
     n_batch = min(run.batch_tokens, load.pool)
-    snapshot_bytes = _snapshot_bytes(load, room)
     return EnginePlan(
         model_path=header.path,
         n_ctx=load.pool,
-        max_sequence_tokens=min(window, load.pool),
+        max_sequence_tokens=min(run.sequence_tokens, header.n_ctx_train, load.pool),
         num_slots=run.slots,
         n_batch=n_batch,
         n_ubatch=min(run.micro_batch_tokens, n_batch),
-        threads=threads,
+        threads=count_threads(machine.cpu, run.threads)[0],
         threads_batch=count_threads(machine.cpu, run.threads_batch)[0],
         cell_bytes=kv_cell_bytes(header, run.kv_type),
-        snapshot_bytes=snapshot_bytes,
         n_gpu_layers=load.layers,
         device=device,
         kv_type=run.kv_type,
         flash_attention=_FLASH[run.flash_attention],
+    )
+
+
+def _explained(
+    plan: EnginePlan,
+    machine: Machine,
+    run: RunSettings,
+    header: GgufHeader,
+    load: _Load,
+    room: _Room,
+    gpu: GgmlDevice | None,
+    wanted: int,
+) -> EnginePlan:
+    """The plan with what is left given to copies, its reasons and its issues."""
+    snapshot_bytes = _snapshot_bytes(load, room)
+    return replace(
+        plan,
+        snapshot_bytes=snapshot_bytes,
         reasons=[
-            threads_reason,
-            _window_reason(min(window, load.pool), header),
+            count_threads(machine.cpu, run.threads)[1],
+            _window_reason(plan.max_sequence_tokens, header),
             f"{run.slots} requests at once share a context of {load.pool} tokens.",
             _memory_reason(load, room),
             f"Up to {_size(snapshot_bytes)} more keep what was read, for whoever goes on with it.",
@@ -137,10 +188,8 @@ def _own_bytes(machine: Machine, gpu: GgmlDevice) -> int:
     )
 
 
-def _largest(
-    header: GgufHeader, run: RunSettings, room: _Room, wanted: int, *, use_gpu: bool
-) -> _Load:
-    """The first load that fits: ever smaller pools, then ever fewer layers on the GPU."""
+def _loads(header: GgufHeader, run: RunSettings, wanted: int, *, use_gpu: bool) -> Iterator[_Load]:
+    """Estimates, the best first: ever smaller pools, then ever fewer layers on the GPU."""
     top = _top_layers(header, run) if use_gpu else 0
     pools = [wanted]
     while pools[-1] > _MIN_POOL_TOKENS:
@@ -148,13 +197,7 @@ def _largest(
     ways = [(pool, top) for pool in pools]
     ways += [(pools[-1], layers) for layers in range(top - 1, -1, -1)]
     for pool, layers in ways:
-        load = _load(header, run, pool, layers)
-        if _fits(load, room):
-            return load
-    raise ModelLoadError(
-        f"{header.path} needs {_size(load.main_bytes)} of memory even with the smallest context, "
-        f"and {_size(room.main_bytes)} can be used. Choose a smaller model or quantisation."
-    )
+        yield _load(header, run, pool, layers, None)
 
 
 def _top_layers(header: GgufHeader, run: RunSettings) -> int:
@@ -163,17 +206,27 @@ def _top_layers(header: GgufHeader, run: RunSettings) -> int:
     return min(asked, every_layer) if isinstance(asked, int) else every_layer
 
 
-def _load(header: GgufHeader, run: RunSettings, pool: int, layers: int) -> _Load:
+def _load(
+    header: GgufHeader, run: RunSettings, pool: int, layers: int, allocation: Allocation | None
+) -> _Load:
+    figures = allocation or _estimate(header, run, pool, layers)
+    moved = math.ceil((header.block_bytes + figures.cache_bytes) * min(layers / header.n_layer, 1))
+    if layers > header.n_layer:
+        moved += header.weights_bytes - header.block_bytes
+    kept = header.weights_bytes + figures.cache_bytes - moved
+    return _Load(
+        pool=pool,
+        layers=layers,
+        main_bytes=kept + figures.host_buffer_bytes,
+        gpu_bytes=moved + figures.device_buffer_bytes,
+        is_rehearsed=allocation is not None,
+    )
+
+
+def _estimate(header: GgufHeader, run: RunSettings, pool: int, layers: int) -> Allocation:
+    """What llama.cpp would say, from above; with a GPU, whole buffers on both sides."""
     n_ubatch = min(run.micro_batch_tokens, pool)
     flash_attention = run.flash_attention != "off"
-    kv_bytes = cache_bytes(
-        header,
-        run.kv_type,
-        n_ctx=pool,
-        n_ubatch=n_ubatch,
-        num_slots=run.slots,
-        flash_attention=flash_attention,
-    )
     buffers = buffer_bytes(
         header,
         n_ctx=pool,
@@ -181,14 +234,17 @@ def _load(header: GgufHeader, run: RunSettings, pool: int, layers: int) -> _Load
         num_slots=run.slots,
         flash_attention=flash_attention,
     )
-    moved = math.ceil((header.block_bytes + kv_bytes) * min(layers / header.n_layer, 1))
-    if layers > header.n_layer:
-        moved += header.weights_bytes - header.block_bytes
-    return _Load(
-        pool=pool,
-        layers=layers,
-        main_bytes=header.weights_bytes + kv_bytes - moved + buffers,
-        gpu_bytes=moved + buffers if layers else 0,
+    return Allocation(
+        cache_bytes=cache_bytes(
+            header,
+            run.kv_type,
+            n_ctx=pool,
+            n_ubatch=n_ubatch,
+            num_slots=run.slots,
+            flash_attention=flash_attention,
+        ),
+        host_buffer_bytes=buffers,
+        device_buffer_bytes=buffers if layers else 0,
     )
 
 
@@ -226,7 +282,8 @@ def _memory_reason(load: _Load, room: _Room) -> str:
     free = "how much is free is unknown"
     if room.main_bytes is not None:
         free = f"{_size(room.main_bytes)} can be used"
-    return f"About {_size(load.main_bytes)} of main memory are needed; {free}."
+    basis = "as llama.cpp itself plans it" if load.is_rehearsed else "estimated from the model file"
+    return f"About {_size(load.main_bytes)} of main memory are needed, {basis}; {free}."
 
 
 def _device_reason(gpu: GgmlDevice | None, load: _Load, header: GgufHeader) -> str:

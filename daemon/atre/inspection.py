@@ -16,6 +16,7 @@ from atre.models.gguf_header import read_header
 from atre.planning import factory_model_path, outcome, plan_with
 from atre.race.race import Race
 from atre.race.verdict import Verdict
+from atre.rehearsal import Rehearsal
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +57,9 @@ def inspect(
                 if race_now
                 else race.remembered(machine, header)
             )
-        plan = plan_with(machine, choice.profile, header, verdict)
+        # Only this machine has a race, and only on it can a load be rehearsed.
+        rehearse = Rehearsal(machine) if race is not None else None
+        plan = plan_with(machine, choice.profile, header, verdict, rehearse)
     except EngineError as error:
         problem = str(error)
     decided = outcome(plan, choice.profile, verdict)

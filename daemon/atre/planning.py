@@ -12,7 +12,7 @@ from atre.config import Config
 from atre.embedder.encoder import MAX_INPUT_TOKENS
 from atre.engine_plan import EnginePlan
 from atre.errors import EngineError, ModelLoadError, ModelStoreError
-from atre.fit import fit
+from atre.fit import Rehearse, fit
 from atre.hardware.choose import Choice, choose
 from atre.hardware.explain import puts_layers_on_gpu
 from atre.hardware.machine import Machine
@@ -25,6 +25,7 @@ from atre.models.gguf_header import GgufHeader, read_header
 from atre.models.store import Store
 from atre.race.race import Race
 from atre.race.verdict import Verdict, use_codes
+from atre.rehearsal import Rehearsal
 
 
 class EmbedderPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,15 +91,19 @@ def plan_engine(config: Config, machine: Machine, race: Race | None = None) -> P
 
 
 def plan_with(
-    machine: Machine, profile: Profile, header: GgufHeader, verdict: Verdict | None
+    machine: Machine,
+    profile: Profile,
+    header: GgufHeader,
+    verdict: Verdict | None,
+    rehearse: Rehearse | None = None,
 ) -> EnginePlan:
     """The plan for the device that won, with the race's reason and failures.
 
     Raises ModelLoadError as ``fit`` does.
     """
     if verdict is None:
-        return fit(machine, profile, header)
-    plan = fit(machine, profile, header, device=verdict.winner)
+        return fit(machine, profile, header, rehearse=rehearse)
+    plan = fit(machine, profile, header, device=verdict.winner, rehearse=rehearse)
     failures = [
         f"{result.name} was left out when the devices were measured: {result.detail}. Run "
         "`atre detect --race` once its driver was updated."
@@ -139,7 +144,7 @@ def _plan_file(
 ) -> tuple[EnginePlan, Verdict | None]:
     header = read_header(path)
     verdict = race.settle(machine, choice.profile, header)
-    return plan_with(machine, choice.profile, header, verdict), verdict
+    return plan_with(machine, choice.profile, header, verdict, Rehearsal(machine)), verdict
 
 
 def plan_embedder(config: Config, machine: Machine) -> EmbedderPlan | None:

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -6,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atre.allocation import Allocation
 from atre.engine_plan import EnginePlan
 from atre.errors import ConfigError, ModelLoadError
 from atre.fit import fit
@@ -158,6 +160,51 @@ def test_a_small_card_takes_some_layers_after_the_context_went_down() -> None:
     assert 0 < plan.n_gpu_layers < LARGE.n_layer
     assert plan.n_ctx == 2048
     assert any("layers fit on the GPU" in issue for issue in plan.issues)
+
+
+def takes(cell_bytes: int, buffer_bytes: int) -> Callable[[EnginePlan], Allocation]:
+    """A llama.cpp that says so much for each cell, and for its buffers in main memory."""
+    return lambda plan: Allocation(
+        cache_bytes=plan.n_ctx * cell_bytes, host_buffer_bytes=buffer_bytes, device_buffer_bytes=0
+    )
+
+
+def test_what_llama_cpp_says_replaces_the_estimate() -> None:
+    plan = fit(machine(12 * _GIB), _CPU, LARGE, rehearse=takes(2**17, 2**20))
+    needed_gib = (LARGE.weights_bytes + plan.n_ctx * 2**17 + 2**20) / _GIB
+    assert any(f"About {needed_gib:.1f} GiB" in reason for reason in plan.reasons)
+    assert any("as llama.cpp itself plans it" in reason for reason in plan.reasons)
+    assert plan.n_ctx == _CPU.run.context_tokens
+    assert plan.issues == []
+
+
+def test_a_rehearsal_that_fails_leaves_the_estimate_and_says_so() -> None:
+    plan = fit(machine(12 * _GIB), _CPU, LARGE, rehearse=lambda _: None)
+    assert plan == fit(machine(12 * _GIB), _CPU, LARGE)
+    assert any("estimated from the model file" in reason for reason in plan.reasons)
+
+
+def test_the_context_steps_down_to_what_llama_cpp_says_fits() -> None:
+    estimated = fit(machine(12 * _GIB), _CPU, LARGE)
+    cell_bytes = 4 * _GIB // (estimated.n_ctx // 4)
+    plan = fit(machine(12 * _GIB), _CPU, LARGE, rehearse=takes(cell_bytes, 0))
+    assert plan.n_ctx == estimated.n_ctx // 4
+    assert any("lowered" in issue for issue in plan.issues)
+    with pytest.raises(ModelLoadError, match="smaller model"):
+        fit(machine(12 * _GIB), _CPU, LARGE, rehearse=takes(0, 12 * _GIB))
+
+
+def test_a_start_waits_for_few_rehearsals() -> None:
+    asked: list[EnginePlan] = []
+
+    def refuse(plan: EnginePlan) -> Allocation:
+        asked.append(plan)
+        return Allocation(cache_bytes=0, host_buffer_bytes=0, device_buffer_bytes=99 * _GIB)
+
+    devices = (gpu(DeviceType.GPU, 4 * _GIB),)
+    plan = fit(machine(16 * _GIB, devices=devices), _NVIDIA, LARGE, rehearse=refuse)
+    assert len(asked) == 4
+    assert any("estimated" in reason for reason in plan.reasons)
 
 
 def test_memory_shared_with_the_gpu_is_counted_once() -> None:

@@ -4,13 +4,15 @@
 import math
 
 from atre.engine_plan import KvType, count_sequences
+from atre.models.cache_layout import CacheLayout
 from atre.models.gguf_header import GgufHeader
 
 CELL_PADDING = 256  # llama.cpp rounds the cells of a cache up to this (llama-context.cpp)
 # Bytes of one cached number; q8_0 stores 32 of them in 34 bytes (ggml-common.h, block_q8_0).
 _NUMBER_BYTES: dict[KvType, float] = {"f16": 2.0, "q8_0": 34 / 32}
 _FLOAT_BYTES = 4
-_MASK_BYTES = 2  # the attention mask is f16
+_MASK_BYTES = 2  # the mask of flash attention is f16
+_INDEX_BYTES = 8
 # Activations alive at once, in rows of n_embd floats: input, gate, up and product of a feed-forward
 # four times as wide.
 _LIVE_ACTIVATION_ROWS = 16
@@ -39,8 +41,7 @@ def cache_bytes(
     """
     cache = header.cache
     num_sequences = count_sequences(num_slots, has_plain_memory=cache.is_plain)
-    window_cells = min(n_ctx, cache.window_tokens * num_sequences + n_ubatch)
-    window_cells = -(-window_cells // CELL_PADDING) * CELL_PADDING
+    window_cells = _window_cells(cache, n_ctx, n_ubatch, num_sequences)
     widest = max(layer.value_numbers for layer in cache.layers)
     numbers = 0
     for layer in cache.layers:
@@ -60,9 +61,23 @@ def buffer_bytes(
 
     The parts of one micro-batch are added up although llama.cpp lets some of them share memory.
     """
-    num_outputs = count_sequences(num_slots, has_plain_memory=header.cache.is_plain)
-    logits = (n_ubatch + num_outputs) * (header.n_vocab or 0) * _FLOAT_BYTES
+    cache = header.cache
+    num_sequences = count_sequences(num_slots, has_plain_memory=cache.is_plain)
+    logits = (n_ubatch + num_sequences) * (header.n_vocab or 0) * _FLOAT_BYTES
     activations = n_ubatch * _LIVE_ACTIVATION_ROWS * header.n_embd * _FLOAT_BYTES
-    mask = n_ubatch * n_ctx * _MASK_BYTES
-    scores = 0 if flash_attention else n_ubatch * n_ctx * max(header.n_head) * _FLOAT_BYTES
-    return logits + activations + mask + scores
+    # Windowed layers have a mask of their own; where none attends to tokens, there is no mask.
+    masked_cells = n_ctx if any(layer.key_numbers for layer in cache.layers) else 0
+    if cache.window_tokens:
+        masked_cells += _window_cells(cache, n_ctx, n_ubatch, num_sequences)
+    if flash_attention:
+        return logits + activations + n_ubatch * masked_cells * _MASK_BYTES
+    # Scores of every head, a mask of the same type, and where each value goes, one by one.
+    scores = n_ubatch * n_ctx * max(header.n_head) * _FLOAT_BYTES
+    mask = n_ubatch * masked_cells * _FLOAT_BYTES
+    places = n_ubatch * 2 * max(layer.value_numbers for layer in cache.layers) * _INDEX_BYTES
+    return logits + activations + scores + mask + places
+
+
+def _window_cells(cache: CacheLayout, n_ctx: int, n_ubatch: int, num_sequences: int) -> int:
+    cells = min(n_ctx, cache.window_tokens * num_sequences + n_ubatch)
+    return -(-cells // CELL_PADDING) * CELL_PADDING

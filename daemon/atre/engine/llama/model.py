@@ -26,11 +26,13 @@ class LlamaModel:
         n_gpu_layers: int,
         on_progress: Callable[[float], None],
         device: str | None = None,
+        is_rehearsal: bool = False,
     ) -> None:
         """Load the weights; ``on_progress`` hears fractions from 0 to 1.
 
-        ``device`` is the only one that takes layers; None leaves the choice to llama.cpp. Raises
-        ModelLoadError with llama.cpp's own words.
+        ``device`` is the only one that takes layers; None leaves the choice to llama.cpp. A
+        rehearsal reads no weights and computes nothing: llama.cpp only works out its allocations.
+        Raises ModelLoadError with llama.cpp's own words.
         """
         redirect_log()
         lib.llama_backend_init()
@@ -38,6 +40,9 @@ class LlamaModel:
         params.n_gpu_layers = n_gpu_layers
         devices = None if device is None else _device_list(device)
         params.devices = devices and ctypes.addressof(devices)
+        if is_rehearsal:
+            params.no_alloc = True
+            params.load_mode = lib.LLAMA_LOAD_MODE_NONE  # it aborts on mapping without allocating
         callback = lib.llama_progress_callback(_progress(on_progress))
         params.progress_callback = callback
         take_errors()
