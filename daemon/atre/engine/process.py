@@ -16,7 +16,7 @@ from atre.engine.formats.family import Format, detect
 from atre.engine.kv_cache import KVCache
 from atre.engine.llama.constraint import is_accepted
 from atre.engine.llama.model import LlamaModel
-from atre.engine.llama.runner import LlamaRunner
+from atre.engine.llama.start import start_runner
 from atre.engine.llama.warm_up import warm_up
 from atre.engine.pace import MAX_DRAFT
 from atre.engine.prefix_cache import PrefixCache
@@ -77,7 +77,7 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
     )
     format_ = detect(model.chat_template or "")
     snapshots = Snapshots(max_bytes=plan.snapshot_bytes)
-    runner = LlamaRunner(model, plan, snapshots)
+    runner, plan, issues = start_runner(model, plan, snapshots)
     kv: KVCache
     if model.has_plain_memory:
         kv = prefixes = PrefixCache(
@@ -111,7 +111,7 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
             markers=_markers(model, format_),
             template=template,
             window=plan.max_sequence_tokens,
-            description=_describe(model, plan, queue_limit),
+            description=_describe(model, plan, queue_limit, issues),
         )
     )
     notify("READY=1", f"STATUS=serving {model.name}")
@@ -126,7 +126,9 @@ def _markers(model: LlamaModel, format_: Format) -> dict[int, bytes]:
     return {found[0]: text.encode() for text, found in tokens.items() if len(found) == 1}
 
 
-def _describe(model: LlamaModel, plan: EnginePlan, queue_limit: int) -> EngineDescription:
+def _describe(
+    model: LlamaModel, plan: EnginePlan, queue_limit: int, issues: list[str]
+) -> EngineDescription:
     """The part of the description that does not change while the model is served."""
     return EngineDescription(
         model=Path(plan.model_path).stem,
@@ -150,6 +152,7 @@ def _describe(model: LlamaModel, plan: EnginePlan, queue_limit: int) -> EngineDe
         prefill_tokens_per_s=0.0,
         completion_tokens_total=0,
         requests_total=0,
+        issues=issues,
     )
 
 

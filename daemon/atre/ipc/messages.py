@@ -223,6 +223,7 @@ class EngineDescription(Message, frozen=True):
 
     ``model`` is the id that requests use, ``name`` what its makers call it. ``turns`` are sums
     since the model was loaded; ``snapshot_bytes`` of RAM hold copies of what ended answers held.
+    ``issues`` are sentences on what went otherwise than planned when the model started.
     """
 
     model: str
@@ -248,6 +249,7 @@ class EngineDescription(Message, frozen=True):
     requests_total: int
     turns: list[Turn] = []
     snapshot_bytes: int = 0
+    issues: list[str] = []
 
 
 class Embed(Message, frozen=True):

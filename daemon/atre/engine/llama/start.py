@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+import logging
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from atre.engine.llama.model import LlamaModel
+from atre.engine.llama.runner import LlamaRunner
+from atre.engine.snapshots import Snapshots
+from atre.engine_plan import EnginePlan
+from atre.errors import ModelLoadError
+
+_log = logging.getLogger(__name__)
+
+_PADDING = 256  # llama.cpp rounds n_ctx up to this
+
+Start = Callable[[LlamaModel, EnginePlan, Snapshots], LlamaRunner]
+
+
+def start_runner(
+    model: LlamaModel, plan: EnginePlan, snapshots: Snapshots, start: Start = LlamaRunner
+) -> tuple[LlamaRunner, EnginePlan, list[str]]:
+    """The runner, the plan that it really runs, and what somebody should know of the difference.
+
+    Memory may have gone since the plan was made: a start that fails is tried once more with half of
+    the context. Raises ModelLoadError if that fails too.
+    """
+    try:
+        return start(model, plan, snapshots), plan, []
+    except ModelLoadError as error:
+        if plan.n_ctx < 2 * _PADDING:
+            raise
+        _log.warning("%s Trying again with half of the context.", error)
+        less = _halved(plan)
+        issue = (
+            f"The context has {less.n_ctx} tokens instead of {plan.n_ctx}, with which the model "
+            f"did not start. {error} Free memory, or use a smaller model, and start the box again."
+        )
+        return start(model, less, snapshots), less, [issue]
+
+
+def _halved(plan: EnginePlan) -> EnginePlan:
+    cells = plan.n_ctx // 2 // _PADDING * _PADDING
+    n_batch = min(plan.n_batch, cells)
+    return replace(
+        plan,
+        n_ctx=cells,
+        max_sequence_tokens=min(plan.max_sequence_tokens, cells),
+        n_batch=n_batch,
+        n_ubatch=min(plan.n_ubatch, n_batch),
+    )
