@@ -200,6 +200,10 @@ def _loads(header: GgufHeader, run: RunSettings, wanted: int, *, use_gpu: bool) 
         yield _load(header, run, pool, layers, None)
 
 
+def _blocks_on_gpu(layers: int) -> int:
+    return max(0, layers - 1)  # llama.cpp counts the output as one
+
+
 def _top_layers(header: GgufHeader, run: RunSettings) -> int:
     every_layer = header.n_layer + 1  # llama.cpp counts the output as one more
     asked = run.layers_on_gpu
@@ -210,10 +214,13 @@ def _load(
     header: GgufHeader, run: RunSettings, pool: int, layers: int, allocation: Allocation | None
 ) -> _Load:
     figures = allocation or _estimate(header, run, pool, layers)
-    moved = math.ceil((header.block_bytes + figures.cache_bytes) * min(layers / header.n_layer, 1))
-    if layers > header.n_layer:
-        moved += header.weights_bytes - header.block_bytes
-    kept = header.weights_bytes + figures.cache_bytes - moved
+    # llama.cpp moves the output first, then the last blocks; the input stays (llama-model.cpp).
+    blocks = _blocks_on_gpu(layers) / header.n_layer
+    moved = math.ceil((header.block_bytes + figures.cache_bytes) * blocks)
+    output = header.weights_bytes - header.block_bytes - header.input_bytes if layers else 0
+    kept = header.weights_bytes + figures.cache_bytes - moved - output
+    if layers:
+        moved += output + header.tied_bytes
     return _Load(
         pool=pool,
         layers=layers,
@@ -289,9 +296,9 @@ def _memory_reason(load: _Load, room: _Room) -> str:
 def _device_reason(gpu: GgmlDevice | None, load: _Load, header: GgufHeader) -> str:
     if gpu is None:
         return "The model runs on the processor."
-    layers = min(load.layers, header.n_layer)
+    blocks = _blocks_on_gpu(load.layers)
     return (
-        f"{layers} of {header.n_layer} layers run on {gpu.description} ({gpu.name}), with "
+        f"{blocks} of {header.n_layer} layers run on {gpu.description} ({gpu.name}), with "
         f"{_size(load.gpu_bytes)} of its memory."
     )
 
@@ -316,7 +323,7 @@ def _issues(
         issues.append("The profile wants a GPU, but llama.cpp reports none: the processor is used.")
     elif gpu is not None and load.layers < _top_layers(header, run):
         issues.append(
-            f"Only {min(load.layers, header.n_layer)} of {header.n_layer} layers fit on the GPU; "
+            f"Only {_blocks_on_gpu(load.layers)} of {header.n_layer} layers fit on the GPU; "
             "the rest runs on the processor and is slower. Use a smaller model."
         )
     return issues

@@ -162,6 +162,15 @@ def test_a_small_card_takes_some_layers_after_the_context_went_down() -> None:
     assert any("layers fit on the GPU" in issue for issue in plan.issues)
 
 
+def test_the_embedding_stays_and_the_output_moves_with_the_first_layer() -> None:
+    tied = msgspec.structs.replace(LARGE, input_bytes=800_000_000, tied_bytes=800_000_000)
+    devices = (gpu(DeviceType.GPU, 24 * _GIB),)
+    reasons = fit(machine(devices=devices), _NVIDIA, tied, rehearse=takes(0, 0)).reasons
+    main_mib, gpu_gib = 800_000_000 / 2**20, LARGE.weights_bytes / _GIB
+    assert any(f"About {main_mib:.0f} MiB of main memory" in reason for reason in reasons)
+    assert any(f"with {gpu_gib:.1f} GiB of its memory" in reason for reason in reasons)
+
+
 def takes(cell_bytes: int, buffer_bytes: int) -> Callable[[EnginePlan], Allocation]:
     """A llama.cpp that says so much for each cell, and for its buffers in main memory."""
     return lambda plan: Allocation(

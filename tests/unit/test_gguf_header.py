@@ -71,6 +71,7 @@ def test_reads_the_facts_of_a_model(model: Path) -> None:
     assert header.parameters == _N_VOCAB * _N_EMBD + _N_LAYER * _N_EMBD * _N_EMBD
     assert header.block_bytes == _N_LAYER * _N_EMBD * _N_EMBD // 32 * 34
     assert header.weights_bytes == header.block_bytes + _N_VOCAB * _N_EMBD * 4
+    assert header.input_bytes == header.tied_bytes == _N_VOCAB * _N_EMBD * 4
     assert header.file_type == "Q8_0"
     assert header.tokenizer == "gpt2"
     assert header.has_chat_template

@@ -17,12 +17,18 @@ from atre.models.split import parts_of
 # Far above any published model, low enough that a damaged count cannot cost seconds or gigabytes.
 _MAX_LAYERS = 1024
 _MAX_WIDTH = 2**24
+# Tensors that llama.cpp keeps in main memory (llama-arch.cpp, LLM_TENSOR_LAYER_INPUT). Where there
+# is no output, it uses the embedding, a second copy of it if it computes elsewhere.
+_EMBEDDING, _OUTPUT = "token_embd.weight", "output.weight"
+_INPUTS = (_EMBEDDING, "per_layer_token_embd.weight", "position_embd.weight")
 
 
 class GgufHeader(msgspec.Struct, frozen=True, kw_only=True):
     """Facts of one model file. Per-layer head counts have ``n_layer`` items; None is unknown.
 
-    ``weights_bytes`` is the sum of all tensors, ``block_bytes`` of those in repeated layers.
+    ``weights_bytes`` is the sum of all tensors, ``block_bytes`` of those in repeated layers,
+    ``input_bytes`` of those that turn tokens into vectors; ``tied_bytes`` of these also serve as
+    the output.
     """
 
     path: str
@@ -42,6 +48,8 @@ class GgufHeader(msgspec.Struct, frozen=True, kw_only=True):
     parameters: int
     weights_bytes: int
     block_bytes: int
+    input_bytes: int = 0
+    tied_bytes: int = 0
     file_type: str | None
     tokenizer: str | None
     has_chat_template: bool
@@ -52,6 +60,7 @@ class _Sizes(msgspec.Struct, frozen=True, kw_only=True):
     parameters: int
     weights_bytes: int
     block_bytes: int
+    ends: dict[str, int]
     types: Counter[str]
 
 
@@ -101,18 +110,22 @@ def _check_part(file: GgufFile, *, number: int, count: int) -> None:
 def _sizes(file: GgufFile) -> _Sizes:
     parameters = weights_bytes = block_bytes = end_offset = 0
     types: Counter[str] = Counter()
+    ends: dict[str, int] = {}
     for tensor in file.tensors():
         parameters += tensor.num_elements
         weights_bytes += tensor.num_bytes
         block_bytes += tensor.num_bytes if tensor.name.startswith("blk.") else 0
         end_offset = max(end_offset, tensor.offset + tensor.num_bytes)
         types[tensor.kind] += tensor.num_elements
+        if tensor.name in {*_INPUTS, _OUTPUT}:
+            ends[tensor.name] = tensor.num_bytes
     file.check_whole(end_offset)
     return _Sizes(
         file_bytes=file.size_bytes,
         parameters=parameters,
         weights_bytes=weights_bytes,
         block_bytes=block_bytes,
+        ends=ends,
         types=types,
     )
 
@@ -123,6 +136,7 @@ def _added(one: _Sizes, other: _Sizes) -> _Sizes:
         parameters=one.parameters + other.parameters,
         weights_bytes=one.weights_bytes + other.weights_bytes,
         block_bytes=one.block_bytes + other.block_bytes,
+        ends=one.ends | other.ends,
         types=one.types + other.types,
     )
 
@@ -155,6 +169,8 @@ def _header(file: GgufFile, sizes: _Sizes) -> GgufHeader:
         parameters=sizes.parameters,
         weights_bytes=sizes.weights_bytes,
         block_bytes=sizes.block_bytes,
+        input_bytes=sum(sizes.ends.get(name, 0) for name in _INPUTS),
+        tied_bytes=0 if _OUTPUT in sizes.ends else sizes.ends.get(_EMBEDDING, 0),
         file_type=_file_type(metadata) or _main_type(sizes),
         tokenizer=text(metadata, "tokenizer.ggml.model"),
         has_chat_template=text(metadata, "tokenizer.chat_template") is not None,
