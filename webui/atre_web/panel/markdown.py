@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one door to markdown-it: our own pages as HTML."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from atre.handbook.page import page_name
+
+# HTML in a page is shown as text. Pictures are off: no page has one, and none may come from
+# elsewhere.
+_PARSER = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+_OTHER_PAGE = re.compile(r"^[\w-]+\.md$")
+
+
+def to_html(markdown: str) -> Markup:
+    """The HTML of one page; a link to another page's file leads to that page of the panel."""
+    tokens = _PARSER.parse(markdown)
+    for token in _links(tokens):
+        target = str(token.attrGet("href") or "")
+        if _OTHER_PAGE.match(target):
+            token.attrSet("href", f"/help/{page_name(target)}")
+    # markdown-it escapes all text, and refuses javascript: and its like as link targets.
+    return Markup(_PARSER.renderer.render(tokens, _PARSER.options, {}))  # noqa: S704
+
+
+def _links(tokens: Sequence[Token]) -> Iterator[Token]:
+    for token in tokens:
+        if token.type == "link_open":
+            yield token
+        yield from _links(token.children or ())
