@@ -13,6 +13,9 @@ from atre.handbook.page import page_name
 # HTML in a page is shown as text. Pictures are off: no page has one, and none may come from
 # elsewhere.
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+# The style sheet lets a table scroll by itself in this frame, so that no phone's page does.
+_PARSER.add_render_rule("table_open", lambda *_: '<div class="table"><table>\n')
+_PARSER.add_render_rule("table_close", lambda *_: "</table></div>\n")
 _OTHER_PAGE = re.compile(r"^[\w-]+\.md$")
 
 
