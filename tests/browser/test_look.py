@@ -18,6 +18,8 @@ PHONE = {
     "is_mobile": True,
 }
 NOWHERE = "/nowhere"
+# The widest pages of the handbook: tables, long lines of code, long links.
+HELP_PAGES = ("/help/api-key", "/help/openai-client", "/help/embeddings", "/help/open-the-panel")
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 LONG = f"""Une `ligne_de_code_sans_espace_{"x" * 80}` et https://exemple.test/{"y" * 80}
@@ -107,9 +109,9 @@ def test_nothing_overflows_a_320_px_screen(
     page.locator(".again:visible").wait_for()
     assert overflow_px(page) <= 0
     assert page.evaluate("main.scrollWidth - main.clientWidth") <= 0
-    for path in ("/status", NOWHERE):
+    for path in ("/status", "/help", "/help?q=certificat+certificate", *HELP_PAGES, NOWHERE):
         page.goto(path)
-        assert overflow_px(page) <= 0
+        assert overflow_px(page) <= 0, path
 
 
 def test_a_wrong_address_leads_back(enter: Callable[..., Any]) -> None:
@@ -146,6 +148,18 @@ def test_the_status_page_refreshes_itself(enter: Callable[..., Any]) -> None:
     page.locator("[data-field=running]", has_text=re.compile(r"^\d+$")).wait_for()
 
 
+def test_help_is_searched_and_read(enter: Callable[..., Any]) -> None:
+    page = enter()
+    page.get_by_role("link", name="Aide").click()
+    page.get_by_label("Votre question").fill("comment changer de modèle ?")
+    page.get_by_role("button", name="Chercher").click()
+    page.locator(".hits a").first.click()
+    page.get_by_role("heading", name="Choisir ou installer un autre modèle").wait_for()
+    page.get_by_role("link", name="Arrêtez le boîtier").click()
+    page.get_by_role("link", name="English").click()
+    page.get_by_role("heading", name="Start, stop and restart the box").wait_for()
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -177,6 +191,10 @@ def test_screenshots(
     picture(page, "chat")
     page.goto("/status")
     picture(page, "status", full_page=True)
+    page.goto("/help?q=mod%C3%A8le+model")
+    picture(page, "help")
+    page.goto("/help/openai-client")
+    picture(page, "help-page", full_page=True)
     page.goto(NOWHERE)
     picture(page, "error")
-    assert len(list(screenshots.glob(f"*-{name}.png"))) >= 5
+    assert len(list(screenshots.glob(f"*-{name}.png"))) >= 7

@@ -2,6 +2,7 @@
 """The handbook's files, and that plain questions find their page."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import click
@@ -10,7 +11,12 @@ import pytest
 from atre.cli import main as atre
 from atre.errors import ConfigError
 from atre.handbook.handbook import Handbook
-from atre.handbook.page import default_handbook_dir, load_pages, page_name
+from atre.handbook.page import (
+    default_handbook_dir,
+    installed_handbook_dir,
+    load_pages,
+    page_name,
+)
 from atre.handbook.plain import plain
 
 DIRECTORY = default_handbook_dir()
@@ -190,3 +196,12 @@ def test_a_question_in_the_other_language_finds_its_pages(handbook: Handbook) ->
     assert (first.id, first.language) == ("certificate-macos", "en")
     assert handbook.page(first.id, "fr") is not None
     assert handbook.search("zzyzx", "fr", limit=3) == []
+
+
+def test_an_installed_box_looks_for_its_pages_where_the_wheel_has_them() -> None:
+    root = Path(__file__).parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert included == {
+        "docs/handbook": installed_handbook_dir().relative_to(root / "daemon").as_posix()
+    }

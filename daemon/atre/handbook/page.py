@@ -25,7 +25,12 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 def default_handbook_dir() -> Path:
     """The checkout's ``docs/handbook``, or where the wheel has it."""
     checkout = Path(__file__).parents[3] / "docs" / "handbook"
-    return checkout if checkout.is_dir() else Path(str(files("atre.handbook") / "pages"))
+    return checkout if checkout.is_dir() else installed_handbook_dir()
+
+
+def installed_handbook_dir() -> Path:
+    """Where the wheel has the pages: ``force-include`` in pyproject.toml puts them there."""
+    return Path(str(files("atre.handbook") / "pages"))
 
 
 def load_pages(directory: Path) -> tuple[Page, ...]:
