@@ -45,7 +45,9 @@ def background(page: Any) -> str:
 
 
 def overflow_px(page: Any) -> int:
-    return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+    # Not innerWidth: a phone's browser zooms out until what overflows fits in it.
+    root = "document.documentElement"
+    return int(page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"))
 
 
 def converse(page: Any, name: str) -> None:

@@ -104,8 +104,8 @@ def test_a_handbook_without_pages_is_said(tmp_path: Path) -> None:
 
 
 def test_plain_text_keeps_the_words_alone() -> None:
-    markdown = "## A\n\n- **b** [c](d.md)\n1. `e`\n\n```sh\nf --g\n```\n"
-    assert plain(markdown).split() == ["A", "b", "c", "e", "f", "--g"]
+    markdown = "## A\n\n- **b** *b* [c](d.md)\n1. `e`\n\n```sh\nf --g\n```\n"
+    assert plain(markdown).split() == ["A", "b", "b", "c", "e", "f", "--g"]
 
 
 # As people ask, misspelt here and there; the page that must be among the first three.

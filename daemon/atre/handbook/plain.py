@@ -4,7 +4,7 @@ import re
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _FENCE = re.compile(r"^```.*$", re.MULTILINE)
 _LINE_MARK = re.compile(r"^\s*(?:#+|[-*>]|\d+\.)\s+", re.MULTILINE)
-_INLINE_MARK = re.compile(r"\*\*|`")
+_INLINE_MARK = re.compile(r"\*+|`")
 
 
 def plain(markdown: str) -> str:
