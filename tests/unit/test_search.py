@@ -62,6 +62,12 @@ def test_small_words_are_left_out_unless_there_is_nothing_else() -> None:
     assert question_words("qui es tu", "fr") == ["qui", "es", "tu"]
 
 
+def test_a_page_pasted_whole_costs_no_more_than_a_question() -> None:
+    pasted = " ".join(f"mot{n}" for n in range(2_000))
+    assert question_words(pasted, "fr") == [f"mot{n}" for n in range(32)]
+    assert max(len(form) for form in forms("x" * 10_000, "fr")) <= 64
+
+
 def test_a_word_has_the_forms_of_its_family() -> None:
     for language, first, second in (
         ("fr", "changer", "changez"), ("fr", "modeles", "modèle"), ("fr", "installé", "installe"),

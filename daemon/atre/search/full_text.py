@@ -26,7 +26,7 @@ class FullTextIndex:
 
     def __init__(self, passages: Iterable[Passage]) -> None:
         """Index the passages. Raises StorageError where SQLite has no full-text search."""
-        # Any thread may ask; the lock lets one at a time use the connection.
+        # Any thread may ask, and not every build of SQLite locks its connections itself.
         self._connection = sqlite3.connect(":memory:", check_same_thread=False)
         self._lock = threading.Lock()
         try:

@@ -13,7 +13,7 @@ from atre.search.stop_words import STOP_WORDS
 _WORD = re.compile(r"[^\W_]+")
 _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae"})
 _LONGEST_WORD = 64  # longer ones are pasted noise
-_MAX_WORDS = 32  # of a question; FTS5 refuses deep expressions, and a longer text is no question
+_MAX_WORDS = 32  # of a question: a page pasted whole must not cost more than a question
 
 
 def normalised(text: str) -> str:
