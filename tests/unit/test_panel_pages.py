@@ -244,6 +244,12 @@ def test_the_page_has_a_place_for_every_figure(client: FlaskClient) -> None:
             ),
             "The disk is nearly full.",
         ),
+        (
+            lambda office: setattr(
+                office, "engine", msgspec.structs.replace(ENGINE, issues=["Half the context."])
+            ),
+            "Half the context.",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(

@@ -24,7 +24,9 @@ def fields(snapshot: Snapshot) -> dict[str, str]:
 def issues(snapshot: Snapshot) -> list[str]:
     """What the manager should look at; empty when all is well."""
     found = list(snapshot.box.issues) if snapshot.box else []
-    if snapshot.engine is None:
+    if snapshot.engine:
+        found += snapshot.engine.issues
+    else:
         found.insert(0, gettext("Le moteur ne répond pas : %(why)s", why=snapshot.engine_problem))
     if snapshot.box is None:
         found.append(
