@@ -55,8 +55,21 @@ def test_a_size_that_was_slow_once_does_not_stay_slow() -> None:
     usual = cost.rows_within(0.150, num_decoding=4, most=512)
     for _ in range(20):
         cost.record(128, 5.0)  # the machine did something else
+    assert cost.rows_within(0.150, num_decoding=4, most=512) < usual
+    for rows in (4, 8, 16, 32, 64):
+        cost.record(rows, cpu_seconds(rows))
     assert cost.seconds(128) <= 2 * cpu_seconds(64)
     assert cost.rows_within(0.150, num_decoding=4, most=512) >= usual // 2
+
+
+def test_what_small_steps_cost_once_does_not_make_large_ones_look_cheap() -> None:
+    cost = StepCost()
+    for rows in (1, 4, 8, 16, 32, 64, 128):
+        cost.record(rows, cpu_seconds(rows))
+    for _ in range(40):  # contexts have grown: the sizes in use take three times as long
+        for rows in (8, 64):
+            cost.record(rows, 3 * cpu_seconds(rows))
+    assert cost.seconds(64) >= 2.9 * cpu_seconds(64)
 
 
 def test_a_prompt_is_read_even_by_one_row_on_a_machine_that_is_too_slow() -> None:

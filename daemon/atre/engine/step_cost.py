@@ -15,12 +15,14 @@ class StepCost:
     The curve is not linear (on CPUs a matrix product of 2 to 16 rows costs about the same), so it
     is kept by powers of two and read by interpolation. Two bounds hold where measurements disagree,
     as they do on a machine that does other things too: more rows never cost less, and twice the
-    rows never cost more than two steps. So a size that was slow once, and is not chosen any more
-    for it, does not stay slow for ever.
+    rows never cost more than two steps that were measured since. So a size that was slow once, and
+    is not chosen any more for it, does not stay slow for ever.
     """
 
     def __init__(self) -> None:
         self._seconds: dict[int, float] = {}
+        self._num_steps = 0
+        self._measured_at: dict[int, int] = {}
         self._sizes: list[int] = []
         self._costs_s: list[float] = []
 
@@ -29,6 +31,8 @@ class StepCost:
         bucket = _bucket(num_rows)
         known = self._seconds.get(bucket, seconds)
         self._seconds[bucket] = known + _WEIGHT * (seconds - known)
+        self._num_steps += 1
+        self._measured_at[bucket] = self._num_steps
         self._sizes = sorted(self._seconds)
         self._costs_s = []
         for size in self._sizes:
@@ -70,7 +74,10 @@ class StepCost:
         if not self._costs_s:
             return self._seconds[size]
         smaller, smaller_s = self._sizes[len(self._costs_s) - 1], self._costs_s[-1]
-        return min(max(self._seconds[size], smaller_s), smaller_s * size / smaller)
+        seconds = max(self._seconds[size], smaller_s)
+        if self._measured_at[smaller] < self._measured_at[size]:
+            return seconds
+        return min(seconds, smaller_s * size / smaller)
 
 
 def _bucket(num_rows: int) -> int:
