@@ -53,7 +53,8 @@ def test_a_page_is_short_and_holds_to_the_form(path: Path) -> None:
 def test_a_page_names_only_commands_and_options_that_exist(path: Path) -> None:
     known = {
         option
-        for command in atre.commands.values()
+        for verb in atre.commands.values()
+        for command in (verb, *(verb.commands.values() if isinstance(verb, click.Group) else ()))
         for parameter in command.params
         if isinstance(parameter, click.Option)
         for option in (*parameter.opts, *parameter.secondary_opts)
