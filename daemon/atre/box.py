@@ -36,7 +36,7 @@ _HOPELESS = (
     "It is tried again. Choose another model with {option}."
 )
 
-_MANAGEMENT, _LOOPBACK, _LAN = "atred", "atre-web", "atre-web-lan"
+_MANAGEMENT, _LOOPBACK, _LAN, _HTTP = "atred", "atre-web", "atre-web-lan", "atre-web-http"
 _EMBEDDER = "atre-embedder"
 
 Description = TypeVar("Description", EngineDescription, EmbedderDescription)
@@ -139,7 +139,9 @@ class Box:
         if self._config.lan and ready(_MANAGEMENT) and not self._supervisor.has_started(_LAN):
             # The certificate exists now, under the name that the box really has.
             self._supervisor.start(_web(_LAN, "lan", self._config_path))
-        if not all(ready(each) for each in [_MANAGEMENT, _LOOPBACK] + [_LAN] * self._config.lan):
+            if self._config.http_port:
+                self._supervisor.start(_web(_HTTP, "http", self._config_path))
+        if not all(ready(each) for each in self._listeners()):
             return
         if ready(ENGINE) and self._is_settled(_EMBEDDER) and self._is_ready_file_due:
             self._write_ready_file(self._describe())
@@ -147,6 +149,11 @@ class Box:
             self._announced = True
             self._announce(self._describe())
             notify("READY=1")
+
+    def _listeners(self) -> list[str]:
+        """The processes without which nobody can ask anything."""
+        lan = [_LAN] * self._config.lan + [_HTTP] * (self._config.http_port is not None)
+        return [_MANAGEMENT, _LOOPBACK, *lan]
 
     def _is_settled(self, name: str) -> bool:
         """Whether it is known how a process with a model started, or there is none."""
@@ -269,6 +276,8 @@ def _check_ports(config: Config) -> None:
     ports = [("port", "127.0.0.1", config.port)]
     if config.lan:
         ports.append(("lan-port", "0.0.0.0", config.lan_port))  # noqa: S104
+    if config.http_port:
+        ports.append(("http-port", "0.0.0.0", config.http_port))  # noqa: S104
     for option, host, port in ports:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from atre.errors import ConfigError
+from atre.host_name import is_host_name
 
 DEFAULT_PORT = 8765
 DEFAULT_LAN_PORT = 8443
@@ -25,6 +26,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     port: int = DEFAULT_PORT
     lan: bool = False
     lan_port: int = DEFAULT_LAN_PORT
+    http_port: int | None = None
+    plain_http_api: bool = False
+    aliases: tuple[str, ...] = ()
     model: str | None = None
     embedding_model: str | None = None
     queue_limit: int = 64
@@ -35,8 +39,26 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise ConfigError(f"{name} must be between 1 and 65535, not {getattr(self, name)}.")
         if self.lan and self.port == self.lan_port:
             raise ConfigError(f"port and lan_port are both {self.port}; choose two different ones.")
+        self._check_http()
+        for alias in self.aliases:
+            if not is_host_name(alias):
+                raise ConfigError(
+                    f"{alias[:100]!r} is no host name: use small letters, digits, hyphens and dots."
+                )
         if self.queue_limit < 1:
             raise ConfigError(f"queue_limit must be 1 or more, not {self.queue_limit}.")
+
+    def _check_http(self) -> None:
+        if self.http_port is None:
+            if self.plain_http_api:
+                raise ConfigError("plain_http_api needs http_port, the port without TLS.")
+            return
+        if not self.lan:
+            raise ConfigError("http_port is for the LAN: set lan too.")
+        if not 1 <= self.http_port <= 65535:  # noqa: PLR2004
+            raise ConfigError(f"http_port must be between 1 and 65535, not {self.http_port}.")
+        if self.http_port in (self.port, self.lan_port):
+            raise ConfigError(f"http_port {self.http_port} is taken by the box; choose another.")
 
     @property
     def engine_socket(self) -> Path:

@@ -13,12 +13,20 @@ import msgspec
 
 from atre import __version__
 from atre import config as configuration
-from atre.certificate import ensure_certificate
+from atre.certificate import served
+from atre.certificate.names import BoxNames
 from atre.config import Config
 from atre.discovery.advertiser import Advertiser
-from atre.errors import InvalidRequestError
+from atre.errors import AtreError, InvalidRequestError, StorageError
 from atre.ipc.failure import failure
-from atre.ipc.messages import BoxDescription, DiscoveryState, ManagementRequest
+from atre.ipc.messages import (
+    BoxDescription,
+    CertificateSource,
+    DiscoveryState,
+    ManagementRequest,
+    ResetCertificate,
+    UseCertificate,
+)
 from atre.ipc.server import Connection, Server
 from atre.lifeline import end_with_parent
 from atre.notify import notify
@@ -26,7 +34,9 @@ from atre.planning import ProfileNote
 
 _log = logging.getLogger(__name__)
 
-_RENEWAL_CHECK_S = 3600.0
+# Often, because a clock that was wrong may be set right at any moment, and a certificate that does
+# not fit the new time ends every new connection. Nothing is written while nothing changes.
+_RENEWAL_CHECK_S = 60.0
 # Probing takes a second; with many conflicts the box starts under a name that may still change.
 _SETTLE_TIMEOUT_S = 8.0
 
@@ -61,11 +71,14 @@ class ManagementDaemon:
         self._config = config
         self._note = note
         self._lock = threading.Lock()
-        self._certificate_sha256: str | None = None
+        self._served: served.Served | None = None
         self.settled = threading.Event()
         self._issue = ""
         self._advertiser = Advertiser(
-            config.state_dir, https_port=config.lan_port, on_change=self._on_change
+            config.state_dir,
+            https_port=config.lan_port,
+            http_port=config.http_port,
+            on_change=self._on_change,
         )
         self._server = Server(config.management_socket, self._on_frame, lambda _: None)
 
@@ -90,20 +103,52 @@ class ManagementDaemon:
         """Make the certificate say the box's present name and addresses."""
         with self._lock:
             try:
-                self._certificate_sha256 = ensure_certificate(
-                    self._config.tls_dir,
-                    host_name=self._advertiser.host_name,
-                    addresses=self._advertiser.addresses,
-                    now=dt.datetime.now(dt.UTC),
+                self._served = served.refresh(
+                    self._config.tls_dir, self._names(), dt.datetime.now(dt.UTC)
                 )
                 self._issue = ""
             except OSError as error:
                 self._issue = f"The certificate cannot be written: {error}. Free some disk space."
                 _log.exception("the certificate cannot be written")
 
+    def use_certificate(self, request: UseCertificate) -> None:
+        """Serve the owner's certificate. Raises InvalidRequestError if it cannot be served."""
+        with self._lock:
+            try:
+                served.use_imported(
+                    self._config.tls_dir,
+                    request.certificate,
+                    request.key,
+                    request.chain,
+                    self._names(),
+                    dt.datetime.now(dt.UTC),
+                )
+            except OSError as error:
+                raise StorageError(f"The certificate cannot be written: {error}.") from error
+        self.renew_certificate()
+
+    def reset_certificate(self, request: ResetCertificate) -> None:
+        """Serve the box's own certificate."""
+        with self._lock:
+            try:
+                served.forget_imported(self._config.tls_dir)
+                if request.authority:
+                    served.forget_authority(self._config.tls_dir)
+            except OSError as error:
+                raise StorageError(f"The certificate cannot be removed: {error}.") from error
+        self.renew_certificate()
+
+    def _names(self) -> BoxNames:
+        return BoxNames(
+            host_name=self._advertiser.host_name,
+            aliases=self._config.aliases,
+            addresses=self._advertiser.addresses,
+        )
+
     def describe(self) -> BoxDescription:
         status = self._advertiser.status
         lan = self._config.lan
+        certificate = self._served if lan else None
         return BoxDescription(
             version=__version__,
             mdns_name=status.host_name if lan else None,
@@ -112,18 +157,30 @@ class ManagementDaemon:
             discovery=status.state if lan else DiscoveryState.OFF,
             detail=status.detail,
             responder=status.responder,
-            certificate_sha256=self._certificate_sha256 if lan else None,
+            certificate_sha256=certificate.sha256 if certificate else None,
             profile=self._note.profile,
             profile_fr=self._note.profile_fr,
             profile_reason=self._note.reason,
             profile_reason_fr=self._note.reason_fr,
             issues=[*self._note.issues, *filter(None, [self._issue])],
+            notices=certificate.notices if certificate else [],
+            authority_sha256=certificate.authority_sha256 if certificate else None,
+            certificate_source=certificate.source if certificate else CertificateSource.OWN,
+            certificate_ends_at=certificate.ends_at.timestamp() if certificate else None,
+            http_port=self._config.http_port,
+            plain_http_api=self._config.plain_http_api,
         )
 
     def _on_frame(self, connection: Connection, body: bytes) -> None:
         try:
-            msgspec.msgpack.decode(body, type=ManagementRequest)
+            request = msgspec.msgpack.decode(body, type=ManagementRequest)
+            if isinstance(request, UseCertificate):
+                self.use_certificate(request)
+            elif isinstance(request, ResetCertificate):
+                self.reset_certificate(request)
             connection.send(self.describe())
+        except AtreError as error:
+            connection.send(failure(error))
         except msgspec.DecodeError as error:
             connection.send(failure(InvalidRequestError(f"The request is malformed: {error}.")))
 

@@ -13,6 +13,8 @@ from atre.ipc.messages import (
     EngineEvent,
     Finished,
     Generate,
+    ResetCertificate,
+    UseCertificate,
 )
 from atre.ipc.peer import Peer
 from atre.ipc.running_job import RunningJob
@@ -44,6 +46,21 @@ class ManagementClient:
     def describe(self) -> BoxDescription:
         """How the LAN sees the box. Raises EngineUnavailableError while ``atred`` is down."""
         return self._peer.ask(DescribeBox(), BoxDescription)
+
+    def use_certificate(self, certificate: bytes, key: bytes, chain: bytes) -> BoxDescription:
+        """Serve this certificate at once.
+
+        Raises InvalidRequestError if it cannot be, EngineUnavailableError while ``atred`` is down.
+        """
+        request = UseCertificate(certificate=certificate, key=key, chain=chain)
+        return self._peer.ask(request, BoxDescription)
+
+    def reset_certificate(self, *, authority: bool) -> BoxDescription:
+        """Serve the box's own certificate again, of a new authority if asked for.
+
+        Raises EngineUnavailableError while ``atred`` is down.
+        """
+        return self._peer.ask(ResetCertificate(authority=authority), BoxDescription)
 
 
 class Generation(RunningJob[EngineEvent]):

@@ -9,7 +9,8 @@ at any point;
 On ``embedder.sock``: ``Embed`` → ``Vector``* → ``Embedded``, or ``Failed`` at any point;
 ``DescribeEmbedder`` → ``EmbedderDescription``. Closing the connection cancels what is left.
 
-On ``atred.sock``: ``DescribeBox`` → ``BoxDescription``, or ``Failed``.
+On ``atred.sock``: ``DescribeBox``, ``UseCertificate`` or ``ResetCertificate`` →
+``BoxDescription``, or ``Failed``.
 """
 
 from enum import StrEnum
@@ -307,6 +308,34 @@ class DescribeBox(Message, frozen=True):
     """Ask the management daemon about the box: its names, its profile, its certificate."""
 
 
+class UseCertificate(Message, frozen=True):
+    """Serve this certificate from now on; each file as it was given, PEM or DER."""
+
+    certificate: bytes
+    key: bytes
+    chain: bytes = b""
+
+
+class ResetCertificate(Message, frozen=True):
+    """Serve the box's own certificate again; with ``authority``, of a new authority."""
+
+    authority: bool = False
+
+
+class CertificateSource(StrEnum):
+    """Whose certificate the box serves: its own authority's, or one that its owner brought."""
+
+    OWN = "own"
+    IMPORTED = "imported"
+
+
+class Notice(Message, frozen=True):
+    """A sentence for the person who looks after the box, in both languages."""
+
+    en: str
+    fr: str
+
+
 class DiscoveryState(StrEnum):
     """Whether the LAN can find the box by itself."""
 
@@ -317,7 +346,13 @@ class DiscoveryState(StrEnum):
 
 
 class BoxDescription(Message, frozen=True):
-    """The box as seen from the LAN. ``detail`` says why discovery is not announced, or is empty."""
+    """The box as seen from the LAN. ``detail`` says why discovery is not announced, or is empty.
+
+    ``certificate_sha256`` is of the certificate that is served, ``authority_sha256`` of the box's
+    own authority, both in hex and None off the LAN. ``certificate_ends_at`` is in Unix seconds.
+    ``http_port`` explains and hands out the authority in clear; with ``plain_http_api`` it also
+    answers programs that have a key.
+    """
 
     version: str
     mdns_name: str | None
@@ -332,9 +367,15 @@ class BoxDescription(Message, frozen=True):
     profile_reason: str
     profile_reason_fr: str
     issues: list[str]
+    notices: list[Notice] = []
+    authority_sha256: str | None = None
+    certificate_source: CertificateSource = CertificateSource.OWN
+    certificate_ends_at: float | None = None
+    http_port: int | None = None
+    plain_http_api: bool = False
 
 
 EngineRequest = Generate | DescribeEngine
 EngineEvent = Accepted | Queued | Reading | Delta | Finished | Failed | EngineDescription
 EmbedderRequest = Embed | DescribeEmbedder
-ManagementRequest = DescribeBox
+ManagementRequest = DescribeBox | UseCertificate | ResetCertificate

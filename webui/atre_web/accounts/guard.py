@@ -13,10 +13,11 @@ from atre_web.accounts.origin import is_same_origin
 from atre_web.accounts.principal import Principal
 from atre_web.accounts.refusal import forbidden, unauthorized
 from atre_web.audience import wants_page
+from atre_web.trust.rules import TRUST_RULES
 
 # Nothing else answers a stranger. The two login routes check what they are given themselves, and
 # answer 401 with the login page until it is right.
-OPEN_RULES = frozenset({"/healthz", "/ca.crt", "/login", "/login/link/<token>"})
+OPEN_RULES = frozenset({"/healthz", "/login", "/login/link/<token>", *TRUST_RULES})
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 

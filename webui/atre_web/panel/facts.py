@@ -3,12 +3,13 @@
 
 from atre.ipc.messages import (
     BoxDescription,
+    CertificateSource,
     DiscoveryState,
     EmbedderDescription,
     EngineDescription,
 )
 from atre_web.panel.snapshot import UNKNOWN, Snapshot
-from atre_web.panel.wording import decimal, duration, gettext, is_french, percent
+from atre_web.panel.wording import date, decimal, duration, gettext, is_french, percent
 
 _MEGABYTE = 1_000_000
 _MILLION = 1_000_000
@@ -23,7 +24,7 @@ def fields(snapshot: Snapshot) -> dict[str, str]:
 
 def issues(snapshot: Snapshot) -> list[str]:
     """What the manager should look at; empty when all is well."""
-    found = list(snapshot.box.issues) if snapshot.box else []
+    found = _box_issues(snapshot.box) if snapshot.box else []
     if snapshot.engine:
         found += snapshot.engine.issues
     else:
@@ -33,6 +34,21 @@ def issues(snapshot: Snapshot) -> list[str]:
             gettext(
                 "Le service d’administration ne répond pas ; l’adresse et la découverte du "
                 "réseau sont inconnues. Il redémarre de lui-même ; sinon, relancez le boîtier."
+            )
+        )
+    return found
+
+
+def _box_issues(box: BoxDescription) -> list[str]:
+    found = [*box.issues, *(notice.fr if is_french() else notice.en for notice in box.notices)]
+    if box.plain_http_api and box.http_port:
+        found.append(
+            gettext(
+                "Des programmes peuvent utiliser l’API sans chiffrement sur le port %(port)s : "
+                "quiconque est sur le réseau peut lire leurs clés, leurs questions et les "
+                "réponses. C’est un choix de la personne qui gère le boîtier ; retirez "
+                "--plain-http-api dès que ces programmes savent faire autrement.",
+                port=box.http_port,
             )
         )
     return found
@@ -108,13 +124,16 @@ def _box_fields(box: BoxDescription | None) -> dict[str, str]:
         "mdns_name": box.mdns_name or UNKNOWN,
         "discovery": _discovery(box),
         "detail": box.detail,
-        "fingerprint": _fingerprint(box.certificate_sha256),
+        "fingerprint": grouped(box.certificate_sha256),
+        "authority": grouped(box.authority_sha256),
+        "certificate": _certificate(box),
         "version": box.version or UNKNOWN,
     }
 
 
 _BOX_FIELDS = (
-    "profile", "profile_reason", "mdns_name", "discovery", "detail", "fingerprint", "version",
+    "profile", "profile_reason", "mdns_name", "discovery", "detail", "fingerprint", "authority",
+    "certificate", "version",
 )  # fmt: skip
 
 
@@ -164,7 +183,17 @@ def _discovery(box: BoxDescription) -> str:
     return gettext("Indisponible")
 
 
-def _fingerprint(sha256: str | None) -> str:
+def _certificate(box: BoxDescription) -> str:
+    if box.certificate_ends_at is None:
+        return UNKNOWN
+    end = date(box.certificate_ends_at)
+    if box.certificate_source is CertificateSource.IMPORTED:
+        return gettext("Importé, valable jusqu’au %(end)s", end=end)
+    return gettext("Du boîtier, renouvelé avant le %(end)s", end=end)
+
+
+def grouped(sha256: str | None) -> str:
+    """A fingerprint in groups of four digits, which people can compare."""
     if not sha256:
         return UNKNOWN
     digits = sha256.replace(":", "").upper()

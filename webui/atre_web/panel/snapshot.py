@@ -101,6 +101,12 @@ def take() -> Snapshot:
     )
 
 
+def box() -> BoxDescription | None:
+    """How the LAN sees the box, None while nobody can say."""
+    sources: Sources = current_app.extensions[_EXTENSION]
+    return _asked(sources.box.describe)[0]
+
+
 def _asked(describe: Callable[[], Description]) -> tuple[Description | None, str]:
     """What a process says of itself, or why it does not."""
     try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Words and numbers in the language of the request, with types that Flask-Babel does not have."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import flask_babel
 
@@ -25,6 +25,11 @@ def decimal(value: float) -> str:
 def percent(fraction: float) -> str:
     """A fraction of 1 as a whole percentage."""
     return str(flask_babel.format_percent(fraction))
+
+
+def date(unix_s: float) -> str:
+    """A day, in words."""
+    return str(flask_babel.format_date(datetime.fromtimestamp(unix_s, UTC), "long"))
 
 
 def duration(seconds: float) -> str:
