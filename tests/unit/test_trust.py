@@ -9,6 +9,7 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from werkzeug.test import Client, TestResponse
 
@@ -16,7 +17,12 @@ from atre.certificate import served
 from atre.certificate.names import BoxNames
 from atre.config import Config
 from atre.errors import EngineUnavailableError
-from atre.ipc.messages import BoxDescription, DiscoveryState, EngineDescription
+from atre.ipc.messages import (
+    BoxDescription,
+    CertificateSource,
+    DiscoveryState,
+    EngineDescription,
+)
 from atre_web import create_app
 from atre_web.accounts import sessions
 from atre_web.accounts.database import connect
@@ -41,8 +47,11 @@ class Engine:
 
 
 class Box:
+    def __init__(self, described: BoxDescription = BOX) -> None:
+        self._described = described
+
     def describe(self) -> BoxDescription:
-        return BOX
+        return self._described
 
 
 def make_client(config: Config, *, api: bool) -> Client:
@@ -180,6 +189,14 @@ def test_the_same_page_is_open_to_strangers_over_tls(config: Config, key: str) -
     assert answer.status_code == 200
     assert "Faire confiance" in answer.text
     assert "Strict-Transport-Security" not in answer.headers
+
+
+def test_with_the_owners_certificate_nothing_may_be_needed(config: Config, key: str) -> None:
+    assert key
+    make_client(config, api=False)
+    box = Box(msgspec.structs.replace(BOX, certificate_source=CertificateSource.IMPORTED))
+    client = Client(http_app.make(config, Sources(Engine(), box, None), None))
+    assert "rien à installer" in get(client, "/").text
 
 
 def test_a_box_without_a_certificate_says_so(config: Config, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ _FRENCH = {
     "login": "Ouvrez le panneau (lien à usage unique, 60 minutes)",
     "panel": "Panneau sur ce poste",
     "lan": "Depuis un autre poste ou un téléphone",
+    "trust": "Pour que le navigateur n’y avertisse plus",
     "api": "API compatible OpenAI",
     "key": "Clé d’API, affichée cette seule fois : notez-la",
     "other_key": "Autre clé d’API",
@@ -30,6 +31,7 @@ _ENGLISH = {
     "login": "Open the panel (single-use link, 60 minutes)",
     "panel": "Panel on this machine",
     "lan": "From another computer or a phone",
+    "trust": "So that browsers do not warn there",
     "api": "OpenAI-compatible API",
     "key": "API key, shown this once: write it down",
     "other_key": "Another API key",
@@ -61,6 +63,7 @@ def _lines(started: Started, words: dict[str, str]) -> list[str]:
     lines.append(line("login", base + started.door.login_path))
     lines.append(line("panel", f"{base}/"))
     lines += [line("lan", url) for url in _lan_urls(started)]
+    lines += [line("trust", url) for url in _trust_url(started)]
     lines.append(line("api", f"{base}/v1"))
     if started.door.first_key:
         lines.append(line("key", started.door.first_key))
@@ -75,6 +78,15 @@ def _lan_urls(started: Started) -> list[str]:
         return []
     hosts = [host for host in [box.mdns_name, *box.addresses] if host and "%" not in host]
     return [f"https://{_bracketed(host)}:{box.lan_port}/" for host in hosts]
+
+
+def _trust_url(started: Started) -> list[str]:
+    """Where devices learn to trust the box, by the best name it has."""
+    box = started.box
+    hosts = [host for host in [box.mdns_name, *box.addresses] if host and "%" not in host]
+    if box.http_port is None or not hosts:
+        return []
+    return [f"http://{_bracketed(hosts[0])}:{box.http_port}/"]
 
 
 def _bracketed(host: str) -> str:

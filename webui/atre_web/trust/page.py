@@ -3,6 +3,7 @@
 
 from flask import current_app, render_template, request
 
+from atre.ipc.messages import CertificateSource
 from atre_web.panel import snapshot
 from atre_web.panel.address import panel_urls
 from atre_web.panel.facts import grouped
@@ -24,10 +25,12 @@ _SYSTEMS = (
 
 def show() -> str:
     """The guide, with the part for this device open."""
+    box = snapshot.box()
     return render_template(
         "trust.html",
+        is_imported=box is not None and box.certificate_source is CertificateSource.IMPORTED,
         fingerprint=grouped(authority().sha256()),
-        urls=_urls(),
+        urls=panel_urls(box) if box else [],
         system=system_of(request.headers.get("User-Agent", "")),
     )
 
@@ -42,8 +45,3 @@ def system_of(user_agent: str) -> str:
     """Which part of the guide is for this browser; empty if that is not known."""
     lowered = user_agent.lower()
     return next((system for mark, system in _SYSTEMS if mark in lowered), "")
-
-
-def _urls() -> list[str]:
-    box = snapshot.box()
-    return panel_urls(box) if box else []
