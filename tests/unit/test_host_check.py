@@ -84,6 +84,7 @@ def test_the_refusal_says_what_to_do(client: FlaskClient, key: str) -> None:
     assert page.status_code == 421
     assert "ne s’appelle pas ainsi" in page.text
     assert page.headers["Content-Security-Policy"]
+    assert 'href="/"' not in page.text  # it would lead to the same wrong name
 
 
 def test_names_follow_their_file(tmp_path: Path) -> None:

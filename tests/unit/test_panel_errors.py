@@ -94,7 +94,7 @@ def test_an_error_of_ours_says_what_to_do_and_is_escaped(client: FlaskClient, ke
 def test_a_strangers_page_that_fails_is_ours_too(client: FlaskClient) -> None:
     assert "/ca.crt" in OPEN_RULES
     answer = client.get("/ca.crt", headers={"Accept": BROWSER})  # this box has made none
-    assert answer.status_code == 500
+    assert answer.status_code == 503
     assert "Le boîtier a échoué" in answer.text
 
 

@@ -17,11 +17,9 @@ from atre.config import Config
 from atre.errors import EngineUnavailableError
 from atre.ipc.messages import (
     BoxDescription,
-    CertificateSource,
     DiscoveryState,
     EmbedderDescription,
     EngineDescription,
-    Notice,
 )
 from atre_web.accounts.door import Door, open_door
 from atre_web.panel import install as panel
@@ -252,18 +250,6 @@ def test_the_page_has_a_place_for_every_figure(client: FlaskClient) -> None:
             ),
             "Half the context.",
         ),
-        (
-            lambda office: setattr(
-                office, "box", msgspec.structs.replace(BOX, notices=[Notice(en="Old.", fr="Usé.")])
-            ),
-            "Usé.",
-        ),
-        (
-            lambda office: setattr(
-                office, "box", msgspec.structs.replace(BOX, http_port=8080, plain_http_api=True)
-            ),
-            "sans chiffrement sur le port 8080",
-        ),
     ],
 )
 def test_what_is_wrong_is_said(
@@ -274,26 +260,6 @@ def test_what_is_wrong_is_said(
     change(office)
     assert issue in client.get("/status").text
     assert issue in str(live(client)["issues"])
-
-
-def test_a_port_that_only_explains_is_no_reason_to_worry(
-    client: FlaskClient, office: StandIn
-) -> None:
-    office.box = msgspec.structs.replace(BOX, http_port=8080)
-    assert live(client)["issues"] == []
-
-
-def test_the_certificate_says_whose_it_is_and_until_when(
-    client: FlaskClient, office: StandIn
-) -> None:
-    office.box = msgspec.structs.replace(
-        BOX, certificate_ends_at=NOW, authority_sha256="0123abcd" * 8
-    )
-    fields = live(client)["fields"]
-    assert fields["certificate"] == "Du boîtier, renouvelé avant le 15 janvier 2027"
-    assert fields["authority"].startswith("0123 ABCD 0123")
-    office.box = msgspec.structs.replace(office.box, certificate_source=CertificateSource.IMPORTED)
-    assert live(client)["fields"]["certificate"].startswith("Importé")
 
 
 def test_a_daemons_words_are_text_not_markup(client: FlaskClient, office: StandIn) -> None:

@@ -41,7 +41,7 @@ def _words(status: int) -> tuple[str, str]:
     if status == HTTPStatus.MISDIRECTED_REQUEST:
         return gettext("Ce boîtier ne s’appelle pas ainsi"), gettext(
             "Ouvrez-le par l’un des noms ou adresses de sa page « État ». La personne qui le gère "
-            "peut lui donner un nom de plus : atre serve --alias NOM."
+            "peut lui donner un nom de plus, par l’option « alias »."
         )
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return gettext("Envoi trop long"), gettext(

@@ -47,7 +47,7 @@ def _box_issues(box: BoxDescription) -> list[str]:
                 "Des programmes peuvent utiliser l’API sans chiffrement sur le port %(port)s : "
                 "quiconque est sur le réseau peut lire leurs clés, leurs questions et les "
                 "réponses. C’est un choix de la personne qui gère le boîtier ; retirez "
-                "--plain-http-api dès que ces programmes savent faire autrement.",
+                "l’option « plain-http-api » dès que ces programmes savent faire autrement.",
                 port=box.http_port,
             )
         )
