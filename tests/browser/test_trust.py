@@ -115,7 +115,8 @@ def open_page(tls_dir: Path, ports: dict[str, int], tmp_path: Path) -> Iterator[
                 env=os.environ | {"HOME": str(tmp_path)},
             )
             stack.callback(browser.close)
-            return browser.new_context(locale="fr-FR", **options).new_page()
+            page: sync_api.Page = browser.new_context(locale="fr-FR", **options).new_page()
+            return page
 
         yield start
 
