@@ -27,6 +27,9 @@ from atre.model_use import ModelUse
 from atre.models.store import held_in_use
 from atre.notify import notify
 from atre.planning import EmbedderPlan, Planned, note, plan_engine
+from atre.speed.meter import MemoryMeter
+from atre.speed.record import SpeedRecord
+from atre.speed_watch import SpeedWatch, soonest
 from atre.supervisor import ChildSpec, Supervisor
 
 # A process that ended so often before it was ready will hardly get ready with this model.
@@ -110,11 +113,14 @@ class Box:
             # A driver that ends whoever loads it must not end the engine either.
             os.environ.update(hiding(machine.hidden_backends))
             # Before the supervisor takes the signals over: a race may be interrupted.
+            record = SpeedRecord(self._config.state_dir)
+            MemoryMeter(record).settle(machine)
             planned = plan_engine(self._config, machine)
             supervisor = Supervisor(self._config.runtime_dir, self._on_change)
             stack.callback(supervisor.close)
             self._supervisor = supervisor
-            seat = EngineSeat(self._config, config_path, supervisor)
+            watch = SpeedWatch(record, EngineClient(self._config.engine_socket).describe)
+            seat = EngineSeat(self._config, config_path, supervisor, watch)
             stack.callback(seat.close)
             self._model_use = model_use = ModelUse(self._config, seat)
             stack.callback(model_use.close)
@@ -130,7 +136,7 @@ class Box:
             self._door = _open_door(config_path, run_key=self._ready_file is not None)
             supervisor.start(_web(_LOOPBACK, "loopback", config_path))
             self._config_path = config_path
-            supervisor.run(model_use.tick)
+            supervisor.run(lambda: soonest(model_use.tick(), watch.tick()))
 
     def _on_change(self, _name: str) -> None:
         ready = self._supervisor.is_ready

@@ -4,6 +4,7 @@ from typing import Literal
 import msgspec
 
 from atre.errors import ConfigError
+from atre.speed_figure import SpeedFigure
 
 # llama.cpp's LLAMA_MAX_SEQ is 256; past 64 streams no machine of this class has anything to share.
 MAX_SLOTS = 64
@@ -32,7 +33,8 @@ class EnginePlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ``flash_attention`` None leaves the choice to llama.cpp, and so does ``device``, which otherwise
     is llama.cpp's name of the one that computes. A cell takes ``cell_bytes``; what ended answers
     held may take ``snapshot_bytes`` of RAM beside the pool. ``reasons`` holds one English sentence
-    a decision, ``issues`` what somebody should mend. Raises ConfigError if the numbers disagree.
+    a decision, ``issues`` what somebody should mend. ``speed`` is what one reader may expect.
+    Raises ConfigError if the numbers disagree.
     """
 
     model_path: str
@@ -51,6 +53,7 @@ class EnginePlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     flash_attention: bool | None = None
     reasons: list[str] = []
     issues: list[str] = []
+    speed: SpeedFigure = SpeedFigure()
 
     def __post_init__(self) -> None:
         for rule, kept in (

@@ -20,6 +20,7 @@ from atre.ipc.messages import ChatMessage, Finished, Generate
 from atre.models.manifest import FACTORY
 from atre.models.store import held_in_use
 from atre.planning import Planned, factory_model_path, plan_engine
+from atre.speed_watch import SpeedWatch
 from atre.supervisor import ChildSpec, Supervisor
 
 ENGINE = "atre-engine"
@@ -28,10 +29,13 @@ ENGINE = "atre-engine"
 class EngineSeat:
     """Puts an engine with a model under the supervisor, and another in its place."""
 
-    def __init__(self, config: Config, config_path: Path, supervisor: Supervisor) -> None:
+    def __init__(
+        self, config: Config, config_path: Path, supervisor: Supervisor, watch: SpeedWatch
+    ) -> None:
         self._config = config
         self._config_path = config_path
         self._supervisor = supervisor
+        self._watch = watch
         self._held = contextlib.ExitStack()
         self._outcome: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._planned: queue.SimpleQueue[Planned | str] = queue.SimpleQueue()
@@ -43,10 +47,13 @@ class EngineSeat:
         self._supervisor.start(self._spec(planned))
 
     def close(self) -> None:
+        self._watch.remember()
         self._held.close()
 
     def close_door(self) -> None:
         """Take the engine's address away: who is being answered stays connected."""
+        self._watch.remember()
+        self._watch.subject = None
         with contextlib.suppress(FileNotFoundError):
             self._config.engine_socket.rename(self._leaving_socket)
 
@@ -120,6 +127,7 @@ class EngineSeat:
 
     def _hold(self, planned: Planned) -> None:
         self._held.close()
+        self._watch.subject = planned.subject
         if planned.plan:
             # A disk that knows no locks must not keep the box from starting.
             with contextlib.suppress(OSError):

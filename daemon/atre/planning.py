@@ -26,6 +26,11 @@ from atre.models.store import Store
 from atre.race.race import Race
 from atre.race.verdict import Verdict, use_codes
 from atre.rehearsal import Rehearsal
+from atre.speed.estimate import Subject
+from atre.speed.outlook import outlook, subject
+from atre.speed.record import Known, SpeedRecord
+
+_NOTHING_KNOWN = Known()
 
 
 class EmbedderPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +49,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """This machine, the profile that fits it, and the engine's plan or why there is none.
 
     ``verdict`` is None where only the processor can compute. ``embedder`` is None unless an
-    embedding model was asked for.
+    embedding model was asked for. Of ``subject`` the engine's counters will tell the speed.
     """
 
     machine: Machine
@@ -53,6 +58,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     no_model_reason: str
     verdict: Verdict | None
     embedder: EmbedderPlan | None
+    subject: Subject | None = None
 
 
 class ProfileNote(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,9 +81,9 @@ def plan_engine(config: Config, machine: Machine, race: Race | None = None) -> P
     embedder = plan_embedder(config, machine)
     left = without_memory(machine, embedder.memory_bytes) if embedder else machine
     race = race or Race(config.state_dir)
-    plan, reason, verdict = None, "", None
+    plan, reason, verdict, header = None, "", None, None
     try:
-        plan, verdict = _plan(config, left, choice, race)
+        plan, verdict, header = _plan(config, left, choice, race)
     except EngineError as error:
         reason = str(error)
     return Planned(
@@ -87,6 +93,7 @@ def plan_engine(config: Config, machine: Machine, race: Race | None = None) -> P
         no_model_reason=reason,
         verdict=verdict,
         embedder=embedder,
+        subject=subject(machine, header, plan) if plan and header else None,
     )
 
 
@@ -96,14 +103,17 @@ def plan_with(
     header: GgufHeader,
     verdict: Verdict | None,
     rehearse: Rehearse | None = None,
+    known: Known = _NOTHING_KNOWN,
 ) -> EnginePlan:
-    """The plan for the device that won, with the race's reason and failures.
+    """The plan for the device that won, its speed, and the race's reason and failures.
 
     Raises ModelLoadError as ``fit`` does.
     """
+    winner = verdict.winner if verdict else None
+    plan = fit(machine, profile, header, device=winner, rehearse=rehearse)
+    plan = replace(plan, speed=outlook(machine, profile, header, plan, known))
     if verdict is None:
-        return fit(machine, profile, header, rehearse=rehearse)
-    plan = fit(machine, profile, header, device=verdict.winner, rehearse=rehearse)
+        return plan
     failures = [
         f"{result.name} was left out when the devices were measured: {result.detail}. Run "
         "`atre detect --race` once its driver was updated."
@@ -126,25 +136,28 @@ def outcome(plan: EnginePlan | None, profile: Profile, verdict: Verdict | None) 
 
 def _plan(
     config: Config, machine: Machine, choice: Choice, race: Race
-) -> tuple[EnginePlan, Verdict | None]:
+) -> tuple[EnginePlan, Verdict | None, GgufHeader]:
     """The model of the command line, else the chosen one, else the factory model."""
+    record = SpeedRecord(config.state_dir)
     chosen = model_store(config.data_dir).chosen() if config.model is None else None
     if chosen is None:
-        return _plan_file(model_path(config), machine, choice, race)
+        return _plan_file(model_path(config), machine, choice, race, record)
     try:
-        return _plan_file(_find(chosen, config.data_dir), machine, choice, race)
+        return _plan_file(_find(chosen, config.data_dir), machine, choice, race, record)
     except EngineError as error:
-        plan, verdict = _plan_file(factory_model_path(), machine, choice, race)
+        plan, verdict, header = _plan_file(factory_model_path(), machine, choice, race, record)
         issue = f"The factory model answers, because {chosen} cannot be used: {error}"
-        return replace(plan, issues=[issue, *plan.issues]), verdict
+        return replace(plan, issues=[issue, *plan.issues]), verdict, header
 
 
 def _plan_file(
-    path: Path, machine: Machine, choice: Choice, race: Race
-) -> tuple[EnginePlan, Verdict | None]:
+    path: Path, machine: Machine, choice: Choice, race: Race, record: SpeedRecord
+) -> tuple[EnginePlan, Verdict | None, GgufHeader]:
     header = read_header(path)
     verdict = race.settle(machine, choice.profile, header)
-    return plan_with(machine, choice.profile, header, verdict, Rehearsal(machine)), verdict
+    known = record.known(machine)
+    plan = plan_with(machine, choice.profile, header, verdict, Rehearsal(machine), known)
+    return plan, verdict, header
 
 
 def plan_embedder(config: Config, machine: Machine) -> EmbedderPlan | None:
@@ -195,6 +208,18 @@ def model_path(config: Config) -> Path:
     ModelLoadError for a name that is not there.
     """
     return factory_model_path() if config.model is None else _find(config.model, config.data_dir)
+
+
+def chosen_model_path(data_dir: Path) -> Path:
+    """The stored model that the box would answer with, the factory model if none was chosen.
+
+    Raises ModelLoadError if its file is gone, or the store cannot be read.
+    """
+    try:
+        chosen = model_store(data_dir).chosen()
+    except ModelStoreError as error:
+        raise ModelLoadError(str(error)) from error
+    return factory_model_path() if chosen is None else _find(chosen, data_dir)
 
 
 def model_store(data_dir: Path) -> Store:

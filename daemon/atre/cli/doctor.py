@@ -6,13 +6,11 @@ from pathlib import Path
 import click
 
 from atre.cli.announcement import speaks_french
-from atre.cli.detect import recorded
-from atre.config import default_data_dir, default_profiles_dir
+from atre.cli.detect import look, recorded
+from atre.config import default_data_dir
 from atre.hardware.bundle import collect, write_bundle
 from atre.hardware.detect import detect
 from atre.health import HealthNote, check
-from atre.inspection import inspect
-from atre.race.race import Race
 
 _FRENCH = {
     "sound": "Tout est en ordre.",
@@ -61,8 +59,7 @@ def doctor(root: Path, model: Path | None, data_dir: Path, bundle: Path | None) 
             click.echo(f"{spoken['bundle']}{spoken['colon']} {bundle}")
             return
         machine = detect(place)
-    race = Race(data_dir / "state") if root == Path("/") else None
-    notes = check(inspect(machine, default_profiles_dir(), model, race), data_dir)
+    notes = check(look(machine, model, data_dir, is_here=root == Path("/")), data_dir)
     click.echo("\n".join(_lines(notes, spoken, french=french)))
     if any(note.is_problem for note in notes):
         sys.exit(1)

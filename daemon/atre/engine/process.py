@@ -16,7 +16,7 @@ from atre.engine.formats.family import Format, detect
 from atre.engine.kv_cache import KVCache
 from atre.engine.llama.constraint import is_accepted
 from atre.engine.llama.model import LlamaModel
-from atre.engine.llama.start import start_runner
+from atre.engine.llama.start import load_model, start_runner
 from atre.engine.llama.warm_up import warm_up
 from atre.engine.pace import MAX_DRAFT
 from atre.engine.prefix_cache import PrefixCache
@@ -66,18 +66,22 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
         )
         notify(f"STATUS=loading the model, {fraction:.0%}")
 
-    model = LlamaModel(
-        Path(plan.model_path),
-        n_gpu_layers=plan.n_gpu_layers,
-        device=plan.device,
-        on_progress=on_progress,
-    )
+    def load(plan: EnginePlan) -> LlamaModel:
+        return LlamaModel(
+            Path(plan.model_path),
+            n_gpu_layers=plan.n_gpu_layers,
+            device=plan.device,
+            on_progress=on_progress,
+        )
+
+    model, plan, issues = load_model(plan, load)
     template = ChatTemplate(
         model.chat_template or PLAIN_TEMPLATE, bos_token=model.bos_text, eos_token=model.eos_text
     )
     format_ = detect(model.chat_template or "")
     snapshots = Snapshots(max_bytes=plan.snapshot_bytes)
-    runner, plan, issues = start_runner(model, plan, snapshots)
+    runner, plan, less = start_runner(model, plan, snapshots)
+    issues += less
     kv: KVCache
     if model.has_plain_memory:
         kv = prefixes = PrefixCache(
@@ -153,6 +157,7 @@ def _describe(
         completion_tokens_total=0,
         requests_total=0,
         issues=issues,
+        speed=plan.speed,
     )
 
 

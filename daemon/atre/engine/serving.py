@@ -16,6 +16,7 @@ from atre.engine.formats.family import Format
 from atre.engine.formats.parts import AnswerParser
 from atre.engine.grammar.grammar import Grammar
 from atre.engine.model_runner import Vocabulary
+from atre.engine.observed import observed
 from atre.engine.prompt import prepare
 from atre.engine.sequence import Sequence
 from atre.engine.snapshots import Snapshots
@@ -108,6 +109,7 @@ def _parser(request: Generate, prompt: str, format_: Format) -> AnswerParser | N
 def _describe(loaded: Loaded) -> EngineDescription:
     engine = loaded.engine
     now_s = time.monotonic()
+    turns = engine.turns.totals()
     return msgspec.structs.replace(
         loaded.description,
         num_running=engine.num_running,
@@ -117,6 +119,7 @@ def _describe(loaded: Loaded) -> EngineDescription:
         prefill_tokens_per_s=engine.rates.prefill_tokens_per_s(now_s),
         completion_tokens_total=engine.num_completion_tokens,
         requests_total=engine.num_requests,
-        turns=engine.turns.totals(),
+        turns=turns,
+        speed=observed(loaded.description.speed, turns),
         snapshot_bytes=loaded.snapshots.num_bytes,
     )

@@ -8,6 +8,7 @@ from atre.hardware.machine import Cpu, Machine, Memory, PciDevice, SocDevice
 from atre.hardware.profiles import Figure
 from atre.hardware.remedies import words
 from atre.hardware.usage import DeviceUse, Outcome, device_uses
+from atre.speed_figure import SpeedFigure
 
 # Names in /proc/cpuinfo against those in ggml_backend_get_features (ggml-cpu.cpp).
 _FEATURE_OF_FLAG = {
@@ -72,6 +73,7 @@ def explain(
         *(_figure(figure) for figure in choice.profile.figures),
         *(f"Not {refusal.name}: {refusal.why}." for refusal in choice.refused),
         *(plan.reasons if plan else ()),
+        *([_speed(plan.speed)] if plan else []),
         *(f"Attention: {issue}" for issue in (plan.issues if plan else ())),
         *(f"Not read: {issue.source}: {issue.detail} ({issue.code})." for issue in machine.issues),
     ]
@@ -159,6 +161,10 @@ def _llama(machine: Machine) -> list[str]:
             "compile it on this machine to gain speed"
         )
     return lines
+
+
+def _speed(speed: SpeedFigure) -> str:
+    return f"Speed for one reader: {speed.words()}. {speed.why}"
 
 
 def _figure(figure: Figure) -> str:

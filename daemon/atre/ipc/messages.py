@@ -19,6 +19,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from atre.speed_figure import SpeedFigure
+
 MAX_INPUTS = 2048  # of one request for embeddings: OpenAI's own limit
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -224,7 +226,8 @@ class EngineDescription(Message, frozen=True):
 
     ``model`` is the id that requests use, ``name`` what its makers call it. ``turns`` are sums
     since the model was loaded; ``snapshot_bytes`` of RAM hold copies of what ended answers held.
-    ``issues`` are sentences on what went otherwise than planned when the model started.
+    ``issues`` are sentences on what went otherwise than planned when the model started. ``speed``
+    is what one reader may expect.
     """
 
     model: str
@@ -251,6 +254,7 @@ class EngineDescription(Message, frozen=True):
     turns: list[Turn] = []
     snapshot_bytes: int = 0
     issues: list[str] = []
+    speed: SpeedFigure = SpeedFigure()
 
 
 class Embed(Message, frozen=True):

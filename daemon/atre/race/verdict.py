@@ -52,7 +52,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The winner and why; ``winner`` is None if no candidate could run the model.
 
     ``eco`` says that tokens per joule were asked for, ``basis`` what was compared. ``date`` is ISO
-    8601, UTC.
+    8601, UTC. ``token_bytes`` were read for each token that was written; races before that was
+    noted have None.
     """
 
     winner: str | None
@@ -63,6 +64,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     date: str
     field: Field
     results: tuple[Result, ...]
+    token_bytes: int | None = None
+    is_mixture: bool = False
 
     @property
     def failures(self) -> tuple[Result, ...]:

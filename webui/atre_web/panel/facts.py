@@ -78,6 +78,8 @@ def _engine_fields(engine: EngineDescription | None, now: float) -> dict[str, st
         "waiting": decimal(engine.num_waiting),
         "decode": _speed(engine.decode_tokens_per_s),
         "prefill": _speed(engine.prefill_tokens_per_s),
+        "expected": engine.speed.words(french=is_french()),
+        "expected_why": (engine.speed.why_fr if is_french() else engine.speed.why) or UNKNOWN,
         "memory": _memory(engine),
         "uptime": duration(now - engine.started_at),
         "answers": decimal(engine.requests_total),
@@ -86,7 +88,8 @@ def _engine_fields(engine: EngineDescription | None, now: float) -> dict[str, st
 
 _ENGINE_FIELDS = (
     "model", "model_id", "description", "licence", "size", "context", "device", "threads",
-    "running", "waiting", "decode", "prefill", "memory", "uptime", "answers",
+    "running", "waiting", "decode", "prefill", "expected", "expected_why", "memory", "uptime",
+    "answers",
 )  # fmt: skip
 
 

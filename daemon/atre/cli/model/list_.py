@@ -30,7 +30,7 @@ class Listing(msgspec.Struct, frozen=True):
 def list_(data_dir: Path, *, catalogue: bool, as_json: bool) -> None:
     """List the stored models, and which of them the box answers with."""
     if catalogue:
-        show_catalogue(as_json=as_json)
+        show_catalogue(data_dir, as_json=as_json)
         return
     store = open_store(data_dir)
     listing = Listing(

@@ -23,6 +23,7 @@ from atre.errors import ModelStoreError
 from atre.models.disk import in_words
 from atre.models.store import Store
 from atre.planning import model_store
+from atre.speed_figure import SpeedFigure
 
 data_dir_option = click.option(
     "--data-dir",
@@ -42,6 +43,11 @@ def say(english: str, french: str) -> str:
 def size(num_bytes: int) -> str:
     """So many bytes in the language of the terminal."""
     return in_words(num_bytes, french=speaks_french(os.environ))
+
+
+def speed(figure: SpeedFigure) -> str:
+    """So many tokens a second in the language of the terminal, — if unknown."""
+    return figure.words(french=speaks_french(os.environ))
 
 
 def open_store(data_dir: Path) -> Store:

@@ -14,7 +14,34 @@ _log = logging.getLogger(__name__)
 
 _PADDING = 256  # llama.cpp rounds n_ctx up to this
 
+# In what llama.cpp and its backends say when memory ran out (llama-model.cpp, ggml-backend.cpp).
+_MEMORY_WORDS = ("alloc", "out of memory", "not enough memory", "cannot allocate")
+
+Load = Callable[[EnginePlan], LlamaModel]
 Start = Callable[[LlamaModel, EnginePlan, Snapshots], LlamaRunner]
+
+
+def load_model(plan: EnginePlan, load: Load) -> tuple[LlamaModel, EnginePlan, list[str]]:
+    """The model, the plan that it was loaded by, and what somebody should know of the difference.
+
+    Weights take the same memory whatever the context is, so that a GPU's memory which does not
+    hold them is tried once more with half of the layers. Raises ModelLoadError if that fails too,
+    or if it was not memory that failed.
+    """
+    try:
+        return load(plan), plan, []
+    except ModelLoadError as error:
+        reason = str(error).lower()
+        if not plan.n_gpu_layers or not any(words in reason for words in _MEMORY_WORDS):
+            raise
+        _log.warning("%s Trying again with half of the layers on the GPU.", error)
+        less = replace(plan, n_gpu_layers=plan.n_gpu_layers // 2)
+        issue = (
+            f"{less.n_gpu_layers} layers are on the GPU instead of {plan.n_gpu_layers}, which its "
+            f"memory did not hold, so that answers are slower. {error} Free its memory, or use a "
+            "smaller model, and start the box again."
+        )
+        return load(less), less, [issue]
 
 
 def start_runner(
