@@ -102,7 +102,11 @@ class ModelStoreError(AtreError):
 
 
 class DiscoveryError(AtreError):
-    """The box could not be announced or found."""
+    """The box could not be announced or found; ``french`` says it for the status page."""
+
+    def __init__(self, message: str, french: str = "") -> None:
+        super().__init__(message)
+        self.french = french or message
 
 
 class BenchmarkError(AtreError):

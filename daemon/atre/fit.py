@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 import msgspec
 from msgspec.structs import replace
 
+from atre import fit_words
 from atre.allocation import Allocation
-from atre.engine_plan import EnginePlan
+from atre.engine_plan import EnginePlan, with_words
 from atre.errors import ModelLoadError
 from atre.hardware.machine import GgmlDevice, Machine
 from atre.hardware.profiles import Profile, RunSettings
@@ -16,6 +17,7 @@ from atre.hardware.threads import count_threads
 from atre.hardware.usage import best_gpu, shares_main_memory
 from atre.models.footprint import CELL_PADDING, buffer_bytes, cache_bytes, kv_cell_bytes
 from atre.models.gguf_header import GgufHeader
+from atre.sentence import Sentence
 
 _MIN_POOL_TOKENS = 2048  # below, a question with one page of text no longer fits
 # Copies of what ended answers held take a quarter of what is left. The least comes out of the
@@ -94,8 +96,9 @@ def fit(
         if _fits(load, room):
             return _explained(plan, machine, run, header, load, room, gpu, wanted)
     raise ModelLoadError(
-        f"{header.path} needs {_size(smallest_bytes)} of memory even with the smallest context, "
-        f"and {_size(room.main_bytes)} can be used. Choose a smaller model or quantisation."
+        f"{header.path} needs {fit_words.size(smallest_bytes)} of memory even with the smallest "
+        f"context, and {fit_words.size(room.main_bytes)} can be used. Choose a smaller model or "
+        "quantisation."
     )
 
 
@@ -132,19 +135,16 @@ def _explained(
 ) -> EnginePlan:
     """The plan with what is left given to copies, its reasons and its issues."""
     snapshot_bytes = _snapshot_bytes(load, room)
-    return replace(
-        plan,
-        snapshot_bytes=snapshot_bytes,
-        reasons=[
-            count_threads(machine.cpu, run.threads)[1],
-            _window_reason(plan.max_sequence_tokens, header),
-            f"{run.slots} requests at once share a context of {load.pool} tokens.",
-            _memory_reason(load, room),
-            f"Up to {_size(snapshot_bytes)} more keep what was read, for whoever goes on with it.",
-            _device_reason(gpu, load, header),
-        ],
-        issues=_issues(run, gpu, room, load, header, wanted),
-    )
+    reasons = [
+        count_threads(machine.cpu, run.threads)[1],
+        fit_words.window(plan.max_sequence_tokens, header.n_ctx_train),
+        fit_words.shared_context(run.slots, load.pool),
+        fit_words.memory(load.main_bytes, room.main_bytes, is_rehearsed=load.is_rehearsed),
+        fit_words.snapshots(snapshot_bytes),
+        _device_reason(gpu, load, header),
+    ]
+    issues = _issues(run, gpu, room, load, header, wanted)
+    return with_words(replace(plan, snapshot_bytes=snapshot_bytes), reasons, issues)
 
 
 def _on(machine: Machine, run: RunSettings, device: str | None) -> RunSettings:
@@ -279,28 +279,13 @@ def _snapshot_bytes(load: _Load, room: _Room) -> int:
     return min(max(wanted, _LEAST_SNAPSHOT_BYTES), _MOST_SNAPSHOT_BYTES)
 
 
-def _window_reason(window: int, header: GgufHeader) -> str:
-    if window == header.n_ctx_train:
-        return f"One request may use {window} tokens: the model was trained for no more."
-    return f"One request may use {window} of the {header.n_ctx_train} tokens it was trained for."
-
-
-def _memory_reason(load: _Load, room: _Room) -> str:
-    free = "how much is free is unknown"
-    if room.main_bytes is not None:
-        free = f"{_size(room.main_bytes)} can be used"
-    basis = "as llama.cpp itself plans it" if load.is_rehearsed else "estimated from the model file"
-    return f"About {_size(load.main_bytes)} of main memory are needed, {basis}; {free}."
-
-
-def _device_reason(gpu: GgmlDevice | None, load: _Load, header: GgufHeader) -> str:
+def _device_reason(gpu: GgmlDevice | None, load: _Load, header: GgufHeader) -> Sentence:
     if gpu is None:
-        return "The model runs on the processor."
-    blocks = _blocks_on_gpu(load.layers)
-    return (
-        f"{blocks} of {header.n_layer} layers run on {gpu.description} ({gpu.name}), with "
-        f"{_size(load.gpu_bytes)} of its memory."
-    )
+        return fit_words.on_processor()
+    return fit_words.on_gpu(
+        _blocks_on_gpu(load.layers), header.n_layer, f"{gpu.description} ({gpu.name})",
+        load.gpu_bytes,
+    )  # fmt: skip
 
 
 def _issues(
@@ -310,26 +295,14 @@ def _issues(
     load: _Load,
     header: GgufHeader,
     wanted: int,
-) -> list[str]:
-    issues: list[str] = []
+) -> list[Sentence]:
+    issues: list[Sentence] = []
     if load.pool < wanted:
-        issues.append(
-            f"The context was lowered from {wanted} to {load.pool} tokens to fit in memory. Use a "
-            "smaller model, or free memory, to get it back."
-        )
+        issues.append(fit_words.context_lowered(wanted, load.pool))
     if room.main_bytes is None:
-        issues.append("The free memory is unknown, so nothing was checked against it.")
+        issues.append(fit_words.memory_unknown())
     if run.layers_on_gpu != "none" and gpu is None:
-        issues.append("The profile wants a GPU, but llama.cpp reports none: the processor is used.")
+        issues.append(fit_words.no_gpu())
     elif gpu is not None and load.layers < _top_layers(header, run):
-        issues.append(
-            f"Only {_blocks_on_gpu(load.layers)} of {header.n_layer} layers fit on the GPU; "
-            "the rest runs on the processor and is slower. Use a smaller model."
-        )
+        issues.append(fit_words.few_layers(_blocks_on_gpu(load.layers), header.n_layer))
     return issues
-
-
-def _size(num_bytes: int | None) -> str:
-    if num_bytes is None:
-        return "an unknown amount"
-    return f"{num_bytes / 2**30:.1f} GiB" if num_bytes >= 2**30 else f"{num_bytes / 2**20:.0f} MiB"

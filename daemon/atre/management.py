@@ -31,6 +31,7 @@ from atre.ipc.server import Connection, Server
 from atre.lifeline import end_with_parent
 from atre.notify import notify
 from atre.planning import ProfileNote
+from atre.sentence import Sentence
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class ManagementDaemon:
         self._lock = threading.Lock()
         self._served: served.Served | None = None
         self.settled = threading.Event()
-        self._issue = ""
+        self._issue: Sentence | None = None
         self._advertiser = Advertiser(
             config.state_dir,
             https_port=config.lan_port,
@@ -106,9 +107,13 @@ class ManagementDaemon:
                 self._served = served.refresh(
                     self._config.tls_dir, self._names(), dt.datetime.now(dt.UTC)
                 )
-                self._issue = ""
+                self._issue = None
             except OSError as error:
-                self._issue = f"The certificate cannot be written: {error}. Free some disk space."
+                self._issue = Sentence(
+                    f"The certificate cannot be written: {error}. Free some disk space.",
+                    f"Le certificat ne peut pas être écrit\N{NO-BREAK SPACE}: {error}. Libérez "
+                    "de la place sur le disque.",
+                )
                 _log.exception("the certificate cannot be written")
 
     def use_certificate(self, request: UseCertificate) -> None:
@@ -149,6 +154,7 @@ class ManagementDaemon:
         status = self._advertiser.status
         lan = self._config.lan
         certificate = self._served if lan else None
+        own = [self._issue] if self._issue else []
         return BoxDescription(
             version=__version__,
             mdns_name=status.host_name if lan else None,
@@ -162,7 +168,9 @@ class ManagementDaemon:
             profile_fr=self._note.profile_fr,
             profile_reason=self._note.reason,
             profile_reason_fr=self._note.reason_fr,
-            issues=[*self._note.issues, *filter(None, [self._issue])],
+            issues=[*self._note.issues, *(issue.text for issue in own)],
+            issues_fr=[*self._note.issues_fr, *(issue.text_fr for issue in own)],
+            detail_fr=status.detail_fr,
             notices=certificate.notices if certificate else [],
             authority_sha256=certificate.authority_sha256 if certificate else None,
             certificate_source=certificate.source if certificate else CertificateSource.OWN,

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a machine and a model file to how the engine runs: detect, choose, race, fit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
 
+from atre import fit_words
 from atre.config import Config
 from atre.embedder.encoder import MAX_INPUT_TOKENS
-from atre.engine_plan import EnginePlan
+from atre.engine_plan import EnginePlan, with_words
 from atre.errors import EngineError, ModelLoadError, ModelStoreError
 from atre.fit import Rehearse, fit
 from atre.hardware.choose import Choice, choose
@@ -26,6 +27,7 @@ from atre.models.store import Store
 from atre.race.race import Race
 from atre.race.verdict import Verdict, use_codes
 from atre.rehearsal import Rehearsal
+from atre.sentence import Sentence
 from atre.speed.estimate import Subject
 from atre.speed.outlook import outlook, subject
 from atre.speed.record import Known, SpeedRecord
@@ -69,6 +71,7 @@ class ProfileNote(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     reason_fr: str
     issues: list[str]
+    issues_fr: list[str]
 
 
 def plan_engine(config: Config, machine: Machine, race: Race | None = None) -> Planned:
@@ -114,12 +117,17 @@ def plan_with(
     plan = replace(plan, speed=outlook(machine, profile, header, plan, known))
     if verdict is None:
         return plan
-    failures = [
-        f"{result.name} was left out when the devices were measured: {result.detail}. Run "
-        "`atre detect --race` once its driver was updated."
-        for result in verdict.failures
-    ]
-    return replace(plan, reasons=[*plan.reasons, verdict.reason], issues=[*plan.issues, *failures])
+    failures = [fit_words.left_out(result.name, result.detail) for result in verdict.failures]
+    plan = with_words(plan, reasons=[Sentence(verdict.reason, verdict.reason_fr)])
+    return _with_last(plan, failures)
+
+
+def _with_last(plan: EnginePlan, issues: Sequence[Sentence]) -> EnginePlan:
+    return replace(
+        plan,
+        issues=[*plan.issues, *(each.text for each in issues)],
+        issues_fr=[*plan.issues_fr, *(each.text_fr for each in issues)],
+    )
 
 
 def outcome(plan: EnginePlan | None, profile: Profile, verdict: Verdict | None) -> Outcome | None:
@@ -146,8 +154,8 @@ def _plan(
         return _plan_file(_find(chosen, config.data_dir), machine, choice, race, record)
     except EngineError as error:
         plan, verdict, header = _plan_file(factory_model_path(), machine, choice, race, record)
-        issue = f"The factory model answers, because {chosen} cannot be used: {error}"
-        return replace(plan, issues=[issue, *plan.issues]), verdict, header
+        issue = fit_words.factory_instead(chosen, str(error))
+        return with_words(plan, issues=[issue]), verdict, header
 
 
 def _plan_file(
@@ -265,6 +273,7 @@ def note(planned: Planned) -> ProfileNote:
         reason="; ".join(english for english, _ in why),
         reason_fr="\N{NO-BREAK SPACE}; ".join(french for _, french in why),
         issues=issues + (planned.plan.issues if planned.plan else []),
+        issues_fr=issues + (planned.plan.issues_fr if planned.plan else []),
     )
 
 

@@ -41,7 +41,7 @@ pages = int(Path("/proc/self/statm").read_text().split()[0])
 limit = pages * resource.getpagesize() + int(sys.argv[2]) * 2**20
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 _, plan, issues = start_runner(model, PLAN, Snapshots(max_bytes=0))
-print(plan.n_ctx, *issues, flush=True)
+print(plan.n_ctx, *(issue.text for issue in issues), flush=True)
 """
 
 
@@ -99,7 +99,7 @@ def test_weights_that_a_gpu_cannot_hold_are_tried_once_with_half_of_the_layers(
     model, plan, issues = load_model(replace(PLAN, n_gpu_layers=8), load_small)
     model.close()
     assert (tried, plan.n_gpu_layers) == ([8, 4], 4)
-    assert "4 layers are on the GPU instead of 8" in issues[0]
+    assert "4 layers are on the GPU instead of 8" in issues[0].text
     with pytest.raises(ModelLoadError):
         load_model(replace(PLAN, n_gpu_layers=99), load_small)
     tried.clear()

@@ -246,9 +246,13 @@ def test_the_page_has_a_place_for_every_figure(client: FlaskClient) -> None:
         ),
         (
             lambda office: setattr(
-                office, "engine", msgspec.structs.replace(ENGINE, issues=["Half the context."])
+                office,
+                "engine",
+                msgspec.structs.replace(
+                    ENGINE, issues=["Half the context."], issues_fr=["La moitié du contexte."]
+                ),
             ),
-            "Half the context.",
+            "La moitié du contexte.",
         ),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 import click
 import msgspec
 
+from atre.cli.language import in_french, lang_option
 from atre.config import default_data_dir, default_profiles_dir
 from atre.errors import ConfigError
 from atre.hardware.bundle import unpack_bundle
@@ -46,6 +47,7 @@ _NOT_HERE = "A recorded machine cannot race: leave out --root, or run this on th
 )
 @click.option("--explain", "explained", is_flag=True, help="Also say why, choice by choice.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@lang_option
 def detect(
     root: Path,
     model: Path | None,
@@ -66,9 +68,14 @@ def detect(
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(_report(found), enc_hook=str)))
         return
-    lines = explain(machine, found.choice, found.plan, found.outcome)
-    if not explained:
-        lines = [line for line in lines if not line.startswith("Not ")]
+    lines = explain(
+        machine,
+        found.choice,
+        found.plan,
+        found.outcome,
+        french=in_french(),
+        with_refusals=explained,
+    )
     click.echo("\n".join(lines))
     if found.problem:
         raise click.ClickException(found.problem)

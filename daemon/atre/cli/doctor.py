@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-import os
 import sys
 from pathlib import Path
 
 import click
 
-from atre.cli.announcement import speaks_french
 from atre.cli.detect import look, recorded
+from atre.cli.language import in_french, lang_option
 from atre.config import default_data_dir
 from atre.hardware.bundle import collect, write_bundle
 from atre.hardware.detect import detect
@@ -48,9 +47,10 @@ _ENGLISH = {
     show_default="your data directory",
     help="Where the box keeps its data.",
 )
+@lang_option
 def doctor(root: Path, model: Path | None, data_dir: Path, bundle: Path | None) -> None:
     """Say what is wrong with the hardware or the model, and what to do about it."""
-    french = speaks_french(os.environ)
+    french = in_french()
     spoken = _FRENCH if french else _ENGLISH
     data_dir = data_dir.expanduser().absolute()
     with recorded(root) as place:

@@ -28,6 +28,7 @@ from atre.engine_plan import EnginePlan
 from atre.errors import EngineUnavailableError, ModelLoadError
 from atre.ipc.messages import EngineDescription
 from atre.notify import notify
+from atre.sentence import Sentence
 
 # After a native call Python waits this long for a busy thread to hand over the interpreter: the
 # default of 5 ms would be added to every step while a prompt is being tokenised.
@@ -131,7 +132,7 @@ def _markers(model: LlamaModel, format_: Format) -> dict[int, bytes]:
 
 
 def _describe(
-    model: LlamaModel, plan: EnginePlan, queue_limit: int, issues: list[str]
+    model: LlamaModel, plan: EnginePlan, queue_limit: int, issues: list[Sentence]
 ) -> EngineDescription:
     """The part of the description that does not change while the model is served."""
     return EngineDescription(
@@ -156,7 +157,8 @@ def _describe(
         prefill_tokens_per_s=0.0,
         completion_tokens_total=0,
         requests_total=0,
-        issues=issues,
+        issues=[issue.text for issue in issues],
+        issues_fr=[issue.text_fr for issue in issues],
         speed=plan.speed,
     )
 

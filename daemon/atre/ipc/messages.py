@@ -254,6 +254,7 @@ class EngineDescription(Message, frozen=True):
     turns: list[Turn] = []
     snapshot_bytes: int = 0
     issues: list[str] = []
+    issues_fr: list[str] = []
     speed: SpeedFigure = SpeedFigure()
 
 
@@ -356,6 +357,7 @@ class BoxDescription(Message, frozen=True):
     own authority, both in hex and None off the LAN. ``certificate_ends_at`` is in Unix seconds.
     ``http_port`` explains and hands out the authority in clear; with ``plain_http_api`` it also
     answers programs that have a key.
+    What is for people is there in French as well, in the same order.
     """
 
     version: str
@@ -377,6 +379,8 @@ class BoxDescription(Message, frozen=True):
     certificate_ends_at: float | None = None
     http_port: int | None = None
     plain_http_api: bool = False
+    issues_fr: list[str] = []
+    detail_fr: str = ""
 
 
 EngineRequest = Generate | DescribeEngine

@@ -71,17 +71,20 @@ def estimate(
     per token / B), with a and B from the speeds of other models on the device (a is 0 with one).
     Else estimated: tokens/s = share × bandwidth / bytes per token, from the least of both to the
     most. Bytes per token are the weights that each token reads and the KV cells of the conversation
-    so far. A model that fits in the processor's cache is not read from memory: unknown.
+    so far. A model of less than 0.1 GB, or within the processor's cache, is not bound by memory:
+    it is unknown until it is measured.
     """
     here = [sample for sample in samples if sample.device == reading.device]
     known = _measured(reading, here)
     if known is not None:
         return known
-    cached = reading.kind == "processor" and reading.token_bytes <= (reading.cache_bytes or 0)
-    if cached:
+    if reading.token_bytes < _LEAST_TELLING_BYTES or (
+        reading.kind == "processor" and reading.token_bytes <= (reading.cache_bytes or 0)
+    ):
         return SpeedFigure(
-            why="It fits in the processor's cache, where the memory's speed says nothing.",
-            why_fr="Il tient dans le cache du processeur, où le débit de la mémoire ne dit rien.",
+            why="It is so small that the memory's speed does not decide; a measurement will tell.",
+            why_fr="Il est si petit que le débit de la mémoire ne décide pas ; on le saura une fois "
+            "mesuré.",
         )
     return _calibrated(reading, bandwidth, here) or _estimated(reading, bandwidth)
 

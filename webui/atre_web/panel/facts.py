@@ -24,9 +24,10 @@ def fields(snapshot: Snapshot) -> dict[str, str]:
 
 def issues(snapshot: Snapshot) -> list[str]:
     """What the manager should look at; empty when all is well."""
-    found = _box_issues(snapshot.box) if snapshot.box else []
-    if snapshot.engine:
-        found += snapshot.engine.issues
+    box, engine = snapshot.box, snapshot.engine
+    found = _box_issues(box) if box else []
+    if engine:
+        found += _spoken(engine.issues, engine.issues_fr)
     else:
         found.insert(0, gettext("Le moteur ne répond pas : %(why)s", why=snapshot.engine_problem))
     if snapshot.box is None:
@@ -39,8 +40,15 @@ def issues(snapshot: Snapshot) -> list[str]:
     return found
 
 
+def _spoken(english: list[str], french: list[str]) -> list[str]:
+    """An issue without French is better read in English than not at all."""
+    is_whole = len(french) == len(english)
+    return list(french if is_french() and is_whole else english)
+
+
 def _box_issues(box: BoxDescription) -> list[str]:
-    found = [*box.issues, *(notice.fr if is_french() else notice.en for notice in box.notices)]
+    found = _spoken(box.issues, box.issues_fr)
+    found += [notice.fr if is_french() else notice.en for notice in box.notices]
     if box.plain_http_api and box.http_port:
         found.append(
             gettext(
@@ -126,7 +134,7 @@ def _box_fields(box: BoxDescription | None) -> dict[str, str]:
         "profile_reason": box.profile_reason_fr if is_french() else box.profile_reason,
         "mdns_name": box.mdns_name or UNKNOWN,
         "discovery": _discovery(box),
-        "detail": box.detail,
+        "detail": (box.detail_fr if is_french() else "") or box.detail,
         "fingerprint": grouped(box.certificate_sha256),
         "authority": grouped(box.authority_sha256),
         "certificate": _certificate(box),

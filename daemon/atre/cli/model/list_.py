@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from atre.cli.language import lang_option
 from atre.cli.model.catalogue import show_catalogue
 from atre.cli.model.shared import data_dir_option, json_option, open_store, say, size
 from atre.models.manifest import FACTORY, Manifest
@@ -27,6 +28,7 @@ class Listing(msgspec.Struct, frozen=True):
 )
 @data_dir_option
 @json_option
+@lang_option
 def list_(data_dir: Path, *, catalogue: bool, as_json: bool) -> None:
     """List the stored models, and which of them the box answers with."""
     if catalogue:
