@@ -21,6 +21,7 @@ from atre.ipc.messages import (
     EmbedderDescription,
     EngineDescription,
 )
+from atre.speed_figure import SpeedBasis, SpeedFigure
 from atre_web.accounts.door import Door, open_door
 from atre_web.panel import install as panel
 from atre_web.panel.address import panel_urls, qr_svg
@@ -46,6 +47,13 @@ ENGINE = EngineDescription(
     kv_cells_used=0,
     kv_cells_total=8192,
     decode_tokens_per_s=12.44,
+    speed=SpeedFigure(
+        low_tokens_s=8.5,
+        high_tokens_s=15.0,
+        basis=SpeedBasis.ESTIMATED,
+        why="By its memory.",
+        why_fr="D’après sa mémoire.",
+    ),
     prefill_tokens_per_s=0.0,
     completion_tokens_total=0,
     requests_total=1234,
@@ -172,6 +180,9 @@ def test_numbers_are_written_in_the_readers_language(client: FlaskClient) -> Non
     french, english = live(client, "fr")["fields"], live(client, "en")["fields"]
     assert french["decode"] == "12,4 jetons/s"
     assert english["decode"] == "12.4 tokens/s"
+    assert french["expected"] == "8,5–15 jetons/s (estimé)"
+    assert english["expected"] == "8.5–15 tokens/s (estimated)"
+    assert french["expected_why"] == "D’après sa mémoire."
     assert french["answers"] == "1\u202f234"
     assert english["answers"] == "1,234"
     assert french["size"] == "7\u202f240 millions de paramètres, 4\u202f370 Mo"

@@ -175,12 +175,14 @@ def test_what_nobody_can_know_is_unknown_and_says_why() -> None:
     for figure in (
         estimate(reading(2), None),
         estimate(replace(reading(2), kind=None), carries(50)),
-        estimate(replace(reading(0.02), cache_bytes=32 * 2**20), carries(50)),
+        estimate(reading(0.02), carries(50)),
+        estimate(replace(reading(0.2), cache_bytes=2**28), carries(50)),
     ):
         assert figure.basis is SpeedBasis.UNKNOWN
         assert figure.words() == figure.words(french=True) == "—"
         assert figure.why
         assert figure.why_fr
+        assert " ;" not in figure.why_fr
 
 
 def test_small_models_and_busy_machines_foretell_nothing() -> None:

@@ -47,11 +47,13 @@ def known_bandwidth(
     if kind != "card":
         if measured is not None:
             figure, day = _gb_s(measured.bytes_s), measured.date[:10]
+            carried = _gb_s(measured.bytes_s / READABLE)
             return _one(
                 measured.bytes_s / READABLE,
-                f"memory reads {figure} GB/s, measured on this machine on {day}",
+                f"memory reads {figure} GB/s, measured on this machine on {day}, so that it "
+                f"carries about {carried}",
                 f"la mémoire lit {figure.replace('.', ',')} Go/s, mesuré sur cette machine le "
-                f"{day}",
+                f"{day}, et en porte donc environ {carried.replace('.', ',')}",
             )
         bus = machine.memory.bus
         if bus is not None:

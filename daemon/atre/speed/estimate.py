@@ -83,8 +83,8 @@ def estimate(
     ):
         return SpeedFigure(
             why="It is so small that the memory's speed does not decide; a measurement will tell.",
-            why_fr="Il est si petit que le débit de la mémoire ne décide pas ; on le saura une fois "
-            "mesuré.",
+            why_fr="Il est si petit que le débit de la mémoire ne décide pas"
+            "\N{NO-BREAK SPACE}; une mesure le dira.",
         )
     return _calibrated(reading, bandwidth, here) or _estimated(reading, bandwidth)
 
@@ -146,7 +146,7 @@ def _calibrated(
         basis=SpeedBasis.CALIBRATED,
         why=f"{_reads(reading)}; {names} measured on this machine, ± {spread:.0%}.",
         why_fr=f"{_reads_fr(reading)}\N{NO-BREAK SPACE}; {names} mesuré sur cette machine, "
-        f"± {spread * 100:.0f} %.",
+        f"± {spread * 100:.0f}\N{NO-BREAK SPACE}%.",
     )
 
 
@@ -174,13 +174,13 @@ def _line(telling: Sequence[Sample]) -> tuple[float, float] | None:
 def _estimated(reading: Reading, bandwidth: Bandwidth | None) -> SpeedFigure:
     if reading.kind is None:
         return SpeedFigure(
-            why="Some layers are on another device; it is known once it was measured.",
-            why_fr="Des couches sont sur un autre appareil ; on le saura une fois mesuré.",
+            why="Some layers are on another device; a measurement will tell.",
+            why_fr="Des couches sont sur un autre appareil\N{NO-BREAK SPACE}; une mesure le dira.",
         )
     if bandwidth is None:
         return SpeedFigure(
-            why="The memory's speed is unknown; it is known once it was measured.",
-            why_fr="Le débit de la mémoire est inconnu ; on le saura une fois mesuré.",
+            why="The memory's speed is unknown; a measurement will tell.",
+            why_fr="Le débit de la mémoire est inconnu\N{NO-BREAK SPACE}; une mesure le dira.",
         )
     share = share_of(reading.kind, is_mixture=reading.is_mixture)
     low, high = f"{share.low:.0%}", f"{share.high:.0%}"
@@ -191,8 +191,8 @@ def _estimated(reading: Reading, bandwidth: Bandwidth | None) -> SpeedFigure:
         why=f"{_reads(reading)}; {bandwidth.basis}; {low} to {high} of what memory carries were "
         f"reached elsewhere ({share.seen}).",
         why_fr=f"{_reads_fr(reading)}\N{NO-BREAK SPACE}; {bandwidth.basis_fr}\N{NO-BREAK SPACE}; "
-        f"de {low[:-1]} à {high[:-1]} % de ce que porte la mémoire ont été atteints ailleurs "
-        f"({share.seen}).",
+        f"de {low[:-1]} à {high[:-1]}\N{NO-BREAK SPACE}% de ce que porte la mémoire ont été "
+        f"atteints ailleurs ({share.seen}).",
     )
 
 

@@ -8,7 +8,7 @@ from atre.engine_plan import EnginePlan
 from atre.hardware.machine import DeviceType, GgmlDevice, Machine
 from atre.hardware.profiles import Profile
 from atre.hardware.usage import best_gpu, shares_main_memory
-from atre.models.footprint import token_bytes
+from atre.models.footprint import SHORT_CONTEXT_TOKENS, token_bytes
 from atre.models.gguf_header import GgufHeader
 from atre.race.candidates import PROCESSOR, ModelIdentity, identity
 from atre.speed.bandwidth import fingerprint, known_bandwidth
@@ -47,7 +47,8 @@ def subject(machine: Machine, header: GgufHeader, plan: EnginePlan) -> Subject |
     return Subject(
         model=model,
         device=gpu.name if gpu else PROCESSOR,
-        token_bytes=token_bytes(header, plan.kv_type, plan.max_sequence_tokens // 2),
+        # What most questions of an office are, and what the devices race with.
+        token_bytes=token_bytes(header, plan.kv_type, SHORT_CONTEXT_TOKENS),
         is_mixture=header.is_mixture,
         machine=fingerprint(machine),
     )
