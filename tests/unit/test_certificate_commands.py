@@ -13,7 +13,7 @@ from atre.config import Config
 from atre.management import ManagementDaemon
 from atre.planning import ProfileNote
 
-NOTE = ProfileNote(profile="p", profile_fr="p", reason="r", reason_fr="r", issues=[])
+NOTE = ProfileNote(profile="p", profile_fr="p", reason="r", reason_fr="r", issues=[], issues_fr=[])
 
 
 @pytest.fixture
