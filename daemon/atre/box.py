@@ -24,9 +24,11 @@ from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.messages import BoxDescription, EmbedderDescription, EngineDescription
 from atre.model_use import ModelUse
+from atre.models.catalogue import load_catalogue
 from atre.models.store import held_in_use
 from atre.notify import notify
-from atre.planning import EmbedderPlan, Planned, note, plan_engine
+from atre.planning import EmbedderPlan, Planned, plan_engine
+from atre.recommend import recommend
 from atre.speed.meter import MemoryMeter
 from atre.speed.record import SpeedRecord
 from atre.speed_watch import SpeedWatch, soonest
@@ -132,7 +134,8 @@ class Box:
                     with contextlib.suppress(OSError):
                         stack.enter_context(held_in_use(planned.embedder.path))
                 supervisor.start(_embedder(config_path, planned.embedder))
-            supervisor.start(_management(self._config, config_path, planned))
+            _note_advice(self._config, planned)
+            supervisor.start(_management(config_path))
             self._door = _open_door(config_path, run_key=self._ready_file is not None)
             supervisor.start(_web(_LOOPBACK, "loopback", config_path))
             self._config_path = config_path
@@ -217,11 +220,15 @@ def _embedder(config_path: Path, plan: EmbedderPlan) -> ChildSpec:
     return ChildSpec(_EMBEDDER, [*argv, "--model", str(plan.path), "--threads", str(plan.threads)])
 
 
-def _management(config: Config, config_path: Path, planned: Planned) -> ChildSpec:
-    path = config.runtime_dir / "profile-note.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(note(planned))))
+def _management(config_path: Path) -> ChildSpec:
     argv = _python("atre.management", "--config", str(config_path), "--lifeline")
-    return ChildSpec(_MANAGEMENT, [*argv, "--note", str(path)])
+    return ChildSpec(_MANAGEMENT, argv)
+
+
+def _note_advice(config: Config, planned: Planned) -> None:
+    """Keep what the catalogue has for this machine where the management daemon finds it."""
+    advice = recommend(planned.machine, planned.choice.profile, load_catalogue())
+    config.advice_file.write_bytes(msgspec.json.format(msgspec.json.encode(advice)))
 
 
 def _web(name: str, listener: str, config_path: Path) -> ChildSpec:

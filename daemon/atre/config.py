@@ -73,6 +73,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return self.runtime_dir / "atred.sock"
 
     @property
+    def note_file(self) -> Path:
+        """What the management daemon tells of the plan that runs: atre.planning.ProfileNote."""
+        return self.runtime_dir / "profile-note.json"
+
+    @property
+    def advice_file(self) -> Path:
+        """The model of the catalogue for this machine: atre.recommend.Recommendation or null."""
+        return self.runtime_dir / "model-advice.json"
+
+    @property
     def database(self) -> Path:
         return self.data_dir / "atre.db"
 

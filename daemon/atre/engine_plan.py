@@ -35,12 +35,14 @@ class EnginePlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     the window that one request may use; ``num_slots`` sequences run at the same time.
     ``flash_attention`` None leaves the choice to llama.cpp, and so does ``device``, which otherwise
     is llama.cpp's name of the one that computes. A cell takes ``cell_bytes``; what ended answers
-    held may take ``snapshot_bytes`` of RAM beside the pool. ``reasons`` holds one English sentence
-    a decision, ``issues`` what somebody should mend; both also in French, in the same order.
-    ``speed`` is what one reader may expect. Raises ConfigError if the numbers disagree.
+    held may take ``snapshot_bytes`` of RAM beside the pool. Requests call the model ``name``, or by
+    its file if that is empty. ``reasons`` holds one English sentence a decision, ``issues`` what
+    somebody should mend; both also in French, in the same order. ``speed`` is what one reader may
+    expect. Raises ConfigError if the numbers disagree.
     """
 
     model_path: str
+    name: str = ""
     n_ctx: int
     max_sequence_tokens: int
     num_slots: int

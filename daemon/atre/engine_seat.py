@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from atre.config import Config
+from atre.durable import write_durably
 from atre.errors import AtreError, EngineUnavailableError
 from atre.hardware.detect import detect
 from atre.hardware.devices import hiding
@@ -19,7 +20,7 @@ from atre.ipc.client import EngineClient
 from atre.ipc.messages import ChatMessage, Finished, Generate
 from atre.models.manifest import FACTORY
 from atre.models.store import held_in_use
-from atre.planning import Planned, factory_model_path, plan_engine
+from atre.planning import EmbedderPlan, Planned, factory_model_path, note, plan_engine
 from atre.speed_watch import SpeedWatch
 from atre.supervisor import ChildSpec, Supervisor
 
@@ -40,9 +41,12 @@ class EngineSeat:
         self._outcome: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._planned: queue.SimpleQueue[Planned | str] = queue.SimpleQueue()
         self._failure: str | None = None
+        self._embedder: EmbedderPlan | None = None
 
     def start(self, planned: Planned) -> None:
         """Start the first engine, which may have no model and say why."""
+        self._embedder = planned.embedder
+        self._note(planned)
         self._hold(planned)
         self._supervisor.start(self._spec(planned))
 
@@ -103,6 +107,8 @@ class EngineSeat:
             return
         # A driver that ends whoever loads it must not end the engine either.
         os.environ.update(hiding(planned.machine.hidden_backends))
+        # The embedding model was planned once, at the start, and runs on.
+        self._note(replace(planned, embedder=self._embedder))
         self._hold(planned)
         self._supervisor.start(self._spec(planned))
 
@@ -124,6 +130,12 @@ class EngineSeat:
     @property
     def _leaving_socket(self) -> Path:
         return self._config.engine_socket.with_name("engine-leaving.sock")
+
+    def _note(self, planned: Planned) -> None:
+        """Keep what people may want to know of the plan that runs now."""
+        # A full disk must not stop a change half way; the note then stays that of the plan before.
+        with contextlib.suppress(OSError):
+            write_durably(self._config.note_file, msgspec.json.encode(note(planned)))
 
     def _hold(self, planned: Planned) -> None:
         self._held.close()

@@ -21,6 +21,8 @@ AtreError
 A message says what happened and what to do about it.
 """
 
+from enum import StrEnum
+
 
 class AtreError(Exception):
     """Base of every error that Âtre raises on purpose."""
@@ -97,8 +99,46 @@ class StorageError(AtreError):
     """The box's database cannot be read or written."""
 
 
+class ModelProblem(StrEnum):
+    """What a ModelStoreError is about, for programs and for the panel's own words; never renamed.
+
+    ``OTHER`` is what only a person who reads the message can act on.
+    """
+
+    ADAPTER_ONLY = "model_is_adapter"
+    BAD_NAME = "model_name"
+    BUSY = "model_job_running"
+    CHANGING = "model_changing"
+    DAMAGED = "model_damaged"
+    DISK_FAILED = "disk_failed"
+    DISK_FULL = "disk_full"
+    FIXED = "model_fixed"
+    GATED = "hub_gated"
+    HUB_REFUSED = "hub_refused"
+    INTERRUPTED = "download_interrupted"
+    IN_USE = "model_in_use"
+    JOB_LOST = "model_job_lost"
+    NEEDED = "model_needed"
+    NOT_ON_HUB = "hub_no_file"
+    NO_JOB = "no_model_job"
+    OFFLINE = "hub_unreachable"
+    OTHER = "model_error"
+    OUTSIDE = "path_not_allowed"
+    PATH_UNKNOWN = "path_unknown"
+    TAKEN = "model_taken"
+    UNKNOWN = "model_unknown"
+    UNUSABLE = "model_unusable"
+    WRONG_DIGEST = "wrong_digest"
+
+
 class ModelStoreError(AtreError):
-    """A model cannot be stored, found, fetched or removed."""
+    """A model cannot be stored, found, fetched or removed; ``problem`` says which of these."""
+
+    problem = ModelProblem.OTHER
+
+    def __init__(self, message: str, *, problem: ModelProblem = ModelProblem.OTHER) -> None:
+        super().__init__(message)
+        self.problem = problem
 
 
 class DiscoveryError(AtreError):

@@ -3,6 +3,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
@@ -17,6 +18,7 @@ from atre.hardware.threads import count_threads
 from atre.hardware.usage import best_gpu, shares_main_memory
 from atre.models.footprint import CELL_PADDING, buffer_bytes, cache_bytes, kv_cell_bytes
 from atre.models.gguf_header import GgufHeader
+from atre.models.split import whole_name
 from atre.sentence import Sentence
 
 _MIN_POOL_TOKENS = 2048  # below, a question with one page of text no longer fits
@@ -108,6 +110,7 @@ def _plan(
     n_batch = min(run.batch_tokens, load.pool)
     return EnginePlan(
         model_path=header.path,
+        name=whole_name(Path(header.path)),
         n_ctx=load.pool,
         max_sequence_tokens=min(run.sequence_tokens, header.n_ctx_train, load.pool),
         num_slots=run.slots,

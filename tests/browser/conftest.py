@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,17 +145,26 @@ def enter(visit: Visit, box: RunningBox) -> Visit:
     return log_in
 
 
+@pytest.fixture(scope="session")
+def serve_box() -> Callable[..., AbstractContextManager[RunningBox]]:
+    """``running_box``, for boxes of other options."""
+    return running_box
+
+
 @contextmanager
-def running_box(folder: Path) -> Iterator[RunningBox]:
-    """Start ``atre serve`` as a user would, and stop it as Ctrl-C does."""
+def running_box(folder: Path, model: Path | None = _FACTORY_MODEL) -> Iterator[RunningBox]:
+    """Start ``atre serve`` as a user would, and stop it as Ctrl-C does.
+
+    ``model`` None leaves the choice to the panel.
+    """
     ready_file = folder / "ready.json"
     # fmt: off
     command = [
         str(Path(sys.executable).parent / "atre"), "serve",
         "--data-dir", str(folder / "data"),
         "--port", str(_free_port()),
-        "--model", str(_FACTORY_MODEL),
         "--ready-file", str(ready_file),
+        *(["--model", str(model)] if model else []),
     ]
     # fmt: on
     with subprocess.Popen(

@@ -11,8 +11,10 @@ from atre.config import Config
 from atre.errors import AtreError
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
+from atre.ipc.models_client import ModelsClient
 from atre_web import body_limit, host_check, trust
 from atre_web.audience import wants_page
+from atre_web.models import install as models
 from atre_web.openai import routes
 from atre_web.openai.errors import error_response, http_error_response, row_of
 from atre_web.openai.interruption import ClientGoneError
@@ -46,6 +48,7 @@ def create_app(config: Config) -> Flask:
         box=ManagementClient(config.management_socket),
         embedder=embedder,
     )
+    models.install(app, ModelsClient(config.management_socket))
     app.register_blueprint(routes.blueprint)
     trust.install(app, config.tls_dir)
     app.register_error_handler(AtreError, _error)

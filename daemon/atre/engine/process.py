@@ -136,7 +136,7 @@ def _describe(
 ) -> EngineDescription:
     """The part of the description that does not change while the model is served."""
     return EngineDescription(
-        model=Path(plan.model_path).stem,
+        model=plan.name or Path(plan.model_path).stem,
         name=model.name,
         description=model.description,
         licence=model.metadata("general.license") or "",

@@ -10,7 +10,7 @@ On ``embedder.sock``: ``Embed`` → ``Vector``* → ``Embedded``, or ``Failed`` 
 ``DescribeEmbedder`` → ``EmbedderDescription``. Closing the connection cancels what is left.
 
 On ``atred.sock``: ``DescribeBox``, ``UseCertificate`` or ``ResetCertificate`` →
-``BoxDescription``, or ``Failed``.
+``BoxDescription``, or ``Failed``; for the models see ``atre.ipc.model_messages``.
 """
 
 from enum import StrEnum
@@ -203,6 +203,7 @@ class Failed(Message, frozen=True):
     num_tokens: int = 0
     limit: int = 0
     retry_after_s: int = 0
+    problem: str = ""
 
 
 class DescribeEngine(Message, frozen=True):

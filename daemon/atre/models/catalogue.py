@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from atre.errors import ConfigError, ModelStoreError
+from atre.errors import ConfigError, ModelProblem, ModelStoreError
 
 Positive = Annotated[float, Meta(gt=0)]
 Text = Annotated[str, Meta(min_length=1, max_length=300)]
@@ -86,7 +86,8 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                 return model
         raise ModelStoreError(
             f"{model_id!r} is not in the catalogue. `atre model list --catalogue` shows what is; "
-            "any other model of the hub is named OWNER/REPOSITORY/FILE.gguf."
+            "any other model of the hub is named OWNER/REPOSITORY/FILE.gguf.",
+            problem=ModelProblem.UNKNOWN,
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from atre.errors import ModelStoreError
+from atre.errors import ModelProblem, ModelStoreError
 from atre.models.catalogue import Catalogue
 from atre.models.disk import RESERVE_BYTES, require_room
 from atre.models.download import Pace, Progress, download
@@ -64,7 +64,8 @@ def find(store: Store, request: Request, *, endpoint: str | None = None) -> Foun
     if store.has(request.name):
         raise ModelStoreError(
             f"A model {request.name!r} is stored already. `atre model verify {request.name}` "
-            "checks it; remove it first to fetch it again, or give this one another --name."
+            "checks it; remove it first to fetch it again, or give this one another --name.",
+            problem=ModelProblem.TAKEN,
         )
     remotes = tuple(look_up(file, endpoint=endpoint) for file in request.files)
     return Found(

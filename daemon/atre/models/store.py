@@ -22,7 +22,7 @@ from typing import IO
 import msgspec
 
 from atre.durable import write_durably
-from atre.errors import ModelStoreError
+from atre.errors import ModelProblem, ModelStoreError
 from atre.models.disk import write_failure
 from atre.models.lease import LEASES, PARTIAL, Lease, lease_for, live_leases
 from atre.models.manifest import FACTORY, Manifest, StoredFile
@@ -52,7 +52,8 @@ class Store:
         """Raises ModelStoreError if there is no such model, or its manifest is damaged."""
         if name not in self.names():
             raise ModelStoreError(
-                f"No model {name!r} is stored. `atre model list` shows those that are."
+                f"No model {name!r} is stored. `atre model list` shows those that are.",
+                problem=ModelProblem.UNKNOWN,
             )
         path = self._manifest_path(name)
         try:
@@ -60,10 +61,13 @@ class Store:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ModelStoreError(
                 f"{path} is damaged ({error}). Remove that file and import or pull the model "
-                "again; no blob is thrown away until then."
+                "again; no blob is thrown away until then.",
+                problem=ModelProblem.DAMAGED,
             ) from error
         except OSError as error:
-            raise ModelStoreError(f"{path} cannot be read ({error.strerror}).") from error
+            raise ModelStoreError(
+                f"{path} cannot be read ({error.strerror}).", problem=ModelProblem.DISK_FAILED
+            ) from error
 
     def has(self, name: str) -> bool:
         return name in self.names()
@@ -123,7 +127,10 @@ class Store:
         with self._locked():
             missing = [blob for blob in self.blobs(manifest) if not blob.is_file()]
             if missing:
-                raise ModelStoreError(f"{missing[0]} is missing; import or pull the model again.")
+                raise ModelStoreError(
+                    f"{missing[0]} is missing; import or pull the model again.",
+                    problem=ModelProblem.DAMAGED,
+                )
             self._check_links(manifest)
             text = msgspec.json.format(msgspec.json.encode(manifest))
             try:
@@ -152,15 +159,20 @@ class Store:
         if self.chosen() == name:
             raise ModelStoreError(
                 f"{name} is the model that the box answers with. Choose another first: "
-                f"`atre model use NAME`, or `atre model use {FACTORY}`."
+                f"`atre model use NAME`, or `atre model use {FACTORY}`.",
+                problem=ModelProblem.IN_USE,
             )
         if any(_is_in_use(blob) for blob in self.blobs(manifest)):
-            raise ModelStoreError(f"{name} is loaded by a running box. Stop the box first.")
+            raise ModelStoreError(
+                f"{name} is loaded by a running box. Stop the box first.",
+                problem=ModelProblem.IN_USE,
+            )
         adapters = [each.name for each in self.manifests() if each.base == name]
         if adapters:
             raise ModelStoreError(
                 f"{', '.join(adapters)} belongs to {name}. Remove that first: "
-                f"`atre model remove {adapters[0]}`."
+                f"`atre model remove {adapters[0]}`.",
+                problem=ModelProblem.NEEDED,
             )
 
     def collect_garbage(self) -> int:
@@ -202,7 +214,8 @@ class Store:
         """Raises ModelStoreError unless ``name`` is a stored model that is no adapter."""
         if self.manifest(name).facts.kind == "adapter":
             raise ModelStoreError(
-                f"{name} is an adapter, which cannot answer by itself. Choose its base model."
+                f"{name} is an adapter, which cannot answer by itself. Choose its base model.",
+                problem=ModelProblem.ADAPTER_ONLY,
             )
 
     def _manifest_path(self, name: str) -> Path:
@@ -214,7 +227,8 @@ class Store:
             if link.exists() and not link.is_symlink():
                 raise ModelStoreError(
                     f"{link} is a file that nobody imported. Import it under another name, or move "
-                    "it away."
+                    "it away.",
+                    problem=ModelProblem.TAKEN,
                 )
 
     def _link(self, manifest: Manifest) -> None:
@@ -246,7 +260,8 @@ class Store:
         except OSError as error:
             raise ModelStoreError(
                 f"{self.root} cannot be written ({error.strerror}). Check its permissions, or "
-                "choose another place with --data-dir."
+                "choose another place with --data-dir.",
+                problem=ModelProblem.DISK_FAILED,
             ) from error
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

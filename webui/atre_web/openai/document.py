@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from atre_web.models.document import model_paths
 from atre_web.openai.embeddings import EmbeddingBody
 from atre_web.openai.schema import ChatBody, CompletionBody
 
@@ -19,12 +20,14 @@ def openapi_document() -> Json:
         [ChatBody, CompletionBody, EmbeddingBody], ref_template=_REF
     )
     chat, completion, embedding = bodies
+    about_models, model_schemas = model_paths(_REF)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Âtre",
             "version": "1",
-            "description": "The OpenAI API of the box. Send a key as 'Authorization: Bearer …'.",
+            "description": "The OpenAI API of the box, and its models. Send a key as "
+            "'Authorization: Bearer …'.",
         },
         "security": [{"key": []}],
         "paths": {
@@ -52,6 +55,7 @@ def openapi_document() -> Json:
                     _operation("A vector for each text", _EMBEDDINGS, _REFUSALS), embedding
                 )
             },
+            **about_models,
             "/healthz": {
                 "get": {
                     **_operation("Whether the web process answers", _HEALTH, ()),
@@ -60,7 +64,7 @@ def openapi_document() -> Json:
             },
         },
         "components": {
-            "schemas": {**components, "Error": _ERROR},
+            "schemas": {**components, **model_schemas, "Error": _ERROR},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
     }

@@ -13,6 +13,8 @@ from atre.errors import (
     EngineUnavailableError,
     ModelLoadError,
     ModelNotFoundError,
+    ModelProblem,
+    ModelStoreError,
     QueueFullError,
     RequestError,
 )
@@ -37,7 +39,35 @@ TABLE: dict[type[AtreError], Row] = {
     EngineUnavailableError: Row(503, "server_error", "engine_unavailable"),
     ModelLoadError: Row(503, "server_error", "no_model"),
     EngineError: Row(500, "server_error", "engine_error"),
+    ModelStoreError: Row(400, "invalid_request_error", ModelProblem.OTHER),
     AtreError: Row(500, "server_error", None),
+}
+
+_MODEL_STATUSES = {
+    **dict.fromkeys((ModelProblem.OUTSIDE, ModelProblem.GATED), 403),
+    **dict.fromkeys(
+        (
+            ModelProblem.NOT_ON_HUB,
+            ModelProblem.NO_JOB,
+            ModelProblem.PATH_UNKNOWN,
+            ModelProblem.UNKNOWN,
+        ),
+        404,
+    ),
+    **dict.fromkeys(
+        (
+            ModelProblem.ADAPTER_ONLY,
+            ModelProblem.BUSY,
+            ModelProblem.CHANGING,
+            ModelProblem.FIXED,
+            ModelProblem.IN_USE,
+            ModelProblem.NEEDED,
+            ModelProblem.TAKEN,
+        ),
+        409,
+    ),
+    **dict.fromkeys((ModelProblem.DAMAGED, ModelProblem.DISK_FAILED), 500),
+    ModelProblem.DISK_FULL: 507,
 }
 
 
@@ -88,5 +118,12 @@ def http_error_response(error: HTTPException) -> Response:
 
 
 def row_of(error: AtreError) -> Row:
-    """The row of the error's class or of the nearest class above it."""
+    """The row of the error's class or of the nearest class above it.
+
+    What went wrong with a model is its own code, and decides the status.
+    """
+    if isinstance(error, ModelStoreError):
+        status = _MODEL_STATUSES.get(error.problem, 400)
+        kind = "server_error" if status >= 500 else "invalid_request_error"  # noqa: PLR2004
+        return Row(status, kind, error.problem)
     return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)

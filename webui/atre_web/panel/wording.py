@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import flask_babel
 
+_KILOBYTE, _MEGABYTE, _GIGABYTE = 10**3, 10**6, 10**9
+
 
 def gettext(text: str, **values: object) -> str:
     """Translate ``text``, then fill in its ``%(name)s``."""
@@ -20,6 +22,15 @@ def is_french() -> bool:
 def decimal(value: float) -> str:
     """A number with the separators of the language; one decimal below a hundred at most."""
     return str(flask_babel.format_decimal(round(value, 1 if abs(value) < 100 else 0)))  # noqa: PLR2004
+
+
+def size(num_bytes: float) -> str:
+    """So many bytes, in the units that disks and downloads are sold in."""
+    if num_bytes >= _GIGABYTE:
+        return gettext("%(n)s Go", n=decimal(num_bytes / _GIGABYTE))
+    if num_bytes >= _MEGABYTE:
+        return gettext("%(n)s Mo", n=decimal(num_bytes / _MEGABYTE))
+    return gettext("%(n)s ko", n=decimal(num_bytes / _KILOBYTE))
 
 
 def percent(fraction: float) -> str:

@@ -8,7 +8,8 @@ from rich.console import Console
 from atre.cli.model.shared import data_dir_option, open_store, say
 from atre.config import default_runtime_dir
 from atre.errors import ModelStoreError
-from atre.model_change import ChangeStatus, Phase
+from atre.ipc.model_messages import Phase
+from atre.model_change import ChangeStatus
 from atre.model_request import ask_for_model, read_status
 from atre.models.manifest import FACTORY
 
