@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from atre.ipc.client import ManagementClient
 from atre.planning import factory_model_path
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ def models_box(
     for name in [name for name in made.environment if name.lower().endswith("_proxy")]:
         del made.environment[name]
     made.environment |= {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(directory), "NO_PROXY": "*"}
+    # A choice that cannot be: the factory model answers, and the status page says why.
+    chosen = made.data_dir / "models" / "chosen"
+    chosen.parent.mkdir(parents=True)
+    chosen.write_text("ghost")
     with ExitStack() as stack:
         stack.callback(made.clean_up)
         made.start()
@@ -166,11 +171,14 @@ def test_a_used_model_answers_and_one_that_fails_gives_way_with_its_reason(
         assert job_ended(caller)["state"] == "done"
     assert {"broken", "mine"} <= set(names(caller))
 
+    box = ManagementClient(models_box.runtime_dir / "atred.sock")
+    assert "because ghost cannot be used" in str(box.describe().issues)
     assert do(caller, "use", model="mine")[0] == 202
     second = do(caller, "use", model="broken")
     assert (second[0], second[1]["error"]["code"]) == (409, "model_changing")
     assert change_ended(caller)["phase"] == "done"
     assert models_box.describe().model == "mine"
+    assert "ghost" not in str(box.describe().issues), "that was said of the plan before"
     with caller.completion(max_tokens=1) as answered:
         assert answered.status == 200
     assert refused(caller, "remove", model="mine") == (409, "model_in_use")

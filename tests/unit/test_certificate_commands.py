@@ -11,9 +11,6 @@ import pytest
 from atre.cli import main as atre
 from atre.config import Config
 from atre.management import ManagementDaemon
-from atre.planning import ProfileNote
-
-NOTE = ProfileNote(profile="p", profile_fr="p", reason="r", reason_fr="r", issues=[], issues_fr=[])
 
 
 @pytest.fixture
@@ -30,7 +27,7 @@ def daemon(data_dir: Path) -> Iterator[ManagementDaemon]:
     )
     for directory in (config.runtime_dir, config.state_dir):
         directory.mkdir()
-    made = ManagementDaemon(config, NOTE)
+    made = ManagementDaemon(config)
     made.renew_certificate()
     made._server.start()
     yield made

@@ -30,10 +30,8 @@ class Shown:
     is_problem: bool = False
 
 
-def job_shown(job: ModelJob | None, title: str) -> Shown | None:
+def job_shown(job: ModelJob, title: str) -> Shown:
     """The job that runs or ran last; ``title`` is how people call its model."""
-    if job is None:
-        return None
     if job.state is JobState.RUNNING:
         return Shown(
             sentence=_doing(job.kind, title),
@@ -51,12 +49,12 @@ def job_shown(job: ModelJob | None, title: str) -> Shown | None:
     return Shown(sentence=words(job.kind, title))
 
 
-def change_shown(change: ModelChangeReport | None, title: str, before: str) -> Shown | None:
+def change_shown(change: ModelChangeReport, title: str, before: str) -> Shown | None:
     """The change of the running model, None once it succeeded: the list says so then.
 
     ``title`` and ``before`` are what the wanted model and the answering one are called.
     """
-    if change is None or change.phase is Phase.DONE:
+    if change.phase is Phase.DONE:
         return None
     if change.phase is Phase.FAILED:
         return Shown(sentence=_failed(change, title, before), detail=change.reason, is_problem=True)

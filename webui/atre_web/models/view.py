@@ -3,11 +3,16 @@
 
 from dataclasses import dataclass
 
+from babel import Locale
+from babel.lists import format_list
 from flask_babel import get_locale
 
 from atre.ipc.model_messages import (
     ImportableModel,
+    JobKind,
+    JobState,
     ModelCatalogue,
+    ModelJob,
     ModelLicence,
     ModelListing,
     OfferedModel,
@@ -18,6 +23,8 @@ from atre_web.models.progress import Shown, change_shown, job_shown, signature
 from atre_web.panel.wording import decimal, gettext, is_french, percent, size
 
 FACTORY = "factory"
+# The catalogue names countries in English.
+_COUNTRIES = {name: code for code, name in Locale("en").territories.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,7 @@ def models_page(
 ) -> ModelsPage:
     """What the page shows of the box at this moment."""
     titles = _titles(listing, catalogue)
+    _, job, change = live(listing, catalogue, running)
     stored = {model.name for model in listing.stored}
     offered = tuple(
         _offered(model, running, is_stored=model.id in stored) for model in catalogue.models
@@ -96,8 +104,8 @@ def models_page(
     advice = catalogue.recommended
     return ModelsPage(
         signature=signature(listing, running),
-        job=job_shown(listing.job, _title(listing.job.model, titles) if listing.job else ""),
-        change=change_of(listing, titles),
+        job=job,
+        change=change,
         advice=next((row for row in offered if advice and row.name == advice.model), None),
         why=(advice.why_fr if is_french() else advice.why) if advice else "",
         stored=(_factory(running), *(_stored(model, running) for model in listing.stored)),
@@ -127,16 +135,25 @@ def live(
 ) -> tuple[str, Shown | None, Shown | None]:
     """The signature of the page, and its two moving parts: the job and the change."""
     titles = _titles(listing, catalogue)
-    job = job_shown(listing.job, _title(listing.job.model, titles) if listing.job else "")
-    return signature(listing, running), job, change_of(listing, titles)
-
-
-def change_of(listing: ModelListing, titles: dict[str, str]) -> Shown | None:
-    """The change of the running model in words."""
+    job = _job_to_show(listing)
     change = listing.change
-    if change is None:
-        return None
-    return change_shown(change, _title(change.wanted, titles), _title(change.answering, titles))
+    return (
+        signature(listing, running),
+        job_shown(job, _title(job.model, titles)) if job else None,
+        change_shown(change, _title(change.wanted, titles), _title(change.answering, titles))
+        if change
+        else None,
+    )
+
+
+def _job_to_show(listing: ModelListing) -> ModelJob | None:
+    """The job, unless it ended and what came of it is gone since."""
+    job = listing.job
+    if job is None or job.state in (JobState.RUNNING, JobState.FAILED):
+        return job
+    if job.state is JobState.DONE:
+        return job if any(model.name == job.model for model in listing.stored) else None
+    return job if job.kind is not JobKind.PULL or listing.unfinished else None
 
 
 def _titles(listing: ModelListing, catalogue: ModelCatalogue) -> dict[str, str]:
@@ -164,7 +181,7 @@ def _factory(running: str) -> Row:
 def _stored(model: StoredModel, running: str) -> Row:
     facts = [
         (gettext("Taille"), size(model.size_bytes)),
-        (gettext("Origine"), model.origin or _source(model)),
+        (gettext("Origine"), _origin(model.origin) or _source(model)),
         (gettext("Langues"), _languages(model.languages)),
     ]
     if model.kind == "adapter":
@@ -189,7 +206,7 @@ def _offered(model: OfferedModel, running: str, *, is_stored: bool) -> Row:
     )
     facts = [
         (gettext("Mémoire"), size(model.memory_bytes)),
-        (gettext("Origine"), model.origin),
+        (gettext("Origine"), _origin(model.origin)),
         (gettext("Langues"), _languages(model.languages)),
         (gettext("Ouverture"), openness),
     ]
@@ -232,10 +249,23 @@ def _nature(model: StoredModel) -> str:
     return ""
 
 
+def _origin(origin: str) -> str:
+    """Who made it and where, the country in the reader's language: "Mistral AI, France"."""
+    maker, separator, country = origin.rpartition(", ")
+    locale = get_locale()
+    codes = [_COUNTRIES.get(name) for name in country.split(" and ")]
+    if locale is None:
+        return origin
+    named = [locale.territories[code] for code in codes if code]
+    if len(named) < len(codes):
+        return origin
+    return f"{maker}{separator}{format_list(named, locale=locale)}"
+
+
 def _languages(codes: list[str]) -> str:
-    """The languages by name, French first where it is spoken."""
+    """The languages by name, the reader's own first."""
     locale = get_locale()
     if locale is None:
         return ", ".join(codes)
-    names = [locale.languages.get(code, code) for code in codes]
-    return ", ".join(names)
+    own_first = sorted(codes, key=lambda code: code != locale.language)
+    return ", ".join(locale.languages.get(code, code) for code in own_first)

@@ -27,10 +27,10 @@ def decimal(value: float) -> str:
 def size(num_bytes: float) -> str:
     """So many bytes, in the units that disks and downloads are sold in."""
     if num_bytes >= _GIGABYTE:
-        return gettext("%(n)s Go", n=decimal(num_bytes / _GIGABYTE))
+        return gettext("%(n)s Go", n=decimal(num_bytes / _GIGABYTE))
     if num_bytes >= _MEGABYTE:
-        return gettext("%(n)s Mo", n=decimal(num_bytes / _MEGABYTE))
-    return gettext("%(n)s ko", n=decimal(num_bytes / _KILOBYTE))
+        return gettext("%(n)s Mo", n=decimal(num_bytes / _MEGABYTE))
+    return gettext("%(n)s ko", n=decimal(num_bytes / _KILOBYTE))
 
 
 def percent(fraction: float) -> str:
