@@ -28,6 +28,13 @@ def count_sequences(num_slots: int, *, has_plain_memory: bool) -> int:
     return min(_MAX_SEQUENCES, num_slots * (1 + num_residents))
 
 
+class Adapter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A LoRA adapter's file; what it adds to the model is multiplied by ``scale``."""
+
+    path: str
+    scale: float = 1.0
+
+
 class EnginePlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the engine loads one model on this machine.
 
@@ -35,10 +42,11 @@ class EnginePlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     the window that one request may use; ``num_slots`` sequences run at the same time.
     ``flash_attention`` None leaves the choice to llama.cpp, and so does ``device``, which otherwise
     is llama.cpp's name of the one that computes. A cell takes ``cell_bytes``; what ended answers
-    held may take ``snapshot_bytes`` of RAM beside the pool. Requests call the model ``name``, or by
-    its file if that is empty. ``reasons`` holds one English sentence a decision, ``issues`` what
-    somebody should mend; both also in French, in the same order. ``speed`` is what one reader may
-    expect. Raises ConfigError if the numbers disagree.
+    held may take ``snapshot_bytes`` of RAM beside the pool. The ``adapters`` act on every token of
+    the process: nothing that is reused was computed with others. Requests call the model ``name``,
+    or by its file if that is empty. ``reasons`` holds one English sentence a decision, ``issues``
+    what somebody should mend; both also in French, in the same order. ``speed`` is what one reader
+    may expect. Raises ConfigError if the numbers disagree.
     """
 
     model_path: str
@@ -56,6 +64,7 @@ class EnginePlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     device: str | None = None
     kv_type: KvType = "f16"
     flash_attention: bool | None = None
+    adapters: list[Adapter] = []
     reasons: list[str] = []
     issues: list[str] = []
     reasons_fr: list[str] = []

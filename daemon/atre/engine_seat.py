@@ -141,9 +141,11 @@ class EngineSeat:
         self._held.close()
         self._watch.subject = planned.subject
         if planned.plan:
-            # A disk that knows no locks must not keep the box from starting.
-            with contextlib.suppress(OSError):
-                self._held.enter_context(held_in_use(Path(planned.plan.model_path)))
+            adapters = [adapter.path for adapter in planned.plan.adapters]
+            for path in (planned.plan.model_path, *adapters):
+                # A disk that knows no locks must not keep the box from starting.
+                with contextlib.suppress(OSError):
+                    self._held.enter_context(held_in_use(Path(path)))
 
     def _spec(self, planned: Planned) -> ChildSpec:
         argv = [sys.executable, "-m", "atre.engine.process"]

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from atre import fit_words
+from atre.adapters import Found, find, with_adapters, with_room
 from atre.config import Config
 from atre.embedder.encoder import MAX_INPUT_TOKENS
 from atre.engine_plan import EnginePlan, with_words
@@ -146,26 +147,36 @@ def _plan(
     config: Config, machine: Machine, choice: Choice, race: Race
 ) -> tuple[EnginePlan, Verdict | None, GgufHeader]:
     """The model of the command line, else the chosen one, else the factory model."""
-    record = SpeedRecord(config.state_dir)
     chosen = model_store(config.data_dir).chosen() if config.model is None else None
     if chosen is None:
-        return _plan_file(model_path(config), machine, choice, race, record)
+        asked = config.model or str(factory_model_path())
+        return _plan_model(asked, config, machine, choice, race)
     try:
-        return _plan_file(_find(chosen, config.data_dir), machine, choice, race, record)
+        return _plan_model(chosen, config, machine, choice, race)
     except EngineError as error:
-        plan, verdict, header = _plan_file(factory_model_path(), machine, choice, race, record)
+        factory = Found(factory_model_path())
+        plan, verdict, header = _plan_found(factory, config, machine, choice, race)
         issue = fit_words.factory_instead(chosen, str(error))
         return with_words(plan, issues=[issue]), verdict, header
 
 
-def _plan_file(
-    path: Path, machine: Machine, choice: Choice, race: Race, record: SpeedRecord
+def _plan_model(
+    asked: str, config: Config, machine: Machine, choice: Choice, race: Race
 ) -> tuple[EnginePlan, Verdict | None, GgufHeader]:
-    header = read_header(path)
+    store, rows = model_store(config.data_dir), choice.profile.run.micro_batch_tokens
+    found = find(asked, store, n_ubatch=rows)
+    return _plan_found(found, config, machine, choice, race)
+
+
+def _plan_found(
+    found: Found, config: Config, machine: Machine, choice: Choice, race: Race
+) -> tuple[EnginePlan, Verdict | None, GgufHeader]:
+    header = read_header(found.path)
     verdict = race.settle(machine, choice.profile, header)
-    known = record.known(machine)
-    plan = plan_with(machine, choice.profile, header, verdict, Rehearsal(machine), known)
-    return plan, verdict, header
+    known = SpeedRecord(config.state_dir).known(machine)
+    room = with_room(header, found)
+    plan = plan_with(machine, choice.profile, room, verdict, Rehearsal(machine), known)
+    return with_adapters(plan, found.adapters), verdict, header
 
 
 def plan_embedder(config: Config, machine: Machine) -> EmbedderPlan | None:
@@ -209,15 +220,6 @@ def _less(size_bytes: int | None, used_bytes: int) -> int | None:
     return None if size_bytes is None else max(0, size_bytes - used_bytes)
 
 
-def model_path(config: Config) -> Path:
-    """The model file that was asked for, or the factory model.
-
-    A name without a path is looked for among the models in the data directory. Raises
-    ModelLoadError for a name that is not there.
-    """
-    return factory_model_path() if config.model is None else _find(config.model, config.data_dir)
-
-
 def chosen_model_path(data_dir: Path) -> Path:
     """The stored model that the box would answer with, the factory model if none was chosen.
 
@@ -230,28 +232,13 @@ def chosen_model_path(data_dir: Path) -> Path:
     return factory_model_path() if chosen is None else _find(chosen, data_dir)
 
 
+def _find(asked: str, data_dir: Path) -> Path:
+    return find(asked, model_store(data_dir), n_ubatch=0).path
+
+
 def model_store(data_dir: Path) -> Store:
     """The models that the box keeps."""
     return Store(data_dir / "models")
-
-
-def _find(model: str, data_dir: Path) -> Path:
-    asked = Path(model).expanduser()
-    if asked.exists() or asked.parent != Path():
-        return asked.resolve()
-    store, name = model_store(data_dir), asked.name.removesuffix(".gguf")
-    if store.has(name):
-        try:
-            return store.path(name)
-        except ModelStoreError as error:
-            raise ModelLoadError(str(error)) from error
-    unmanaged = store.root / f"{name}.gguf"
-    if not unmanaged.exists():
-        raise ModelLoadError(
-            f"There is no model {model!r}: neither a file of that name here nor a stored model. "
-            "`atre model list` shows those; or give the path of a GGUF file."
-        )
-    return unmanaged
 
 
 def factory_model_path() -> Path:

@@ -26,7 +26,7 @@ from atre.engine.snapshot_cache import SnapshotCache
 from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
 from atre.errors import EngineUnavailableError, ModelLoadError
-from atre.ipc.messages import EngineDescription
+from atre.ipc.messages import AppliedAdapter, EngineDescription
 from atre.notify import notify
 from atre.sentence import Sentence
 
@@ -72,6 +72,7 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
             Path(plan.model_path),
             n_gpu_layers=plan.n_gpu_layers,
             device=plan.device,
+            adapters=plan.adapters,
             on_progress=on_progress,
         )
 
@@ -160,6 +161,7 @@ def _describe(
         issues=[issue.text for issue in issues],
         issues_fr=[issue.text_fr for issue in issues],
         speed=plan.speed,
+        adapters=[AppliedAdapter(name=Path(a.path).stem, scale=a.scale) for a in plan.adapters],
     )
 
 

@@ -222,6 +222,13 @@ class Turn(Message, frozen=True):
     outside_s: float
 
 
+class AppliedAdapter(msgspec.Struct, frozen=True, kw_only=True):
+    """A LoRA adapter that acts on every answer; what it adds is multiplied by ``scale``."""
+
+    name: str
+    scale: float
+
+
 class EngineDescription(Message, frozen=True):
     """What the engine runs and how it is doing. Speeds are means over the last minute.
 
@@ -257,6 +264,7 @@ class EngineDescription(Message, frozen=True):
     issues: list[str] = []
     issues_fr: list[str] = []
     speed: SpeedFigure = SpeedFigure()
+    adapters: list[AppliedAdapter] = []
 
 
 class Embed(Message, frozen=True):

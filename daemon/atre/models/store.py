@@ -26,6 +26,7 @@ from atre.errors import ModelProblem, ModelStoreError
 from atre.models.disk import write_failure
 from atre.models.lease import LEASES, PARTIAL, Lease, lease_for, live_leases
 from atre.models.manifest import FACTORY, Manifest, StoredFile
+from atre.models.selection import read_selection
 from atre.models.split import parts_of
 
 _PREFIX = "sha256-"
@@ -156,9 +157,9 @@ class Store:
 
     def _check_removable(self, manifest: Manifest) -> None:
         name = manifest.name
-        if self.chosen() == name:
+        if name in self._chosen_names():
             raise ModelStoreError(
-                f"{name} is the model that the box answers with. Choose another first: "
+                f"{name} is what the box answers with. Choose another first: "
                 f"`atre model use NAME`, or `atre model use {FACTORY}`.",
                 problem=ModelProblem.IN_USE,
             )
@@ -198,7 +199,7 @@ class Store:
             return freed_bytes
 
     def chosen(self) -> str | None:
-        """The name that ``atre model use`` chose, None for the factory model."""
+        """The selection that ``atre model use`` made, None for the factory model."""
         try:
             return (self.root / "chosen").read_text("utf-8").strip() or None
         except (OSError, UnicodeDecodeError):
@@ -211,12 +212,40 @@ class Store:
         write_durably(self.root / "chosen", b"" if name == FACTORY else name.encode())
 
     def check_can_answer(self, name: str) -> None:
-        """Raises ModelStoreError unless ``name`` is a stored model that is no adapter."""
-        if self.manifest(name).facts.kind == "adapter":
+        """Raises ModelStoreError unless ``name`` selects a stored model and adapters for it."""
+        selection = read_selection(name)
+        if selection.model == FACTORY:
             raise ModelStoreError(
-                f"{name} is an adapter, which cannot answer by itself. Choose its base model.",
+                "The factory model takes no adapters. Name the stored model that they are for."
+            )
+        manifest = self.manifest(selection.model)
+        if manifest.facts.kind == "adapter":
+            raise ModelStoreError(
+                f"{selection.model} is an adapter, which cannot answer by itself. Choose its base "
+                f"model with it: `atre model use {manifest.base} --adapter {selection.model}`.",
                 problem=ModelProblem.ADAPTER_ONLY,
             )
+        for adapter in selection.adapters:
+            self._check_belongs(adapter.name, selection.model)
+        if len(selection.names) <= len(selection.adapters):
+            raise ModelStoreError(f"{name} names an adapter twice. Give it one scale.")
+
+    def _check_belongs(self, adapter: str, base: str) -> None:
+        manifest = self.manifest(adapter)
+        if manifest.facts.kind != "adapter":
+            raise ModelStoreError(f"{adapter} is a whole model, not an adapter. Use it by itself.")
+        if manifest.base != base:
+            raise ModelStoreError(
+                f"{adapter} is an adapter for {manifest.base}, not for {base}. Use it with "
+                f"{manifest.base}, or import it again under another name with --base {base}."
+            )
+
+    def _chosen_names(self) -> set[str]:
+        chosen = self.chosen() or FACTORY
+        try:
+            return read_selection(chosen).names
+        except ModelStoreError:  # written by hand, and no model has such a name
+            return {chosen}
 
     def _manifest_path(self, name: str) -> Path:
         return self.root / "manifests" / f"{name}.json"

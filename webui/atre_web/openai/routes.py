@@ -191,4 +191,9 @@ def _model_object(description: EngineDescription | EmbedderDescription) -> dict[
     if isinstance(description, EmbedderDescription):
         window, dimensions = description.max_input_tokens, description.dimensions
         return model | {"context_length": window, "embedding_dimensions": dimensions}
-    return model | {"context_length": description.n_ctx, "size_bytes": description.size_bytes}
+    adapters = [{"name": each.name, "scale": each.scale} for each in description.adapters]
+    return model | {
+        "context_length": description.n_ctx,
+        "size_bytes": description.size_bytes,
+        "adapters": adapters,
+    }

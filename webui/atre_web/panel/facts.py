@@ -79,6 +79,7 @@ def _engine_fields(engine: EngineDescription | None, now: float) -> dict[str, st
         "description": _format(engine.description),
         "licence": engine.licence or UNKNOWN,
         "size": _size(engine),
+        "adapters": _adapters(engine),
         "context": gettext("%(n)s jetons", n=decimal(engine.n_ctx)),
         "device": _device(engine.device),
         "threads": _count(engine.threads),
@@ -95,9 +96,9 @@ def _engine_fields(engine: EngineDescription | None, now: float) -> dict[str, st
 
 
 _ENGINE_FIELDS = (
-    "model", "model_id", "description", "licence", "size", "context", "device", "threads",
-    "running", "waiting", "decode", "prefill", "expected", "expected_why", "memory", "uptime",
-    "answers",
+    "model", "model_id", "description", "licence", "size", "adapters", "context", "device",
+    "threads", "running", "waiting", "decode", "prefill", "expected", "expected_why", "memory",
+    "uptime", "answers",
 )  # fmt: skip
 
 
@@ -165,6 +166,14 @@ def _size(engine: EngineDescription) -> str:
         parameters=decimal(engine.num_parameters / _MILLION),
         megabytes=decimal(engine.size_bytes / _MEGABYTE),
     )
+
+
+def _adapters(engine: EngineDescription) -> str:
+    shown = [
+        each.name if each.scale == 1.0 else f"{each.name} × {decimal(each.scale)}"
+        for each in engine.adapters
+    ]
+    return ", ".join(shown) or gettext("Aucun")
 
 
 def _count(value: int) -> str:
