@@ -23,12 +23,16 @@ from atre.hardware.devices import hiding
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.messages import BoxDescription, EmbedderDescription, EngineDescription
+from atre.lobby import Lobby
+from atre.local_time import local_now
+from atre.model_sleep import ModelSleep
 from atre.model_use import ModelUse
 from atre.models.catalogue import load_catalogue
 from atre.models.store import held_in_use
 from atre.notify import notify
 from atre.planning import EmbedderPlan, Planned, plan_engine
 from atre.recommend import recommend
+from atre.sleep_rules import SleepRules, read_periods
 from atre.speed.meter import MemoryMeter
 from atre.speed.record import SpeedRecord
 from atre.speed_watch import SpeedWatch, soonest
@@ -107,6 +111,7 @@ class Box:
             _make_directories(self._config)
             stack.enter_context(_only_box_here(self._config))
             _check_ports(self._config)
+            rules = sleep_rules(self._config)
             if self._ready_file:
                 self._ready_file.unlink(missing_ok=True)
             config_path = self._config.runtime_dir / "config.json"
@@ -127,6 +132,7 @@ class Box:
             self._model_use = model_use = ModelUse(self._config, seat)
             stack.callback(model_use.close)
             supervisor.watch(model_use, model_use.take_request)
+            model_sleep = self._model_sleep(rules, seat, stack)
             seat.start(planned)
             if planned.embedder:
                 if planned.embedder.path:
@@ -139,7 +145,31 @@ class Box:
             self._door = _open_door(config_path, run_key=self._ready_file is not None)
             supervisor.start(_web(_LOOPBACK, "loopback", config_path))
             self._config_path = config_path
-            supervisor.run(lambda: soonest(model_use.tick(), watch.tick()))
+            supervisor.run(self._tick(model_use, model_sleep, watch))
+
+    def _model_sleep(
+        self, rules: SleepRules, seat: EngineSeat, stack: contextlib.ExitStack
+    ) -> ModelSleep | None:
+        """What lets the model sleep, if it ever may."""
+        if not rules:
+            return None
+        lobby = Lobby(seat.lobby_socket, queue_limit=self._config.queue_limit)
+        stack.callback(lobby.close)
+        self._supervisor.watch(lobby, lobby.hear)
+        return ModelSleep(rules, seat, lobby, clock=local_now)
+
+    def _tick(
+        self, model_use: ModelUse, model_sleep: ModelSleep | None, watch: SpeedWatch
+    ) -> Callable[[], float | None]:
+        def tick() -> float | None:
+            change_s, sleep_s = model_use.tick(), None
+            if model_sleep is not None:
+                # Who started the box is told of its model first.
+                is_held = model_use.is_busy or not self._announced
+                sleep_s = model_sleep.tick(is_changing=is_held)
+            return soonest(change_s, sleep_s, watch.tick())
+
+        return tick
 
     def _on_change(self, _name: str) -> None:
         ready = self._supervisor.is_ready
@@ -211,6 +241,12 @@ class Box:
             version=__version__,
         )
         write_durably(self._ready_file, msgspec.json.format(msgspec.json.encode(ready)))
+
+
+def sleep_rules(config: Config) -> SleepRules:
+    """When the model may leave memory. Raises ConfigError for a calendar that makes no sense."""
+    periods = read_periods(config.sleep)
+    return SleepRules(unload_after_s=config.unload_after_s, periods=periods)
 
 
 def _embedder(config_path: Path, plan: EmbedderPlan) -> ChildSpec:

@@ -18,7 +18,11 @@ _MAX_SOCKET_DIR_BYTES = 80
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a box was told: paths, listeners and models. Handed unchanged to every process."""
+    """What a box was told: paths, listeners and models. Handed unchanged to every process.
+
+    The model leaves memory after ``unload_after_s`` without a request, None for never, and in the
+    periods of ``sleep``, a calendar as ``atre.sleep_rules`` reads it.
+    """
 
     data_dir: Path
     runtime_dir: Path
@@ -32,6 +36,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     model: str | None = None
     embedding_model: str | None = None
     queue_limit: int = 64
+    unload_after_s: float | None = None
+    sleep: str = ""
 
     def __post_init__(self) -> None:
         for name in ("port", "lan_port"):
@@ -47,6 +53,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 )
         if self.queue_limit < 1:
             raise ConfigError(f"queue_limit must be 1 or more, not {self.queue_limit}.")
+        if self.unload_after_s is not None and self.unload_after_s <= 0:
+            raise ConfigError(f"unload_after_s must be more than 0, not {self.unload_after_s}.")
 
     def _check_http(self) -> None:
         if self.http_port is None:

@@ -13,16 +13,8 @@ from pathlib import Path
 import pytest
 
 from atre.ipc.client import EngineClient
-from atre.ipc.messages import (
-    Accepted,
-    Delta,
-    Finished,
-    FinishReason,
-    Generate,
-    Message,
-    Queued,
-    Reading,
-)
+from atre.ipc.message import Message
+from atre.ipc.messages import Accepted, Delta, Finished, FinishReason, Generate, Queued, Reading
 from atre.ipc.server import Connection, Server
 from atre_web.openai import sse
 from atre_web.openai.answer import streamed_answer

@@ -20,15 +20,8 @@ from atre.errors import (
 from atre.ipc.client import EngineClient
 from atre.ipc.failure import error_from, failure
 from atre.ipc.frame import MAX_FRAME_BYTES, FrameReader, encode_frame
-from atre.ipc.messages import (
-    Accepted,
-    Delta,
-    EngineRequest,
-    Finished,
-    FinishReason,
-    Generate,
-    Message,
-)
+from atre.ipc.message import Message
+from atre.ipc.messages import Accepted, Delta, EngineRequest, Finished, FinishReason, Generate
 from atre.ipc.server import Connection, Server
 
 FINISHED = Finished(

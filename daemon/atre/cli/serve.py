@@ -56,6 +56,19 @@ from atre.config import (
     "--queue-limit", type=int, default=64, show_default=True, help="How many requests may wait."
 )
 @click.option(
+    "--unload-after",
+    "unload_after_min",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MINUTES",
+    help="Unload the model after so long without a request; the next one loads it.",
+)
+@click.option(
+    "--sleep",
+    default="",
+    metavar="CALENDAR",
+    help="Unload it in these periods, such as 'mon-fri 19:00-07:00, sat-sun'.",
+)
+@click.option(
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write addresses and a key there, as JSON, once the first token can be served.",
@@ -81,6 +94,8 @@ def serve(
     profiles_dir: Path,
     lan: bool,
     plain_http_api: bool,
+    unload_after_min: float | None,
+    sleep: str,
 ) -> None:
     """Run the box: engine, panel and API, until Ctrl-C."""
     logging.basicConfig(level=logging.INFO, format="atre: %(message)s", stream=sys.stderr)
@@ -98,6 +113,8 @@ def serve(
         model=model,
         embedding_model=embedding_model,
         queue_limit=queue_limit,
+        unload_after_s=None if unload_after_min is None else unload_after_min * 60,
+        sleep=sleep,
     )
     Box(
         config,

@@ -27,7 +27,7 @@ from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
 from atre.errors import EngineUnavailableError, ModelLoadError
 from atre.ipc.messages import AppliedAdapter, EngineDescription
-from atre.notify import notify
+from atre.notify import LOADED_FRACTION, notify
 from atre.sentence import Sentence
 
 # After a native call Python waits this long for a busy thread to hand over the interpreter: the
@@ -39,17 +39,23 @@ _SWITCH_INTERVAL_S = 0.0005
 @click.option("--config", "config_path", type=click.Path(path_type=Path), required=True)
 @click.option("--plan", "plan_path", type=click.Path(path_type=Path))
 @click.option("--no-model", "no_model_reason", help="Serve no model and say this instead.")
+@click.option("--socket", "socket_path", type=click.Path(path_type=Path))
 @click.option("--lifeline", is_flag=True, help="End when standard input closes.")
 def main(
-    config_path: Path, plan_path: Path | None, no_model_reason: str | None, *, lifeline: bool
+    config_path: Path,
+    plan_path: Path | None,
+    no_model_reason: str | None,
+    socket_path: Path | None,
+    *,
+    lifeline: bool,
 ) -> None:
-    """Run the inference engine on the box's engine socket."""
+    """Run the inference engine on its socket, or else on the box's address for it."""
     model_process.begin("atre-engine", lifeline=lifeline)
     # Where gdb is installed an abort in ggml would start it, and delay the next start by seconds.
     os.environ["GGML_NO_BACKTRACE"] = "1"
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     config = configuration.load(config_path)
-    server = EngineServer(config.engine_socket)
+    server = EngineServer(socket_path or config.engine_socket)
 
     def serve() -> None:
         if plan_path is None:
@@ -61,11 +67,17 @@ def main(
 
 
 def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
+    told = -1
+
     def on_progress(fraction: float) -> None:
+        nonlocal told
+        if round(100 * fraction) == told:  # llama.cpp calls for every tensor
+            return
+        told = round(100 * fraction)
         server.refusal = EngineUnavailableError(
             f"The model is loading ({fraction:.0%}). Try again in a few seconds."
         )
-        notify(f"STATUS=loading the model, {fraction:.0%}")
+        notify(f"STATUS=loading the model, {fraction:.0%}", f"{LOADED_FRACTION}={fraction:.2f}")
 
     def load(plan: EnginePlan) -> LlamaModel:
         return LlamaModel(

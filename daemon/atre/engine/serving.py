@@ -21,9 +21,9 @@ from atre.engine.prompt import prepare
 from atre.engine.sequence import Sequence
 from atre.engine.snapshots import Snapshots
 from atre.engine.tool_check import check_tools
-from atre.errors import ModelNotFoundError
 from atre.ipc.job_server import Caller, JobServer
 from atre.ipc.messages import EngineDescription, EngineRequest, Generate, ToolChoice
+from atre.ipc.requested_model import check_model
 
 _PLAIN = Format()
 
@@ -54,12 +54,7 @@ class Loaded:
     def prepare(self, request: Generate, caller: Caller) -> Answer:
         """Check, render and tokenise a prompt. Raises RequestError."""
         model = self.description.model
-        if request.model and request.model != model:
-            raise ModelNotFoundError(
-                f"The model {request.model[:200]!r} is not on this box. Use {model!r}, or "
-                "leave the field out.",
-                param="model",
-            )
+        check_model(request.model, model)
         check_tools(request, self.format)
         prompt = prepare(request, self.vocabulary, self.template, window=self.window)
         sequence = Sequence(

@@ -17,9 +17,10 @@ from atre.ipc.messages import (
     UseCertificate,
 )
 from atre.ipc.peer import Peer
+from atre.ipc.presence import Activity, DescribeActivity, Moved
 from atre.ipc.running_job import RunningJob
 
-_decoder = msgspec.msgpack.Decoder(EngineEvent)
+_decoder = msgspec.msgpack.Decoder(EngineEvent | Moved)
 
 
 class EngineClient:
@@ -31,6 +32,10 @@ class EngineClient:
     def describe(self) -> EngineDescription:
         """What the engine runs. Raises EngineUnavailableError while it is down or loading."""
         return self._peer.ask(DescribeEngine(), EngineDescription)
+
+    def activity(self) -> Activity:
+        """Whether anybody is being answered. Raises EngineUnavailableError while it is down."""
+        return self._peer.ask(DescribeActivity(), Activity)
 
     def generate(self, request: Generate) -> "Generation":
         """Start one completion. Raises EngineUnavailableError if the engine cannot be reached."""

@@ -2,9 +2,10 @@
 """What crosses the unix sockets: one frozen Struct per message, MessagePack, tagged by type.
 
 On ``engine.sock`` a connection carries one request and its events, in this order:
-``Generate`` → ``Accepted`` → ``Queued``* → ``Reading``* → ``Delta``* → ``Finished``, or ``Failed``
-at any point;
-``DescribeEngine`` → ``EngineDescription``. Closing the connection cancels the generation.
+``Generate`` → ``Waking``* → ``Accepted`` → ``Queued``* → ``Reading``* → ``Delta``* → ``Finished``,
+or ``Failed`` at any point; ``Moved`` after ``Waking`` means to ask again on a new connection;
+``DescribeEngine`` → ``EngineDescription``; ``DescribeActivity`` → ``Activity``. Closing the
+connection cancels the generation.
 
 On ``embedder.sock``: ``Embed`` → ``Vector``* → ``Embedded``, or ``Failed`` at any point;
 ``DescribeEmbedder`` → ``EmbedderDescription``. Closing the connection cancels what is left.
@@ -19,15 +20,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from atre.ipc.message import Fraction, Message
+from atre.ipc.presence import DescribeActivity, Waking
 from atre.speed_figure import SpeedFigure
 
 MAX_INPUTS = 2048  # of one request for embeddings: OpenAI's own limit
-
-Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
-    """Base of every message; the tag on the wire is the class name."""
 
 
 class Priority(StrEnum):
@@ -235,7 +232,8 @@ class EngineDescription(Message, frozen=True):
     ``model`` is the id that requests use, ``name`` what its makers call it. ``turns`` are sums
     since the model was loaded; ``snapshot_bytes`` of RAM hold copies of what ended answers held.
     ``issues`` are sentences on what went otherwise than planned when the model started. ``speed``
-    is what one reader may expect.
+    is what one reader may expect. ``asleep_since`` is when the model was unloaded to save power,
+    None if it is not; ``waking`` is how much of it is loaded again.
     """
 
     model: str
@@ -265,6 +263,8 @@ class EngineDescription(Message, frozen=True):
     issues_fr: list[str] = []
     speed: SpeedFigure = SpeedFigure()
     adapters: list[AppliedAdapter] = []
+    asleep_since: float | None = None
+    waking: Fraction | None = None
 
 
 class Embed(Message, frozen=True):
@@ -392,7 +392,7 @@ class BoxDescription(Message, frozen=True):
     detail_fr: str = ""
 
 
-EngineRequest = Generate | DescribeEngine
-EngineEvent = Accepted | Queued | Reading | Delta | Finished | Failed | EngineDescription
+EngineRequest = Generate | DescribeEngine | DescribeActivity
+EngineEvent = Waking | Accepted | Queued | Reading | Delta | Finished | Failed | EngineDescription
 EmbedderRequest = Embed | DescribeEmbedder
 ManagementRequest = DescribeBox | UseCertificate | ResetCertificate

@@ -103,6 +103,16 @@ def _operation(
 _REFUSALS = (400, 401, 404, 413, 429, 500, 503)
 _TEXT: Json = {"type": "string"}
 _HEALTH: Json = {"type": "object", "properties": {"status": {"const": "ok"}}}
+_SLEEP: Json = {
+    "state": {"enum": ["loaded", "asleep", "waking"]},
+    "asleep_since": {"type": "integer", "description": "Unix time; the next request loads it"},
+    "loaded_fraction": {"type": "number", "description": "From 0 to 1, while it wakes up"},
+}
+_ADAPTER: Json = {
+    "type": "object",
+    "required": ["name", "scale"],
+    "properties": {"name": _TEXT, "scale": {"type": "number"}},
+}
 _MODEL: Json = {
     "type": "object",
     "required": ["id", "object", "created", "owned_by"],
@@ -114,6 +124,8 @@ _MODEL: Json = {
         "name": _TEXT,
         "context_length": {"type": "integer", "description": "The window, in tokens"},
         "size_bytes": {"type": "integer", "description": "Of the weights, where it chats"},
+        "adapters": {"type": "array", "items": _ADAPTER, "description": "On every answer"},
+        **_SLEEP,
         "embedding_dimensions": {
             "type": "integer",
             "description": "Of an embedding model: how many numbers its vectors have",
@@ -144,6 +156,7 @@ _ENGINE: Json = {
     "properties": {
         "object": {"const": "engine"},
         "model": _TEXT,
+        **_SLEEP,
         "device": _TEXT,
         "threads": _COUNT,
         "slots": {"type": "integer", "description": "Answers that can run at once"},

@@ -156,6 +156,7 @@ def _engine_object(description: EngineDescription) -> dict[str, object]:
     return {
         "object": "engine",
         "model": description.model,
+        **_sleep_object(description),
         "device": description.device,
         "threads": description.threads,
         "slots": description.num_slots,
@@ -196,4 +197,14 @@ def _model_object(description: EngineDescription | EmbedderDescription) -> dict[
         "context_length": description.n_ctx,
         "size_bytes": description.size_bytes,
         "adapters": adapters,
+        **_sleep_object(description),
     }
+
+
+def _sleep_object(description: EngineDescription) -> dict[str, object]:
+    """Whether the model is in memory; one that is asleep is loaded by the next request."""
+    if description.asleep_since is None:
+        return {"state": "loaded"}
+    if description.waking is not None:
+        return {"state": "waking", "loaded_fraction": description.waking}
+    return {"state": "asleep", "asleep_since": int(description.asleep_since)}

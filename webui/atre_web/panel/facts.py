@@ -65,6 +65,14 @@ def _box_issues(box: BoxDescription) -> list[str]:
 def _state(snapshot: Snapshot) -> str:
     if snapshot.engine is None:
         return gettext("Pas de modèle prêt")
+    if snapshot.engine.waking is not None:
+        return gettext("Le modèle se réveille : %(n)s", n=percent(snapshot.engine.waking))
+    if snapshot.engine.asleep_since is not None:
+        slept_s = snapshot.now - snapshot.engine.asleep_since
+        return gettext(
+            "Modèle endormi depuis %(time)s ; la prochaine question le réveille",
+            time=duration(slept_s),
+        )
     if snapshot.engine.num_running:
         return gettext("En train de répondre")
     return gettext("Prêt")
