@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from atre.config import Config
 from atre.errors import EngineUnavailableError, ModelProblem, ModelStoreError
-from atre.ipc.messages import Message
+from atre.ipc.message import Message
 from atre.ipc.model_messages import (
     Advice,
     Freed,

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from atre.ipc.messages import Message
+from atre.ipc.message import Message
 
 ModelName = Annotated[str, Meta(min_length=1, max_length=300)]
 Path = Annotated[str, Meta(min_length=1, max_length=4096)]  # PATH_MAX of Linux

@@ -4,7 +4,7 @@
 import msgspec
 from flask import Response
 
-from atre.ipc.messages import Message
+from atre.ipc.message import Message
 from atre.ipc.model_messages import (
     ChangeModel,
     ImportModel,
