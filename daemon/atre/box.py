@@ -14,12 +14,12 @@ from typing import TypeVar
 import msgspec
 
 from atre import __version__
+from atre.backend_libraries import hiding
 from atre.config import Config, save
 from atre.durable import write_durably
 from atre.engine_seat import ENGINE, EngineSeat
 from atre.errors import ConfigError, EngineError
 from atre.hardware.detect import detect
-from atre.hardware.devices import hiding
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.messages import BoxDescription, EmbedderDescription, EngineDescription

@@ -11,11 +11,11 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from atre.backend_libraries import hiding
 from atre.config import Config
 from atre.durable import write_durably
 from atre.errors import AtreError, EngineUnavailableError
 from atre.hardware.detect import detect
-from atre.hardware.devices import hiding
 from atre.ipc.client import EngineClient
 from atre.ipc.messages import ChatMessage, EngineDescription, Finished, Generate
 from atre.ipc.presence import Activity

@@ -160,8 +160,11 @@ def _on(machine: Machine, run: RunSettings, device: str | None) -> RunSettings:
 
 
 def _gpu(machine: Machine, device: str | None) -> GgmlDevice | None:
-    devices = machine.devices or ()
-    return best_gpu(found for found in devices if device in {None, found.name})
+    """The GPU named ``device``, in software too, or the best one."""
+    if device is None:
+        return best_gpu(machine.devices)
+    named = (found for found in machine.devices or () if found.is_gpu and found.name == device)
+    return next(named, None)
 
 
 def _padded(num_tokens: int) -> int:

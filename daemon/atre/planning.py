@@ -17,7 +17,7 @@ from atre.errors import EngineError, ModelLoadError, ModelStoreError
 from atre.fit import Rehearse, fit
 from atre.hardware.choose import Choice, choose
 from atre.hardware.explain import puts_layers_on_gpu
-from atre.hardware.machine import Machine
+from atre.hardware.machine import GgmlDevice, Machine
 from atre.hardware.profiles import Profile, load_profiles
 from atre.hardware.remedies import words
 from atre.hardware.threads import count_threads
@@ -277,7 +277,8 @@ def _why(planned: Planned) -> Iterator[tuple[str, str]]:
     )
     for use in uses:
         if use.code is not UseCode.USED and use.npu_state is None:
-            text, place = words(use), use.device.address
+            text, device = words(use), use.device
+            place = device.name if isinstance(device, GgmlDevice) else device.address
             yield (
                 f"{place}: {text.reason}. {text.remedy}",
                 f"{place}\N{NO-BREAK SPACE}: {text.reason_fr}. {text.remedy_fr}",

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from atre.config import Config
 from atre.engine_plan import EnginePlan
+from atre.errors import ModelLoadError
 from atre.fit import fit
 from atre.hardware.choose import choose
 from atre.hardware.machine import Cpu, DeviceType, GgmlDevice, IssueCode, Machine, Memory, PciDevice
@@ -344,6 +345,23 @@ def test_candidates_are_the_processor_first_then_gpus_of_both_kinds() -> None:
         ("CUDA0", "card"),
         ("Vulkan0", "integrated"),
     ]
+    # llama.cpp lists it only because somebody asked for it by number.
+    software = replace(gpu("Vulkan0"), is_software=True)
+    assert [one.kind for one in candidates(machine_with(software))] == ["processor", "software"]
+
+
+def test_a_device_in_software_takes_main_memory_and_only_when_it_is_named() -> None:
+    software = replace(gpu("Vulkan0"), is_software=True)
+    machine = machine_with(software)
+    profile = choose(machine, _PROFILES).profile
+    assert fit(machine, profile, _HEADER).n_gpu_layers == 0
+    assert fit(machine, profile, _HEADER, device="Vulkan0").n_gpu_layers == _HEADER.n_layer + 1
+    # Each side alone has room for it, but it is the same room.
+    large = replace(_HEADER, weights_bytes=14 * 2**30, block_bytes=13 * 2**30)
+    with pytest.raises(ModelLoadError, match="smaller model"):
+        fit(machine, profile, large, device="Vulkan0")
+    card = machine_with(gpu("Vulkan0"))
+    assert fit(card, profile, large, device="Vulkan0").n_gpu_layers > 0
 
 
 def test_energy_is_counted_once_and_over_the_end_of_the_counter(tmp_path: Path) -> None:

@@ -141,7 +141,11 @@ def _device_types(
 ) -> Finding | None:
     if devices is None:
         return _any_of("device_types", wanted, None)
-    types = [(device.type.value, _GRADES.get(device.type, _OTHER)) for device in devices]
+    types = [
+        (device.type.value, _GRADES.get(device.type, _OTHER))
+        for device in devices
+        if not device.is_software
+    ]
     return _graded_any_of("device_types", wanted, types)
 
 

@@ -8,7 +8,7 @@ from atre.engine_plan import EnginePlan
 from atre.hardware.choose import Choice
 from atre.hardware.explain_memory import memory_speed
 from atre.hardware.explain_words import line, number
-from atre.hardware.machine import Cpu, Machine, Memory, PciDevice, SocDevice
+from atre.hardware.machine import Cpu, GgmlDevice, Machine, Memory, PciDevice, SocDevice
 from atre.hardware.profiles import Figure
 from atre.hardware.remedies import words
 from atre.hardware.usage import DeviceUse, Outcome, device_uses
@@ -43,6 +43,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The words for what a device is, in one language."""
 
     integrated: str
+    software: str
     card: str
     own_memory: str
     driver: str
@@ -50,12 +51,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ENGLISH_FACTS = Facts(
-    integrated="integrated", card="card", own_memory="GiB of its own", driver="driver",
-    no_driver="no driver",
+    integrated="integrated", software="software on the processor", card="card",
+    own_memory="GiB of its own", driver="driver", no_driver="no driver",
 )  # fmt: skip
 FRENCH_FACTS = Facts(
-    integrated="intégré", card="carte", own_memory="Gio en propre", driver="pilote",
-    no_driver="sans pilote",
+    integrated="intégré", software="logiciel sur le processeur", card="carte",
+    own_memory="Gio en propre", driver="pilote", no_driver="sans pilote",
 )  # fmt: skip
 
 
@@ -159,7 +160,9 @@ def _devices(
     lines = [_use(use, say, french=french) for use in uses]
     if machine.gpus is None and not machine.soc:
         return [say("pci_unknown"), *lines]
-    return lines or [say("no_gpu")]
+    if all(isinstance(use.device, GgmlDevice) for use in uses):
+        return [say("no_gpu"), *lines]
+    return lines
 
 
 def _use(use: DeviceUse, say: _Say, *, french: bool) -> str:
@@ -175,8 +178,10 @@ def kind(use: DeviceUse) -> str:
     return "GPU" if use.npu_state is None else "NPU"
 
 
-def describe(device: PciDevice | SocDevice, spoken: Facts = _ENGLISH_FACTS) -> str:
-    """Where the device is and what it is, by numbers."""
+def describe(device: PciDevice | SocDevice | GgmlDevice, spoken: Facts = _ENGLISH_FACTS) -> str:
+    """Where the device is and what it is, by numbers; one in software is nowhere and has a name."""
+    if isinstance(device, GgmlDevice):
+        return f"{device.name} [{device.description}], {spoken.software}"
     facts = [device.address]
     if isinstance(device, PciDevice):
         facts[0] += f" [{device.pci_id}]"

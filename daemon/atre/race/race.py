@@ -10,11 +10,11 @@ from pathlib import Path
 
 import msgspec
 
+from atre.backend_libraries import hiding
 from atre.engine_plan import EnginePlan
 from atre.errors import EngineError
 from atre.fit import fit
 from atre.hardware.ask import ask
-from atre.hardware.devices import hiding
 from atre.hardware.machine import Issue, IssueCode, Machine
 from atre.hardware.profiles import Profile
 from atre.models.footprint import SHORT_CONTEXT_TOKENS, token_bytes

@@ -6,8 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from llama_cpp import llama_cpp as lib
-from llama_cpp._ggml import libggml
 
+# The ggml that libllama itself uses. llama_cpp._ggml opens another copy of the same file, with a
+# list of loaded backends of its own.
+from llama_cpp.llama_cpp import _base_path as folder
+from llama_cpp.llama_cpp import _lib as libllama
+
+from atre.backend_libraries import load_backends
 from atre.engine.llama.log import redirect_log, take_errors
 from atre.engine_plan import Adapter
 from atre.errors import InvalidRequestError, ModelLoadError
@@ -39,6 +44,7 @@ class LlamaModel:
         Raises ModelLoadError with llama.cpp's own words.
         """
         redirect_log()
+        load_backends(libllama, Path(folder))
         lib.llama_backend_init()
         params: Any = lib.llama_model_default_params()
         params.n_gpu_layers = n_gpu_layers
@@ -178,15 +184,15 @@ class LlamaModel:
 
 def _device_list(name: str) -> Any:
     """What llama_model_params.devices points to: handles that end with NULL, none for the CPU."""
-    libggml.ggml_backend_dev_by_name.restype = ctypes.c_void_p
-    libggml.ggml_backend_dev_type.argtypes = [ctypes.c_void_p]
-    handle = libggml.ggml_backend_dev_by_name(name.encode())
+    libllama.ggml_backend_dev_by_name.restype = ctypes.c_void_p
+    libllama.ggml_backend_dev_type.argtypes = [ctypes.c_void_p]
+    handle = libllama.ggml_backend_dev_by_name(name.encode())
     if not handle:
         raise ModelLoadError(
             f"llama.cpp no longer sees the device {name}, on which this model was to run. Start "
             "the box again, so that it looks anew."
         )
-    is_cpu = libggml.ggml_backend_dev_type(handle) == _CPU_TYPE
+    is_cpu = libllama.ggml_backend_dev_type(handle) == _CPU_TYPE
     handles = [] if is_cpu else [handle]
     return (ctypes.c_void_p * (len(handles) + 1))(*handles, None)
 
