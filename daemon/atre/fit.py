@@ -16,7 +16,13 @@ from atre.hardware.machine import GgmlDevice, Machine
 from atre.hardware.profiles import Profile, RunSettings
 from atre.hardware.threads import count_threads
 from atre.hardware.usage import best_gpu, shares_main_memory
-from atre.models.footprint import CELL_PADDING, buffer_bytes, cache_bytes, kv_cell_bytes
+from atre.models.footprint import (
+    CELL_PADDING,
+    buffer_bytes,
+    cache_bytes,
+    kv_cell_bytes,
+    layer_bytes,
+)
 from atre.models.gguf_header import GgufHeader
 from atre.models.split import whole_name
 from atre.sentence import Sentence
@@ -118,7 +124,7 @@ def _plan(
         n_ubatch=min(run.micro_batch_tokens, n_batch),
         threads=count_threads(machine.cpu, run.threads)[0],
         threads_batch=count_threads(machine.cpu, run.threads_batch)[0],
-        cell_bytes=kv_cell_bytes(header, run.kv_type),
+        cell_bytes=max(1, kv_cell_bytes(header, run.kv_type)),  # purely recurrent ones have none
         n_gpu_layers=load.layers,
         device=device,
         kv_type=run.kv_type,
@@ -237,9 +243,17 @@ def _load(
 
 
 def _estimate(header: GgufHeader, run: RunSettings, pool: int, layers: int) -> Allocation:
-    """What llama.cpp would say, from above; with a GPU, whole buffers on both sides."""
+    """What llama.cpp would say, from above; with a GPU, whole buffers on both sides.
+
+    With the model on both sides llama.cpp may read prompts on the GPU for the layers that are not
+    there: it copies one layer after the other, and, if asked to choose, does without flash
+    attention (llama-context.cpp, resolve_fused_ops).
+    """
     n_ubatch = min(run.micro_batch_tokens, pool)
-    flash_attention = run.flash_attention != "off"
+    is_divided = 0 < layers <= header.n_layer
+    flash_attention = run.flash_attention == "on" or (
+        run.flash_attention == "auto" and not is_divided
+    )
     buffers = buffer_bytes(
         header,
         n_ctx=pool,
@@ -247,17 +261,19 @@ def _estimate(header: GgufHeader, run: RunSettings, pool: int, layers: int) -> A
         num_slots=run.slots,
         flash_attention=flash_attention,
     )
+    cells_bytes = cache_bytes(
+        header,
+        run.kv_type,
+        n_ctx=pool,
+        n_ubatch=n_ubatch,
+        num_slots=run.slots,
+        flash_attention=flash_attention,
+    )
+    copied_bytes = layer_bytes(header, run.kv_type, pool) if is_divided else 0
     return Allocation(
-        cache_bytes=cache_bytes(
-            header,
-            run.kv_type,
-            n_ctx=pool,
-            n_ubatch=n_ubatch,
-            num_slots=run.slots,
-            flash_attention=flash_attention,
-        ),
+        cache_bytes=cells_bytes,
         host_buffer_bytes=buffers,
-        device_buffer_bytes=buffers if layers else 0,
+        device_buffer_bytes=buffers + copied_bytes if layers else 0,
     )
 
 

@@ -203,6 +203,24 @@ def test_the_context_steps_down_to_what_llama_cpp_says_fits() -> None:
         fit(machine(12 * _GIB), _CPU, LARGE, rehearse=takes(0, 12 * _GIB))
 
 
+def test_buffers_on_a_card_that_holds_some_layers_are_those_without_flash_attention() -> None:
+    # That is what llama.cpp chooses by itself for a divided model: docs/vulkan.md.
+    many_heads = msgspec.structs.replace(LARGE, n_head=(256,) * 32)
+    divided = machine(16 * _GIB, devices=(gpu(DeviceType.GPU, 4 * _GIB),))
+    layers = {}
+    for flash_attention in ("auto", "on", "off"):
+        run = msgspec.structs.replace(_NVIDIA.run, flash_attention=flash_attention)
+        profile = msgspec.structs.replace(_NVIDIA, run=run)
+        layers[flash_attention] = fit(divided, profile, many_heads).n_gpu_layers
+    assert 0 < layers["auto"] == layers["off"] < layers["on"] <= LARGE.n_layer
+
+
+def test_a_model_without_cells_has_a_plan() -> None:
+    state = LayerCache(state_numbers=1000)
+    recurrent = msgspec.structs.replace(TINY, cache=CacheLayout(layers=(state,) * TINY.n_layer))
+    assert fit(machine(), _CPU, recurrent).cell_bytes == 1
+
+
 def test_a_start_waits_for_few_rehearsals() -> None:
     asked: list[EnginePlan] = []
 

@@ -46,6 +46,12 @@ def token_bytes(header: GgufHeader, kv_type: KvType, context_tokens: int) -> int
     return weights + math.ceil(numbers * _NUMBER_BYTES[kv_type]) + states * _FLOAT_BYTES
 
 
+def layer_bytes(header: GgufHeader, kv_type: KvType, n_ctx: int) -> int:
+    """One block and all that it may remember: what is copied to a GPU that has no layer of it."""
+    numbers = max(layer.key_numbers + layer.value_numbers for layer in header.cache.layers)
+    return math.ceil(header.block_bytes / header.n_layer + n_ctx * numbers * _NUMBER_BYTES[kv_type])
+
+
 def cache_bytes(
     header: GgufHeader,
     kv_type: KvType,
