@@ -3,6 +3,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -12,17 +13,12 @@ from atre import fit_words
 from atre.allocation import Allocation
 from atre.engine_plan import EnginePlan, with_words
 from atre.errors import ModelLoadError
+from atre.expected_allocation import expected_allocation
 from atre.hardware.machine import GgmlDevice, Machine
 from atre.hardware.profiles import Profile, RunSettings
 from atre.hardware.threads import count_threads
 from atre.hardware.usage import best_gpu, shares_main_memory
-from atre.models.footprint import (
-    CELL_PADDING,
-    buffer_bytes,
-    cache_bytes,
-    kv_cell_bytes,
-    layer_bytes,
-)
+from atre.models.footprint import CELL_PADDING, kv_cell_bytes
 from atre.models.gguf_header import GgufHeader
 from atre.models.split import whole_name
 from atre.sentence import Sentence
@@ -91,23 +87,45 @@ def fit(
     room = _room(machine, gpu, run.reserve_bytes)
     rehearsals = 0
     smallest_bytes = 0
-    for estimate in _loads(header, run, wanted, use_gpu=gpu is not None):
+    divided = partial(_divided, machine, run, header, device, rehearse)
+    for run_here, estimate in _loads(header, run, wanted, divided, use_gpu=gpu is not None):
         smallest_bytes = estimate.main_bytes
         if not _fits(estimate, room):
             continue
-        plan = _plan(machine, run, header, estimate, device)
+        plan = _plan(machine, run_here, header, estimate, device)
         allocation = None
         if rehearse is not None and rehearsals < _MOST_REHEARSALS:
             rehearsals += 1
             allocation = rehearse(plan)
-        load = _load(header, run, estimate.pool, estimate.layers, allocation)
+        load = _load(header, run_here, estimate.pool, estimate.layers, allocation)
         if _fits(load, room):
-            return _explained(plan, machine, run, header, load, room, gpu, wanted)
+            return _explained(plan, machine, run_here, header, load, room, gpu, wanted)
     raise ModelLoadError(
         f"{header.path} needs {fit_words.size(smallest_bytes)} of memory even with the smallest "
         f"context, and {fit_words.size(room.main_bytes)} can be used. Choose a smaller model or "
         "quantisation."
     )
+
+
+def _divided(
+    machine: Machine,
+    run: RunSettings,
+    header: GgufHeader,
+    device: str | None,
+    rehearse: Rehearse | None,
+) -> RunSettings:
+    """The settings for some of the layers on the GPU, with flash attention if the GPU knows it.
+
+    Left to choose, llama.cpp asks with a token for each sequence, of which we announce many: from
+    32 on the GPU also computes other layers, which it takes for missing support
+    (llama-context.cpp, resolve_fused_ops). With the whole model there, it asks in earnest.
+    """
+    if run.flash_attention != "auto" or rehearse is None:
+        return run
+    whole = _load(header, run, _MIN_POOL_TOKENS, header.n_layer + 1, None)
+    allocation = rehearse(_plan(machine, run, header, whole, device))
+    knows_it = allocation is not None and allocation.flash_attention
+    return replace(run, flash_attention="on") if knows_it else run
 
 
 def _plan(
@@ -200,16 +218,30 @@ def _own_bytes(machine: Machine, gpu: GgmlDevice) -> int:
     )
 
 
-def _loads(header: GgufHeader, run: RunSettings, wanted: int, *, use_gpu: bool) -> Iterator[_Load]:
-    """Estimates, the best first: ever smaller pools, then ever fewer layers on the GPU."""
+def _loads(
+    header: GgufHeader,
+    run: RunSettings,
+    wanted: int,
+    divided: Callable[[], RunSettings],
+    *,
+    use_gpu: bool,
+) -> Iterator[tuple[RunSettings, _Load]]:
+    """Settings and estimates, the best first: ever smaller pools, then fewer layers on the GPU.
+
+    ``divided`` gives the settings for some of the layers there, which it takes a while to know.
+    """
     top = _top_layers(header, run) if use_gpu else 0
     pools = [wanted]
     while pools[-1] > _MIN_POOL_TOKENS:
         pools.append(max(_MIN_POOL_TOKENS, _padded(pools[-1] // 2)))
     ways = [(pool, top) for pool in pools]
     ways += [(pools[-1], layers) for layers in range(top - 1, -1, -1)]
+    run_divided: RunSettings | None = None
     for pool, layers in ways:
-        yield _load(header, run, pool, layers, None)
+        run_here = run
+        if 0 < layers <= header.n_layer:
+            run_here = run_divided = run_divided or divided()
+        yield run_here, _load(header, run_here, pool, layers, None)
 
 
 def _blocks_on_gpu(layers: int) -> int:
@@ -225,7 +257,7 @@ def _top_layers(header: GgufHeader, run: RunSettings) -> int:
 def _load(
     header: GgufHeader, run: RunSettings, pool: int, layers: int, allocation: Allocation | None
 ) -> _Load:
-    figures = allocation or _estimate(header, run, pool, layers)
+    figures = allocation or expected_allocation(header, run, pool, layers)
     # llama.cpp moves the output first, then the last blocks; the input stays (llama-model.cpp).
     blocks = _blocks_on_gpu(layers) / header.n_layer
     moved = math.ceil((header.block_bytes + figures.cache_bytes) * blocks)
@@ -239,41 +271,6 @@ def _load(
         main_bytes=kept + figures.host_buffer_bytes,
         gpu_bytes=moved + figures.device_buffer_bytes,
         is_rehearsed=allocation is not None,
-    )
-
-
-def _estimate(header: GgufHeader, run: RunSettings, pool: int, layers: int) -> Allocation:
-    """What llama.cpp would say, from above; with a GPU, whole buffers on both sides.
-
-    With the model on both sides llama.cpp may read prompts on the GPU for the layers that are not
-    there: it copies one layer after the other, and, if asked to choose, does without flash
-    attention (llama-context.cpp, resolve_fused_ops).
-    """
-    n_ubatch = min(run.micro_batch_tokens, pool)
-    is_divided = 0 < layers <= header.n_layer
-    flash_attention = run.flash_attention == "on" or (
-        run.flash_attention == "auto" and not is_divided
-    )
-    buffers = buffer_bytes(
-        header,
-        n_ctx=pool,
-        n_ubatch=n_ubatch,
-        num_slots=run.slots,
-        flash_attention=flash_attention,
-    )
-    cells_bytes = cache_bytes(
-        header,
-        run.kv_type,
-        n_ctx=pool,
-        n_ubatch=n_ubatch,
-        num_slots=run.slots,
-        flash_attention=flash_attention,
-    )
-    copied_bytes = layer_bytes(header, run.kv_type, pool) if is_divided else 0
-    return Allocation(
-        cache_bytes=cells_bytes,
-        host_buffer_bytes=buffers,
-        device_buffer_bytes=buffers + copied_bytes if layers else 0,
     )
 
 

@@ -75,7 +75,9 @@ def settle(
 
 
 def field(*kinds: str) -> Field:
-    names = {"processor": PROCESSOR, "integrated": "Vulkan0", "card": "CUDA0"}
+    names = {
+        "processor": PROCESSOR, "integrated": "Vulkan0", "card": "CUDA0", "software": "Vulkan1",
+    }  # fmt: skip
     return Field(
         candidates=tuple(
             msgspec.convert({"name": names[kind], "description": "", "kind": kind}, type=Candidate)
@@ -126,6 +128,23 @@ def test_whoever_alone_can_run_the_model_wins() -> None:
     verdict = judge(raced, [failed, Result(name="CUDA0", speed=speed(9.0))], eco=False, date="")
     assert verdict.winner == "CUDA0"
     assert judge(raced, [failed], eco=False, date="").winner is None
+
+
+def test_a_device_in_software_wins_only_if_nothing_else_runs_the_model() -> None:
+    raced = field("processor", "software")
+    # As it was measured on a machine whose processors were busy with something else.
+    disturbed = [
+        Result(name=PROCESSOR, speed=speed(3.6, 27.8)),
+        Result(name="Vulkan1", speed=speed(5.9, 30.0)),
+    ]
+    verdict = judge(raced, disturbed, eco=False, date="")
+    assert verdict.winner == PROCESSOR
+    assert use_codes(verdict) == {"Vulkan1": UseCode.SOFTWARE}
+    failed = Result(name=PROCESSOR, problem=IssueCode.FAILED, detail="no memory")
+    assert judge(raced, [failed, disturbed[1]], eco=False, date="").winner == "Vulkan1"
+    crashed = Result(name="Vulkan1", problem=IssueCode.CRASHED, detail="signal 6")
+    verdict = judge(raced, [disturbed[0], crashed], eco=False, date="")
+    assert use_codes(verdict) == {"Vulkan1": UseCode.RACE_CRASHED}
 
 
 def test_in_eco_mode_joules_decide_if_they_cover_every_device() -> None:

@@ -15,7 +15,8 @@ from atre.engine.llama.runner import LlamaRunner
 from atre.engine.sequence import Chunk, Sequence
 from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
-from atre.fit import _estimate, fit
+from atre.expected_allocation import expected_allocation
+from atre.fit import fit
 from atre.hardware.choose import choose
 from atre.hardware.detect import detect
 from atre.hardware.profiles import load_profiles
@@ -77,7 +78,8 @@ def test_a_fit_with_every_layer_on_the_device_answers_as_the_processor_does() ->
 
 @pytest.mark.parametrize("n_gpu_layers", [1, 4])
 def test_with_some_layers_on_the_device_it_answers_the_same(n_gpu_layers: int) -> None:
-    some = replace(plan_for("Vulkan0"), n_gpu_layers=n_gpu_layers)
+    # With flash attention on both sides, as the box plans a divided model.
+    some = replace(plan_for("Vulkan0"), n_gpu_layers=n_gpu_layers, flash_attention=True)
     assert greedy(some) == greedy(plan_for("CPU"))
 
 
@@ -97,12 +99,15 @@ def test_what_was_predicted_of_both_memories_is_what_a_load_takes(
 
     plan = fit(machine, replace(profile, run=run), header, device="Vulkan0", rehearse=note)
     assert plan.n_gpu_layers == n_gpu_layers
+    # Left to choose, llama.cpp would do without for a divided model: this device knows it.
+    is_divided = n_gpu_layers <= header.n_layer
+    assert plan.flash_attention is (True if is_divided or flash_attention == "on" else None)
     real = allocated(plan, caplog)
     cells = real["Vulkan0 KV"] + real["CPU KV"]
     # The cells lie where their layers do; llama.cpp counts the output as one more layer.
     assert real["Vulkan0 KV"] == cells * (n_gpu_layers - 1) // header.n_layer
     said = rehearsed[-1]
-    estimated = _estimate(header, run, plan.n_ctx, n_gpu_layers)
+    estimated = expected_allocation(header, run, plan.n_ctx, n_gpu_layers)
     for predicted in (said, estimated):
         assert predicted.cache_bytes >= cells - ROUNDING
         assert predicted.device_buffer_bytes >= real["Vulkan0 compute"] - ROUNDING

@@ -55,7 +55,7 @@ def test_a_race_measures_it_in_a_child_and_the_processor_stays(
 ) -> None:
     found = run_detect(tmp_path, "--race")
     (use,) = [each for each in found["uses"] if each["name"] == "Vulkan0"]
-    assert use["code"] == UseCode.PROCESSOR_FASTER
+    assert use["code"] == UseCode.SOFTWARE
     (verdict,) = json.loads((tmp_path / "state" / "race.json").read_bytes())
     assert verdict["winner"] == "CPU"
     speeds = {each["name"]: each["speed"] for each in verdict["results"]}
