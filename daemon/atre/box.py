@@ -116,6 +116,8 @@ class Box:
                 self._ready_file.unlink(missing_ok=True)
             config_path = self._config.runtime_dir / "config.json"
             save(self._config, config_path)
+            # A wrong profile is refused before anything is measured.
+            load_profiles(self._config.profiles_dir)
             machine = detect()
             # A driver that ends whoever loads it must not end the engine either.
             os.environ.update(hiding(machine.hidden_backends))
