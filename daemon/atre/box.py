@@ -20,6 +20,7 @@ from atre.durable import write_durably
 from atre.engine_seat import ENGINE, EngineSeat
 from atre.errors import ConfigError, EngineError
 from atre.hardware.detect import detect
+from atre.hardware.profiles import load_profiles
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.messages import BoxDescription, EmbedderDescription, EngineDescription
