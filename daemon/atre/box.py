@@ -57,7 +57,8 @@ class Door(msgspec.Struct, frozen=True):
 
     first_key: str | None
     run_key: str | None
-    login_path: str
+    claim_path: str | None
+    claim_code: str | None
 
 
 class Started(msgspec.Struct, frozen=True):

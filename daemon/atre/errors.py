@@ -7,7 +7,10 @@ AtreError
 │  ├─ InvalidRequestError       a field is missing, of the wrong type or out of range
 │  ├─ ModelNotFoundError        no such model on this box
 │  ├─ ContextLengthError        prompt and answer do not fit in the window
-│  └─ QueueFullError            too many requests are waiting
+│  ├─ QueueFullError            too many requests are waiting
+│  ├─ QuotaError                this person has had all that the office allows for now
+│  ├─ ForbiddenError            this person or key may not do that
+│  └─ ConflictError             somebody else changed the same thing
 ├─ EngineError                  the box failed; the caller did nothing wrong
 │  ├─ ModelLoadError            the model file cannot be used
 │  ├─ DecodeError               llama.cpp refused a batch
@@ -73,6 +76,22 @@ class QueueFullError(RequestError):
             f"The box is busy and its queue is full. Try again in {retry_after_s} seconds."
         )
         self.retry_after_s = retry_after_s
+
+
+class QuotaError(RequestError):
+    """This person has had all that the office allows for now."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ForbiddenError(RequestError):
+    """This person or key may not do that."""
+
+
+class ConflictError(RequestError):
+    """Somebody else changed the same thing meanwhile."""
 
 
 class EngineError(AtreError):

@@ -13,6 +13,7 @@ from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.models_client import ModelsClient
 from atre_web import body_limit, host_check, trust
+from atre_web.accounts import authorisation
 from atre_web.audience import wants_page
 from atre_web.models import install as models
 from atre_web.openai import routes
@@ -54,6 +55,7 @@ def create_app(config: Config) -> Flask:
     app.register_error_handler(AtreError, _error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(ClientGoneError, _client_gone)
+    authorisation.check(app, authorisation.TABLE)
     return app
 
 

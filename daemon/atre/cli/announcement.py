@@ -12,7 +12,9 @@ _FRENCH = {
     "no_model": "Aucun modèle n’est chargé",
     "embedder": "Modèle de vecteurs",
     "no_embedder": "Le modèle de vecteurs n’est pas chargé",
-    "login": "Ouvrez le panneau (lien à usage unique, 60 minutes)",
+    "claim": "Mettez le boîtier à votre nom (60 minutes)",
+    "code": "Code de mise en service, pour un autre poste ou un téléphone",
+    "label_code": "celui de l’étiquette (atre claim new en fait un autre)",
     "panel": "Panneau sur ce poste",
     "lan": "Depuis un autre poste ou un téléphone",
     "trust": "Pour que le navigateur n’y avertisse plus",
@@ -28,7 +30,9 @@ _ENGLISH = {
     "no_model": "No model is loaded",
     "embedder": "Embedding model",
     "no_embedder": "The embedding model is not loaded",
-    "login": "Open the panel (single-use link, 60 minutes)",
+    "claim": "Make the box yours (60 minutes)",
+    "code": "Claim code, for another computer or a phone",
+    "label_code": "the one on the label (atre claim new makes another)",
     "panel": "Panel on this machine",
     "lan": "From another computer or a phone",
     "trust": "So that browsers do not warn there",
@@ -60,7 +64,9 @@ def _lines(started: Started, words: dict[str, str]) -> list[str]:
         lines.append(line("embedder", f"{started.embedder.name} ({started.embedder.model})"))
     elif started.no_embedder_reason:
         lines.append(line("no_embedder", started.no_embedder_reason))
-    lines.append(line("login", base + started.door.login_path))
+    if started.door.claim_path:
+        lines.append(line("claim", base + started.door.claim_path))
+        lines.append(line("code", started.door.claim_code or words["label_code"]))
     lines.append(line("panel", f"{base}/"))
     lines += [line("lan", url) for url in _lan_urls(started)]
     lines += [line("trust", url) for url in _trust_url(started)]

@@ -8,14 +8,17 @@ from werkzeug.exceptions import HTTPException
 
 from atre.errors import (
     AtreError,
+    ConflictError,
     ContextLengthError,
     EngineError,
     EngineUnavailableError,
+    ForbiddenError,
     ModelLoadError,
     ModelNotFoundError,
     ModelProblem,
     ModelStoreError,
     QueueFullError,
+    QuotaError,
     RequestError,
 )
 
@@ -35,6 +38,9 @@ TABLE: dict[type[AtreError], Row] = {
     ContextLengthError: Row(400, "invalid_request_error", "context_length_exceeded"),
     ModelNotFoundError: Row(404, "invalid_request_error", "model_not_found"),
     QueueFullError: Row(429, "rate_limit_error", "queue_full"),
+    QuotaError: Row(429, "rate_limit_error", "quota_exceeded"),
+    ForbiddenError: Row(403, "invalid_request_error", "permission_denied"),
+    ConflictError: Row(409, "invalid_request_error", "conflict"),
     RequestError: Row(400, "invalid_request_error", None),
     EngineUnavailableError: Row(503, "server_error", "engine_unavailable"),
     ModelLoadError: Row(503, "server_error", "no_model"),
@@ -90,7 +96,7 @@ def error_response(error: AtreError) -> Response:
     row = row_of(error)
     response = jsonify(error_body(error))
     response.status_code = row.status
-    if isinstance(error, QueueFullError):
+    if isinstance(error, QueueFullError | QuotaError):
         response.headers["Retry-After"] = str(error.retry_after_s)
     elif isinstance(error, EngineUnavailableError):
         response.headers["Retry-After"] = str(_RETRY_AFTER_S)

@@ -9,6 +9,7 @@ from atre.ipc.client import EngineClient
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.messages import EmbedderDescription, EngineDescription, Generate, Priority
 from atre_web.accounts import current
+from atre_web.accounts.quotas import payer
 from atre_web.body_limit import read_body
 from atre_web.openai.answer import streamed_answer, whole_answer
 from atre_web.openai.document import openapi_document
@@ -85,12 +86,15 @@ def embeddings() -> Response:
             "This box has no embedding model. Start it with atre serve --embedding-model FILE.",
             param="model",
         )
-    return embedding_answer(
-        embedder,
-        embedding_request(body, user=_user()),
-        _interruption(),
-        as_base64=body.encoding_format == "base64",
-    )
+    job = embedding_request(body, user=_user())
+    with contextlib.closing(current.meter()) as meter:
+        return embedding_answer(
+            embedder,
+            job,
+            _interruption(),
+            meter=meter,
+            as_base64=body.encoding_format == "base64",
+        )
 
 
 @blueprint.get("/openapi.json")
@@ -106,7 +110,8 @@ def health() -> Response:
 
 
 def _answer(body: SamplingBody, requests: list[Generate], shape: Shape) -> Response:
-    relay = Relay(_engine(), requests, _interruption())
+    meter = current.meter(choices=body.n or 1)
+    relay = Relay(_engine(), requests, _interruption(), meter=meter)
     options = body.stream_options
     wishes = Wishes(
         include_usage=bool(options and options.include_usage),
@@ -143,8 +148,7 @@ def _interruption() -> Interruption:
 
 
 def _user() -> str:
-    principal = current.principal()
-    return f"{principal.kind}:{principal.id}"
+    return payer(current.principal())
 
 
 def _priority() -> Priority:

@@ -43,6 +43,15 @@ def date(unix_s: float) -> str:
     return str(flask_babel.format_date(datetime.fromtimestamp(unix_s, UTC), "long"))
 
 
+def moment(unix_s: float | None) -> str:
+    """A date and a time of the box's time zone, — for never."""
+    if unix_s is None:
+        return "—"
+    here = datetime.fromtimestamp(unix_s).astimezone()
+    day = flask_babel.format_date(here, "medium", rebase=False)
+    return f"{day}, {flask_babel.format_time(here, 'short', rebase=False)}"
+
+
 def duration(seconds: float) -> str:
     """A length of time in its largest unit."""
     return str(flask_babel.format_timedelta(timedelta(seconds=max(seconds, 1.0))))
