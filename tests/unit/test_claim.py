@@ -50,7 +50,7 @@ def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def form(code: str, login: str = "marie", **changes: str) -> Form:
-    fields = {"name": "Marie", "password": PASSWORD, "office": "", "locale": "fr"} | changes
+    fields = {"name": "Marie", "password": PASSWORD, "office": ""} | changes
     return Form(code=code, login=login, **fields)
 
 

@@ -137,13 +137,13 @@ def test_an_invitation_works_once_for_72_hours(connection: sqlite3.Connection) -
 
     def accept(login: str) -> Opened:
         return sign_in.with_invitation(
-            connection, token, name="Luc", login=login, password=PASSWORD, locale="en", caller=HERE
+            connection, token, name="Luc", login=login, password=PASSWORD, caller=HERE
         )
 
     with pytest.raises(AccountError, match="taken"):
         accept("Marie")
     luc = accept("luc").person
-    assert (luc.role, luc.locale) == ("guest", "en")
+    assert luc.role == "guest"
     assert groups.groups_of(connection, luc.id) == {office.id}
     with pytest.raises(AccountError, match="already used"):
         accept("luc2")

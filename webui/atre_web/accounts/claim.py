@@ -50,7 +50,6 @@ class Form:
     login: str
     password: str
     office: str
-    locale: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,6 @@ def take(
             "manager",
             password=stored,
             now=now,
-            locale=form.locale,
         )
         if office:
             settings.put(connection, settings.OFFICE_NAME, office)

@@ -94,7 +94,6 @@ def accept(
     login: str,
     password: str,
     now: float,
-    locale: str | None = None,
 ) -> Person:
     """Use an invitation up: its person, added with a password hash that the caller computed.
 
@@ -102,9 +101,7 @@ def accept(
     """
     with transaction(connection):
         invitation = find(connection, token, now=now)
-        person = people.create(
-            connection, name, login, invitation.role, password=password, now=now, locale=locale
-        )
+        person = people.create(connection, name, login, invitation.role, password=password, now=now)
         given = connection.execute(
             "SELECT group_id FROM invitation_groups WHERE invitation_id = ?", (invitation.id,)
         )

@@ -26,7 +26,8 @@ _MOST_CONCURRENT = 1000
 class Person(msgspec.Struct, frozen=True, kw_only=True):
     """One person as they may be shown. Times are Unix seconds; a limit of None is the office's.
 
-    ``version`` counts the changes that managers made: whoever changes a person says which version
+    ``locale`` is None until its person chose a language: then the browser's counts. ``version``
+    counts the changes that managers made: whoever changes a person says which version
     they saw.
     """
 
@@ -56,7 +57,6 @@ def create(
     *,
     password: str | None,
     now: float,
-    locale: str | None = None,
 ) -> Person:
     """Add a person inside the caller's transaction; ``password`` is a hash, None for none yet.
 
@@ -69,9 +69,9 @@ def create(
         )
     person_id = new_id()
     connection.execute(
-        "INSERT INTO people (id, name, login, role, password, locale, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (person_id, shown, typed, role, password, locale, now),
+        "INSERT INTO people (id, name, login, role, password, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (person_id, shown, typed, role, password, now),
     )
     return get(connection, person_id)
 

@@ -84,7 +84,6 @@ def with_invitation(
     name: str,
     login: str,
     password: str,
-    locale: str,
     caller: Caller,
 ) -> Opened:
     """Join the office with an invitation. Raises AccountError, which leaves the link good."""
@@ -101,7 +100,6 @@ def with_invitation(
         login=login,
         password=stored,
         now=caller.now,
-        locale=locale,
     )
     return _opened(connection, person, caller)
 

@@ -10,7 +10,6 @@ from atre_web.accounts.on_link import is_on_link, own_networks
 from atre_web.accounts.passwords import MIN_CHARS
 from atre_web.accounts.problem import AccountError
 from atre_web.accounts.sign_in import Opened
-from atre_web.panel import language
 from atre_web.panel.account_texts import sentence, too_many_tries
 from atre_web.panel.form import admit, caller, field
 
@@ -35,7 +34,6 @@ def take() -> Response:
         login=field("login"),
         password=field("password"),
         office=field("office"),
-        locale=language.current(),
     )
     try:
         outcome = claim.take(

@@ -7,7 +7,6 @@ from werkzeug.wrappers import Response
 from atre_web.accounts import current, invitations, settings, sign_in
 from atre_web.accounts.passwords import MIN_CHARS
 from atre_web.accounts.problem import AccountError
-from atre_web.panel import language
 from atre_web.panel.account_texts import sentence
 from atre_web.panel.form import admit, caller, field
 
@@ -35,7 +34,6 @@ def accept(token: str) -> Response:
                 name=field("name"),
                 login=field("login"),
                 password=field("password"),
-                locale=language.current(),
                 caller=caller(),
             )
             current.record("invitation.accept", opened.person.id, person_id=opened.person.id)
