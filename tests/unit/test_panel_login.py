@@ -16,7 +16,7 @@ from atre_web.accounts.database import connect
 from atre_web.accounts.door import Door, open_door
 
 LOOPBACK = "http://127.0.0.1:8765"
-TLS = "https://atre-7f3a.local:8443"
+TLS = "https://127.0.0.1:8443"
 BROWSER = {"Accept": "text/html,*/*;q=0.8"}
 PASSWORD = "quatre mots à la suite"
 NAME = {"name": "Marie Roy", "login": "Marie", "password": PASSWORD}

@@ -24,7 +24,7 @@ from atre.ipc.messages import (
     EngineDescription,
 )
 from atre_web import create_app
-from atre_web.accounts import sessions
+from atre_web.accounts import people, sessions
 from atre_web.accounts.database import connect
 from atre_web.panel.snapshot import Sources
 from atre_web.trust import http_app
@@ -117,7 +117,8 @@ def test_everything_else_leads_to_the_page(
 
 def test_no_cookie_goes_either_way(client: Client, api_client: Client, config: Config) -> None:
     with connect(config.database) as connection:
-        token = sessions.create(connection, "link", now=2e9)
+        luc = people.create(connection, "Luc", "luc", "member", password=None, now=2e9)
+        token = sessions.create(connection, luc.id, device="", now=2e9)
     for each in (client, api_client):
         for path in ("/", "/?lang=en", "/v1/models?lang=en", "/login"):
             assert "Set-Cookie" not in get(each, path).headers

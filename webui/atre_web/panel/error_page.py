@@ -24,7 +24,14 @@ def failed(status: int, message: str | None = None) -> Response:
 
 def forbidden() -> Response:
     """The page for somebody who is signed in, but whose role does not allow this one."""
-    return make_response(_page(HTTPStatus.FORBIDDEN), HTTPStatus.FORBIDDEN)
+    status = HTTPStatus.FORBIDDEN
+    title = gettext("Réservé à d’autres")
+    advice = gettext(
+        "Votre compte ne donne pas accès à cette page. La personne qui gère le boîtier peut "
+        "changer votre rôle."
+    )
+    page = render_template("error.html", title=title, advice=advice, status=int(status))
+    return make_response(page, status)
 
 
 def _page(status: int, detail: str | None = None) -> str:
@@ -37,11 +44,6 @@ def _words(status: int) -> tuple[str, str]:
     if status == HTTPStatus.NOT_FOUND:
         return gettext("Page introuvable"), gettext(
             "Cette adresse ne mène à rien sur ce boîtier. Vérifiez-la, ou revenez à l’accueil."
-        )
-    if status == HTTPStatus.FORBIDDEN:
-        return gettext("Réservé à d’autres"), gettext(
-            "Votre compte ne donne pas accès à cette page. La personne qui gère le boîtier peut "
-            "changer votre rôle."
         )
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         return gettext("Cela ne s’ouvre pas ainsi"), gettext(
