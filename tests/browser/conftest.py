@@ -180,8 +180,15 @@ def enter(visit: Visit) -> Visit:
 
 @pytest.fixture(scope="session")
 def serve_box() -> Callable[..., AbstractContextManager[RunningBox]]:
-    """``running_box``, for boxes of other options."""
-    return running_box
+    """``running_box``, for Marie's boxes of other options."""
+
+    @contextmanager
+    def serve(folder: Path, model: Path | None = _FACTORY_MODEL) -> Iterator[RunningBox]:
+        with running_box(folder, model) as running:
+            claim(running)
+            yield running
+
+    return serve
 
 
 @contextmanager
