@@ -43,6 +43,7 @@ def test_a_fresh_box_to_a_colleagues_first_answer(visit: Callable[..., Any], box
     marie.fill("Identifiant", "marie")
     marie.fill("Mot de passe", PASSWORD)
     marie.click("Ce boîtier est à moi")
+    marie.page.get_by_role("heading", name="Vos codes de secours").wait_for()
     assert marie.page.locator(".codes code").count() == 8
     marie.click("C’est noté", "link")
     marie.click("Personnes", "link")
