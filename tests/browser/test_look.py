@@ -148,7 +148,7 @@ def test_help_is_searched_and_read(enter: Callable[..., Any]) -> None:
     page.get_by_label("Votre question").fill("comment changer de modèle ?")
     page.get_by_role("button", name="Chercher").click()
     page.locator(".hits a").first.click()
-    page.get_by_role("heading", name="Choisir ou installer un autre modèle").wait_for()
+    page.get_by_role("heading", name="Changer de modèle").wait_for()
     page.get_by_role("link", name="arrêter le boîtier").click()
     page.get_by_role("link", name="English").click()
     page.get_by_role("heading", name="Start, stop and restart the box").wait_for()

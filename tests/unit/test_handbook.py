@@ -43,7 +43,7 @@ def test_a_page_is_short_and_holds_to_the_form(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines()
     assert len(lines) <= MAX_LINES
-    assert re.match(r"\d\d-[a-z-]+\.md$", path.name)
+    assert re.match(r"\d\d-[a-z0-9-]+\.md$", path.name)
     assert lines[0].startswith("# ")
     assert lines[1] == ""
     assert not any(line.startswith("# ") for line in CODE.sub("", text).splitlines()[1:])
@@ -142,6 +142,21 @@ QUESTIONS = {
         "pare-feu, quel port ouvrir": "box-not-found",
         "pourquoi les réponses sont fausses": "factory-model",
         "peut-il traduire une lettre": "factory-model",
+        "changer mon mot de passe": "my-account",
+        "fermer la session d'un téléphone perdu": "my-account",
+        "où est le code de mise en service": "claim-the-box",
+        "inviter une collègue": "invite-a-colleague",
+        "limiter les jetons par jour d'une personne": "roles-and-limits",
+        "fermer le compte d'un salarié parti": "roles-and-limits",
+        "mot de passe oublié": "forgotten-password",
+        "vendre le boîtier, nouveau propriétaire": "hand-over-the-box",
+        "mettre le modèle en veille la nuit": "let-the-model-sleep",
+        "adaptateur lora": "adapters",
+        "certificat de notre propre autorité": "own-certificate",
+        "langchain": "langchain",
+        "relier n8n": "n8n",
+        "utiliser Open WebUI": "open-webui",
+        "macro pour LibreOffice Writer": "libreoffice",
     },
     "en": {
         "how do I change the model?": "change-model",
@@ -172,6 +187,21 @@ QUESTIONS = {
         "firewall ports": "box-not-found",
         "why are the answers wrong": "factory-model",
         "can it translate a letter": "factory-model",
+        "change my password": "my-account",
+        "log out a lost phone": "my-account",
+        "where is the claim code": "claim-the-box",
+        "invite somebody": "invite-a-colleague",
+        "limit tokens a day for one person": "roles-and-limits",
+        "make somebody a manager": "roles-and-limits",
+        "I forgot my password": "forgotten-password",
+        "give the box to a new owner": "hand-over-the-box",
+        "put the model to sleep at night": "let-the-model-sleep",
+        "use a lora adapter": "adapters",
+        "certificate of our own authority": "own-certificate",
+        "langchain": "langchain",
+        "connect n8n": "n8n",
+        "open webui connection": "open-webui",
+        "libreoffice macro": "libreoffice",
     },
 }
 
