@@ -7,16 +7,17 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from atre.errors import EngineError, ModelNotFoundError
 from atre.ipc.client import EngineClient
 from atre.ipc.embedder_client import EmbedderClient
-from atre.ipc.messages import EmbedderDescription, EngineDescription, Generate, Priority
+from atre.ipc.messages import EmbedderDescription, EngineDescription, Priority
 from atre_web.accounts import current
 from atre_web.accounts.quotas import payer
 from atre_web.body_limit import read_body
+from atre_web.openai import chat
 from atre_web.openai.answer import streamed_answer, whole_answer
 from atre_web.openai.document import openapi_document
 from atre_web.openai.embeddings import EmbeddingBody, embedding_answer, embedding_request
 from atre_web.openai.interruption import Interruption
 from atre_web.openai.relay import Relay
-from atre_web.openai.request import chat_requests, completion_requests
+from atre_web.openai.request import completion_requests
 from atre_web.openai.schema import ChatBody, CompletionBody, SamplingBody, decode_body
 from atre_web.openai.shape import ChatShape, CompletionShape, Shape
 from atre_web.openai.stream import Wishes
@@ -64,8 +65,8 @@ def show_engine() -> Response:
 def chat_completions() -> Response:
     """The assistant's next turn in a conversation."""
     body = decode_body(read_body(), ChatBody)
-    requests = chat_requests(body, user=_user(), priority=_priority())
-    return _answer(body, requests, ChatShape())
+    relay = chat.begin(body, _interruption())
+    return _answer(body, relay, ChatShape(), num_prompts=1)
 
 
 @blueprint.post("/v1/completions")
@@ -73,7 +74,9 @@ def completions() -> Response:
     """The continuation of a text."""
     body = decode_body(read_body(), CompletionBody)
     requests = completion_requests(body, user=_user(), priority=_priority())
-    return _answer(body, requests, CompletionShape())
+    meter = current.meter(choices=body.n or 1)
+    relay = Relay(_engine(), requests, _interruption(), meter=meter)
+    return _answer(body, relay, CompletionShape(), num_prompts=len(requests) // (body.n or 1))
 
 
 @blueprint.post("/v1/embeddings")
@@ -109,15 +112,13 @@ def health() -> Response:
     return jsonify({"status": "ok"})
 
 
-def _answer(body: SamplingBody, requests: list[Generate], shape: Shape) -> Response:
-    meter = current.meter(choices=body.n or 1)
-    relay = Relay(_engine(), requests, _interruption(), meter=meter)
+def _answer(body: SamplingBody, relay: Relay, shape: Shape, *, num_prompts: int) -> Response:
     options = body.stream_options
     wishes = Wishes(
         include_usage=bool(options and options.include_usage),
         return_progress=bool(body.return_progress),
-        num_choices=len(requests),
-        num_prompts=len(requests) // (body.n or 1),
+        num_choices=num_prompts * (body.n or 1),
+        num_prompts=num_prompts,
     )
     answer = streamed_answer if body.stream else whole_answer
     return answer(relay, shape, wishes)
