@@ -203,7 +203,7 @@ def forget_words(connection: sqlite3.Connection) -> None:
 
 def _index(connection: sqlite3.Connection, message_id: int, indexed: str) -> None:
     connection.execute(
-        "INSERT INTO message_words (rowid, words) VALUES (?, ?)", (message_id, indexed)
+        "INSERT OR REPLACE INTO message_words (rowid, words) VALUES (?, ?)", (message_id, indexed)
     )
 
 

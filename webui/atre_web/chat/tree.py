@@ -16,10 +16,17 @@ class Place:
 
 
 class Tree:
-    """Who follows whom, from (id, parent) pairs. Ids grow with time; a root's parent is None."""
+    """Who follows whom, from (id, parent) pairs. A root's parent is None.
+
+    Ids grow with time: a parent that is not older, or not here, makes a root, so no way is endless.
+    """
 
     def __init__(self, pairs: Iterable[tuple[int, int | None]]) -> None:
-        self._parents = dict(sorted(pairs))
+        given = dict(sorted(pairs, key=lambda pair: pair[0]))
+        self._parents = {
+            message: parent if parent in given and (parent or 0) < message else None
+            for message, parent in given.items()
+        }
         self._children: dict[int | None, list[int]] = {}
         for message, parent in self._parents.items():
             self._children.setdefault(parent, []).append(message)
@@ -41,9 +48,7 @@ class Tree:
         found: list[int] = []
         while at is not None:
             found.append(at)
-            # A parent is always older: this ends, whatever the pairs say.
-            above = self._parents.get(at)
-            at = above if above is not None and above in self._parents and above < at else None
+            at = self._parents[at]
         return found[::-1]
 
     def newest_tip(self, message: int | None) -> int | None:
