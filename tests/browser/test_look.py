@@ -98,12 +98,23 @@ def test_nothing_overflows_a_320_px_screen(
         "**/v1/chat/completions",
         lambda route: route.fulfill(content_type="text/event-stream", body=body),
     )
+    page.goto("/?temporary")
+    page.locator("#attach").wait_for()
     page.locator("#question").fill("w" * 200)
     page.locator("#send").tap()
     page.locator(".again:visible").wait_for()
     assert overflow_px(page) <= 0
     assert page.evaluate("main.scrollWidth - main.clientWidth") <= 0
-    for path in ("/status", "/help", "/help?q=certificat+certificate", *HELP_PAGES, NOWHERE):
+    for path in (
+        "/history",
+        "/history?q=w",
+        "/prompts",
+        "/status",
+        "/help",
+        "/help?q=certificat+certificate",
+        *HELP_PAGES,
+        NOWHERE,
+    ):
         page.goto(path)
         assert overflow_px(page) <= 0, path
 
@@ -122,7 +133,7 @@ def test_a_keyboard_alone_reaches_everything(enter: Callable[..., Any]) -> None:
     page = enter()
     page.evaluate("document.activeElement.blur()")
     reached = []
-    for _ in range(14):
+    for _ in range(26):
         page.keyboard.press("Tab")
         reached.append(
             page.evaluate(

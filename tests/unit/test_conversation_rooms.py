@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whose conversations are whose: search, deletion, prompts, forms and garbage."""
 
+import re
 import sqlite3
 from collections.abc import Callable
 from io import BytesIO
@@ -12,11 +13,13 @@ from flask.testing import FlaskClient
 
 from atre.ipc.messages import Accepted, Delta, Finished, FinishReason
 from atre_web.accounts import people
+from atre_web.accounts.authorisation import routes
 from atre_web.accounts.database import transaction
 from atre_web.accounts.principal import Role
 from atre_web.chat import messages
 from atre_web.chat.desk import Desk
 from atre_web.chat.live import Live
+from atre_web.openai.document import openapi_document
 
 ROOT = "/api/panel/conversations"
 PATIENCE_S = 20.0
@@ -44,7 +47,7 @@ def desk_of(app: Flask) -> Desk:
 def begin(client: FlaskClient, question: str = "Combien ?", **more: Any) -> dict[str, Any]:
     answer = client.post(ROOT, json={"question": question, **more})
     assert answer.status_code == 201, answer.text
-    return dict(answer.json)
+    return dict(answer.json or {})
 
 
 def live_of(app: Flask, conversation: dict[str, Any]) -> Live:
@@ -63,7 +66,7 @@ def finish(app: Flask, engine: Any, text: str = "Douze euros.") -> None:
 def read(client: FlaskClient, conversation: dict[str, Any]) -> dict[str, Any]:
     answer = client.get(f"{ROOT}/{conversation['id']}")
     assert answer.status_code == 200
-    return dict(answer.json)
+    return dict(answer.json or {})
 
 
 def ids(conversation: dict[str, Any]) -> list[int]:
@@ -241,9 +244,9 @@ def test_guests_use_shared_prompts_and_change_none(
     sign_in: Callable[[Role], FlaskClient],
 ) -> None:
     member, manager, guest = sign_in("member"), sign_in("manager"), sign_in("guest")
-    for title, shared in (("Partagé", {"shared": "on"}), ("À moi", {})):
+    for title, ticked in (("Partagé", {"shared": "on"}), ("À moi", {})):
         assert (
-            member.post("/prompts", data={"title": title, "text": "T"} | shared).status_code == 303
+            member.post("/prompts", data={"title": title, "text": "T"} | ticked).status_code == 303
         )
 
     def seen(client: FlaskClient) -> dict[str, str]:
@@ -258,7 +261,8 @@ def test_guests_use_shared_prompts_and_change_none(
     assert manager.post(f"/prompts/{own}/delete").status_code == 404
     assert manager.get(f"/?prompt={own}").status_code == 404
     assert guest.get(f"/?prompt={shared}").status_code == 200
-    for form in ({}, {"title": "\u202e", "text": "x"}, {"title": "x", "text": "y" * 20_001}):
+    bad: list[dict[str, str]] = [{}]
+    for form in (*bad, {"title": "\u202e", "text": "x"}, {"title": "x", "text": "y" * 20_001}):
         assert member.post(f"/prompts/{shared}", data=form).status_code == 400
     assert manager.post(f"/prompts/{shared}/delete").status_code == 303
     assert set(seen(guest)) == set()
@@ -268,3 +272,18 @@ def test_another_site_cannot_ask_in_ones_name(member: FlaskClient) -> None:
     for headers in ({"Origin": "https://e.example"}, {"Sec-Fetch-Site": "cross-site"}):
         assert member.post(ROOT, json={"question": "x"}, headers=headers).status_code == 403
         assert member.post("/chat", data={"question": "x"}, headers=headers).status_code == 403
+
+
+def test_every_json_route_is_in_the_openapi_document(app: Flask) -> None:
+    written = {
+        (re.sub(r"\{(\w+)\}", "<>", path), method.upper())
+        for path, operations in openapi_document()["paths"].items()
+        for method in operations
+    }
+    served = {
+        (re.sub(r"<[^>]+>", "<>", rule), method)
+        for method, rule in routes(app)
+        if rule.startswith((ROOT, "/api/panel/prompts", "/api/panel/attachments"))
+    }
+    assert len(served) == 11
+    assert served <= written

@@ -44,7 +44,7 @@ def desk_of(app: Flask) -> Desk:
 def begin(client: FlaskClient, question: str = "Combien ?", **more: Any) -> dict[str, Any]:
     answer = client.post(ROOT, json={"question": question, **more})
     assert answer.status_code == 201, answer.text
-    return dict(answer.json)
+    return dict(answer.json or {})
 
 
 def live_of(app: Flask, conversation: dict[str, Any]) -> Live:
@@ -63,7 +63,7 @@ def finish(app: Flask, engine: Any, text: str = "Douze euros.") -> None:
 def read(client: FlaskClient, conversation: dict[str, Any]) -> dict[str, Any]:
     answer = client.get(f"{ROOT}/{conversation['id']}")
     assert answer.status_code == 200
-    return dict(answer.json)
+    return dict(answer.json or {})
 
 
 def ids(conversation: dict[str, Any]) -> list[int]:

@@ -141,8 +141,13 @@ def finish(connection: sqlite3.Connection, message: Message) -> None:
     """Write down the whole of an answer, unless it was deleted meanwhile."""
     indexed = words.indexed(message.text)
     with transaction(connection):
-        if _finish(connection, message):
-            _index(connection, message.id, indexed)
+        finish_within(connection, message, indexed)
+
+
+def finish_within(connection: sqlite3.Connection, message: Message, indexed: str) -> None:
+    """The same inside the caller's transaction; ``indexed`` is ``words.indexed(message.text)``."""
+    if _finish(connection, message):
+        _index(connection, message.id, indexed)
 
 
 def _finish(connection: sqlite3.Connection, message: Message) -> bool:

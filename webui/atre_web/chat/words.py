@@ -13,13 +13,17 @@ from atre_web.chat.message import Conversation
 
 # The language of a message is not known: it is found by the stems of both.
 _LANGUAGES = ("fr", "en")
+# The rows are sorted by their ids alone: texts are long, and read for the first of them only.
 _FIND = """
-SELECT messages.id, conversations.id AS conversation_id, text
-FROM message_words
-JOIN messages ON messages.id = message_words.rowid
-JOIN conversations ON conversations.id = messages.conversation_id
-WHERE message_words MATCH ? AND conversations.person_id = ?
-ORDER BY conversations.changed_at DESC, messages.id LIMIT ?
+SELECT found.id, found.conversation_id, text FROM (
+    SELECT messages.id AS id, messages.conversation_id AS conversation_id, changed_at
+    FROM message_words
+    JOIN messages ON messages.id = message_words.rowid
+    JOIN conversations ON conversations.id = messages.conversation_id
+    WHERE message_words MATCH ? AND conversations.person_id = ?
+    ORDER BY changed_at DESC, messages.id LIMIT ?
+) AS found JOIN messages USING (id)
+ORDER BY found.changed_at DESC, found.id
 """
 _COLUMNS = "id, title, shown_id, created_at, changed_at"
 _HITS_READ = 200  # a word that is everywhere: the newest conversations are the likely ones

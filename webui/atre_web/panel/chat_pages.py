@@ -24,6 +24,7 @@ blueprint = Blueprint("chat", __name__)
 
 _LISTED = 30  # beside the conversation; the history page has the rest
 _PAGE = 50
+_FOUND = 20
 _KINDS = {"md": "text/markdown; charset=utf-8", "json": "application/json"}
 
 
@@ -138,7 +139,7 @@ def history() -> BaseResponse:
     connection, skip = current.connection(), number_in(request.args.get("skip", ""))
     listed = conversations.latest(connection, _me(), limit=_PAGE + 1, skip=skip)
     found = (
-        words.search(connection, _me(), question, language=language.current(), limit=_PAGE)
+        words.search(connection, _me(), question, language=language.current(), limit=_FOUND)
         if question
         else []
     )

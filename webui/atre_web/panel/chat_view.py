@@ -104,17 +104,16 @@ def note(message: Message) -> str:
 
 def failure(message: Message) -> str:
     """Why there is no answer, or not the whole of it; empty if all is well."""
-    texts = chat_texts()
     if message.state == "interrupted":
         return gettext(
             "La réponse a été interrompue : le boîtier s’est arrêté. Ce qui était écrit est gardé."
         )
     if message.state == "done" and message.role == "assistant" and not message.text:
-        return texts["no_text"]
+        return chat_texts()["no_text"]
     error = message.failure
     if message.state != "failed" or error is None:
         return ""
-    return _sentence(error, texts)
+    return _sentence(error, chat_texts())
 
 
 def _sentence(error: Json, texts: dict[str, str]) -> str:

@@ -3,6 +3,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -47,6 +48,8 @@ def _code(token: Token) -> str:
     return f'<pre tabindex="0"><code>{escape(token.content)}</code></pre>\n'
 
 
+# An answer that is written does not change, and a conversation is looked at again and again.
+@lru_cache(maxsize=512)
 def answer_html(markdown: str) -> Markup:
     """The HTML of an answer: no markup of the model's own, no picture, no other scheme."""
     tokens = _ANSWERS.parse(markdown)

@@ -41,9 +41,11 @@ export function promptList(question, list, use) {
 
   async function look() {
     if (!question.value.startsWith("/")) return close();
-    known ??= await load();
+    known ??= load();
+    const all = await known;
+    if (!question.value.startsWith("/")) return close();
     const typed = question.value.slice(1).toLowerCase();
-    fitting = known.filter(({ title }) => title.toLowerCase().includes(typed)).slice(0, 8);
+    fitting = all.filter(({ title }) => title.toLowerCase().includes(typed)).slice(0, 8);
     chosen = 0;
     draw();
   }
