@@ -22,6 +22,7 @@ from msgspec import Meta
 
 from atre.ipc.message import Fraction, Message
 from atre.ipc.presence import DescribeActivity, Waking
+from atre.sentence import Sentence
 from atre.speed_figure import SpeedFigure
 
 MAX_INPUTS = 2048  # of one request for embeddings: OpenAI's own limit
@@ -343,13 +344,6 @@ class CertificateSource(StrEnum):
     IMPORTED = "imported"
 
 
-class Notice(Message, frozen=True):
-    """A sentence for the person who looks after the box, in both languages."""
-
-    en: str
-    fr: str
-
-
 class DiscoveryState(StrEnum):
     """Whether the LAN can find the box by itself."""
 
@@ -382,7 +376,7 @@ class BoxDescription(Message, frozen=True):
     profile_reason: str
     profile_reason_fr: str
     issues: list[str]
-    notices: list[Notice] = []
+    notices: list[Sentence] = []
     authority_sha256: str | None = None
     certificate_source: CertificateSource = CertificateSource.OWN
     certificate_ends_at: float | None = None
