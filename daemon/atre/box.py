@@ -145,8 +145,9 @@ class Box:
                         stack.enter_context(held_in_use(planned.embedder.path))
                 supervisor.start(_embedder(config_path, planned.embedder))
             _note_advice(self._config, planned)
-            supervisor.start(_management(config_path))
+            # Before anything is announced: it says whether the box still waits for an owner.
             self._door = _open_door(config_path, run_key=self._ready_file is not None)
+            supervisor.start(_management(config_path))
             supervisor.start(_web(_LOOPBACK, "loopback", config_path))
             self._config_path = config_path
             supervisor.run(self._tick(model_use, model_sleep, watch))

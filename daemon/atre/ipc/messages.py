@@ -10,7 +10,7 @@ connection cancels the generation.
 On ``embedder.sock``: ``Embed`` → ``Vector``* → ``Embedded``, or ``Failed`` at any point;
 ``DescribeEmbedder`` → ``EmbedderDescription``. Closing the connection cancels what is left.
 
-On ``atred.sock``: ``DescribeBox``, ``UseCertificate`` or ``ResetCertificate`` →
+On ``atred.sock``: ``DescribeBox``, ``UseCertificate``, ``ResetCertificate`` or ``EndSetup`` →
 ``BoxDescription``, or ``Failed``; for the models see ``atre.ipc.model_messages``.
 """
 
@@ -337,6 +337,10 @@ class ResetCertificate(Message, frozen=True):
     authority: bool = False
 
 
+class EndSetup(Message, frozen=True):
+    """The box has an owner now: announce no longer that it waits for one."""
+
+
 class CertificateSource(StrEnum):
     """Whose certificate the box serves: its own authority's, or one that its owner brought."""
 
@@ -389,4 +393,4 @@ class BoxDescription(Message, frozen=True):
 EngineRequest = Generate | DescribeEngine | DescribeActivity
 EngineEvent = Waking | Accepted | Queued | Reading | Delta | Finished | Failed | EngineDescription
 EmbedderRequest = Embed | DescribeEmbedder
-ManagementRequest = DescribeBox | UseCertificate | ResetCertificate
+ManagementRequest = DescribeBox | UseCertificate | ResetCertificate | EndSetup

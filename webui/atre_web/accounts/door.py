@@ -9,7 +9,7 @@ from contextlib import closing
 import msgspec
 
 from atre.config import Config
-from atre_web.accounts import claim, keys
+from atre_web.accounts import claim, claim_news, keys
 from atre_web.accounts.database import connect, transaction
 from atre_web.accounts.integrity import check_integrity
 from atre_web.accounts.migrations import migrate
@@ -55,6 +55,7 @@ def open_door(
         )
         keys.delete_run_keys(connection)
         code = _claim_code(connection, uptime())
+        claim_news.keep(config, is_claimed=claim.state(connection).is_claimed)
         return Door(
             first_key=None if has_key else keys.create(connection, "first", now=now)[1],
             run_key=_run_key(connection, now) if run_key else None,

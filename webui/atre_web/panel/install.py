@@ -43,6 +43,7 @@ def install(
     embedder: Embedder | None = None,
     clock: Callable[[], float] = time.time,
     uptime: Callable[[], float] = time.monotonic,
+    on_claim: Callable[[], None] = lambda: None,
     table: Table = TABLE,
 ) -> None:
     """Put the guard, the security headers, the languages and the panel's pages on ``app``.
@@ -51,7 +52,8 @@ def install(
     """
     desk.install(app, Desk(database, clock, uptime))
     refusals = guard.Pages(sign_in=login.for_stranger, forbidden=error_page.forbidden)
-    guard.install(app, Accounts(database, clock, uptime), pages=refusals, table=table)
+    accounts = Accounts(database, clock, uptime, on_claim=on_claim)
+    guard.install(app, accounts, pages=refusals, table=table)
     headers.install(app)
     inline_style.install(app)
     language.install(app)
