@@ -19,6 +19,7 @@ from atre.advice import note_advice
 from atre.backend_libraries import hiding
 from atre.config import Config, save
 from atre.durable import write_durably
+from atre.engine_restart import RestartSocket
 from atre.engine_seat import ENGINE, EngineSeat
 from atre.errors import ConfigError, EngineError
 from atre.hardware.detect import detect
@@ -127,7 +128,9 @@ class Box:
             record = SpeedRecord(self._config.state_dir)
             MemoryMeter(record).settle(machine)
             planned = plan_engine(self._config, machine)
-            supervisor = Supervisor(self._config.runtime_dir, self._on_change)
+            supervisor = Supervisor(
+                self._config.runtime_dir, self._on_change, logs_dir=self._config.logs_dir
+            )
             stack.callback(supervisor.close)
             self._supervisor = supervisor
             advise = partial(note_advice, self._config, planned, record)
@@ -137,7 +140,7 @@ class Box:
             stack.callback(seat.close)
             self._model_use = model_use = ModelUse(self._config, seat)
             stack.callback(model_use.close)
-            supervisor.watch(model_use, model_use.take_request)
+            self._hear_requests(model_use, stack)
             model_sleep = self._model_sleep(rules, seat, stack)
             seat.start(planned)
             if planned.embedder:
@@ -177,6 +180,19 @@ class Box:
             return soonest(change_s, sleep_s, watch.tick())
 
         return tick
+
+    def _hear_requests(self, model_use: ModelUse, stack: contextlib.ExitStack) -> None:
+        """Take up what commands and the management daemon ask for."""
+        self._supervisor.watch(model_use, model_use.take_request)
+        requests = RestartSocket(self._config.runtime_dir)
+        stack.callback(requests.close)
+
+        def restart() -> None:
+            # A change of model starts the engine anew already, and must find the one it began.
+            if requests.was_asked() and not model_use.is_busy:
+                self._supervisor.restart(ENGINE)
+
+        self._supervisor.watch(requests, restart)
 
     def _on_change(self, _name: str) -> None:
         ready = self._supervisor.is_ready

@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,8 +18,17 @@ from atre import config as configuration
 from atre.certificate import served
 from atre.certificate.names import BoxNames
 from atre.config import Config
+from atre.discovery import choice as discovery_choice
 from atre.discovery.advertiser import Advertiser
+from atre.engine_restart import ask_for_restart
 from atre.errors import AtreError, InvalidRequestError, StorageError
+from atre.ipc.box_messages import (
+    BoxRequest,
+    MakeSupportBundle,
+    RestartEngine,
+    SetDiscovery,
+    SupportBundle,
+)
 from atre.ipc.failure import failure
 from atre.ipc.messages import (
     BoxDescription,
@@ -37,6 +47,7 @@ from atre.notify import notify
 from atre.owner_mark import waits_for_owner
 from atre.planning import ProfileNote
 from atre.sentence import Sentence
+from atre.support import support_archive
 
 _log = logging.getLogger(__name__)
 
@@ -45,10 +56,10 @@ _log = logging.getLogger(__name__)
 _RENEWAL_CHECK_S = 60.0
 # Probing takes a second; with many conflicts the box starts under a name that may still change.
 _SETTLE_TIMEOUT_S = 8.0
-# Requests about models read disks, which may be slow; the facts about the box never wait for them.
+# Models and the support bundle take their time; the facts about the box never wait for them.
 _NUM_WORKERS = 2
 
-_decoder = msgspec.msgpack.Decoder(ManagementRequest | ModelRequest)
+_decoder = msgspec.msgpack.Decoder(ManagementRequest | BoxRequest | ModelRequest)
 
 
 @click.command()
@@ -77,6 +88,7 @@ class ManagementDaemon:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._started_at = time.time()
         self._lock = threading.Lock()
         self._served: served.Served | None = None
         self.settled = threading.Event()
@@ -86,10 +98,11 @@ class ManagementDaemon:
             https_port=config.lan_port,
             http_port=config.http_port,
             waits_for_owner=waits_for_owner(config.state_dir),
+            is_wanted=discovery_choice.read(config.state_dir),
             on_change=self._on_change,
         )
         self._models = ModelVerbs(config)
-        self._workers = ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="models")
+        self._workers = ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="slow")
         self._server = Server(config.management_socket, self._on_frame, lambda _: None)
 
     def start(self) -> None:
@@ -100,7 +113,7 @@ class ManagementDaemon:
             self._advertiser.end_setup()
         if self._config.lan:
             self._advertiser.start()
-        else:
+        if not self._config.lan or not self._advertiser.is_wanted:
             self.settled.set()
 
     def close(self) -> None:
@@ -157,6 +170,20 @@ class ManagementDaemon:
                 raise StorageError(f"The certificate cannot be removed: {error}.") from error
         self.renew_certificate()
 
+    def set_discovery(self, request: SetDiscovery) -> None:
+        """Announce the box or keep silent, now and after the next start."""
+        if not self._config.lan:
+            raise InvalidRequestError(
+                "The box is not open to the network. Start it with `atre serve --lan`."
+            )
+        try:
+            discovery_choice.write(self._config.state_dir, announced=request.announced)
+        except OSError as error:
+            raise StorageError(
+                f"The choice cannot be written: {error}. Free some disk space."
+            ) from error
+        self._advertiser.want(announced=request.announced)
+
     def _names(self) -> BoxNames:
         return BoxNames(
             host_name=self._advertiser.host_name,
@@ -192,33 +219,49 @@ class ManagementDaemon:
             certificate_ends_at=certificate.ends_at.timestamp() if certificate else None,
             http_port=self._config.http_port,
             plain_http_api=self._config.plain_http_api,
+            is_discovery_wanted=self._advertiser.is_wanted,
+            aliases=list(self._config.aliases),
+            started_at=self._started_at,
         )
 
     def _on_frame(self, connection: Connection, body: bytes) -> None:
         try:
             request = _decoder.decode(body)
-            if not isinstance(request, ManagementRequest):
+            if isinstance(request, MakeSupportBundle | ModelRequest):
                 self._workers.submit(self._answer, connection, request)
                 return
-            if isinstance(request, UseCertificate):
-                self.use_certificate(request)
-            elif isinstance(request, ResetCertificate):
-                self.reset_certificate(request)
-            elif isinstance(request, EndSetup):
-                self._advertiser.end_setup()
+            self._carry_out(request)
             connection.send(self.describe())
         except AtreError as error:
             connection.send(failure(error))
         except msgspec.DecodeError as error:
             connection.send(failure(InvalidRequestError(f"The request is malformed: {error}.")))
 
-    def _answer(self, connection: Connection, request: ModelRequest) -> None:
+    def _carry_out(self, request: ManagementRequest | BoxRequest) -> None:
+        match request:
+            case UseCertificate():
+                self.use_certificate(request)
+            case ResetCertificate():
+                self.reset_certificate(request)
+            case EndSetup():
+                self._advertiser.end_setup()
+            case SetDiscovery():
+                self.set_discovery(request)
+            case RestartEngine():
+                ask_for_restart(self._config.runtime_dir)
+            case _:
+                pass  # only wants the description
+
+    def _answer(self, connection: Connection, request: ModelRequest | MakeSupportBundle) -> None:
         try:
-            connection.send(self._models.answer(request))
+            if isinstance(request, MakeSupportBundle):
+                connection.send(SupportBundle(archive=support_archive(self._config.logs_dir)))
+            else:
+                connection.send(self._models.answer(request))
         except AtreError as error:
             connection.send(failure(error))
         except Exception:  # noqa: BLE001 -- a surprise must not leave its caller waiting
-            _log.exception("a request about models failed")
+            _log.exception("a request failed")
             connection.send(failure(AtreError("The box failed at this; its log says why.")))
 
     def _read_note(self) -> ProfileNote:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from atre.child_log import ChildLog
+
 _log = logging.getLogger(__name__)
 
 _RESTART_DELAYS_S = (0.1, 0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
@@ -52,9 +54,15 @@ class Supervisor:
     children in the reverse order of their start.
     """
 
-    def __init__(self, runtime_dir: Path, on_change: Callable[[str], None]) -> None:
-        """``on_change`` is called with a child's name each time it has become ready or ended."""
+    def __init__(
+        self, runtime_dir: Path, on_change: Callable[[str], None], *, logs_dir: Path
+    ) -> None:
+        """``on_change`` is called with a child's name each time it has become ready or ended.
+
+        What a child writes to standard error is kept in ``logs_dir``, see ``ChildLog``.
+        """
         self._runtime_dir = runtime_dir
+        self._logs_dir = logs_dir
         self._on_change = on_change
         self._children: dict[str, _Child] = {}
         self._selector = selectors.DefaultSelector()
@@ -87,6 +95,19 @@ class Supervisor:
         child = self._children.pop(name, None)
         if child is not None:
             self._end(child)
+
+    def restart(self, name: str) -> None:
+        """End a process and start it again at once; nothing happens if there is none of that name.
+
+        Not from within ``on_change``, as ``stop``.
+        """
+        child = self._children.get(name)
+        if child is None:
+            return
+        _end(child)
+        child.is_ready = False
+        child.num_failures = 0
+        self._spawn(child)
 
     def watch(self, readable: HasFileno | int, on_readable: Callable[[], None]) -> None:
         """Call ``on_readable`` from the loop whenever there is something to read."""
@@ -146,9 +167,14 @@ class Supervisor:
         child.process = subprocess.Popen(
             child.spec.argv,
             stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env=os.environ | {"NOTIFY_SOCKET": str(address)},
             start_new_session=True,  # Ctrl-C in the terminal goes to us, who stop them in order
         )
+        log = ChildLog(self._logs_dir, child.spec.name)
+        log.write(f"started as process {child.process.pid}".encode())
+        if child.process.stderr:
+            log.follow(child.process.stderr)
 
     def _handle_signals(self) -> None:
         numbers = os.read(self._signals_receive, _NOTIFICATION_BYTES)
@@ -170,7 +196,9 @@ class Supervisor:
             child.process.stdin.close()
         child.process = None
         child.restart_at_s = now_s + delay_s
-        _log.error("%s ended (%s); restarting it.", child.spec.name, _describe(returncode))
+        how = _describe(returncode)
+        ChildLog(self._logs_dir, child.spec.name).write(f"ended ({how})".encode())
+        _log.error("%s ended (%s); restarting it.", child.spec.name, how)
         self._on_change(child.spec.name)
 
     def _hear(self, child: _Child) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from atre.discovery import choice
 from atre.discovery.advertiser import Advertiser
 from atre.discovery.announcer import NO_NETWORK, Status, Surroundings, is_storm
 from atre.discovery.interfaces import LanInterface
@@ -338,3 +339,28 @@ def test_many_conflicts_in_a_short_time_are_a_storm(
     storm: bool,  # noqa: FBT001
 ) -> None:
     assert is_storm(conflicts, now) is storm
+
+
+def test_a_silent_box_is_announced_to_nobody_and_still_knows_its_addresses(
+    state_dir: Path,
+) -> None:
+    lan = MemoryLan()
+    with started(Host(state_dir, lan, "10.0.0.5/24")) as host:
+        host.wait_for(lambda s: s.state is ANNOUNCED)
+        host.advertiser.want(announced=False)
+        host.wait_for(lambda s: s.state is DiscoveryState.OFF)
+        assert lan.instances() == {}
+        host.move_to("10.0.0.9/24")
+        host.wait_for(lambda s: s.addresses == ("10.0.0.9",))
+        assert lan.instances() == {}
+        host.advertiser.want(announced=True)
+        host.wait_for(lambda s: s.state is ANNOUNCED)
+        assert lan.instances() == {"Âtre 7F3A": ("atre-7f3a.local", ("10.0.0.9",))}
+
+
+def test_the_choice_to_be_silent_outlives_a_restart(tmp_path: Path) -> None:
+    assert choice.read(tmp_path), "announced until somebody says otherwise"
+    choice.write(tmp_path, announced=False)
+    assert not choice.read(tmp_path)
+    (tmp_path / "discovery.json").write_text("nonsense")
+    assert choice.read(tmp_path)

@@ -7,9 +7,10 @@ import click
 from atre.cli.detect import look, recorded
 from atre.cli.language import in_french, lang_option
 from atre.config import default_data_dir
-from atre.hardware.bundle import collect, write_bundle
+from atre.hardware.bundle import write_bundle
 from atre.hardware.detect import detect
 from atre.health import HealthNote, check
+from atre.support import support_contents
 
 _FRENCH = {
     "sound": "Tout est en ordre.",
@@ -55,7 +56,8 @@ def doctor(root: Path, model: Path | None, data_dir: Path, bundle: Path | None) 
     data_dir = data_dir.expanduser().absolute()
     with recorded(root) as place:
         if bundle is not None:
-            write_bundle(collect(place), bundle)
+            logs_dir = data_dir / "logs" if root == Path("/") else data_dir / "no-logs"
+            write_bundle(support_contents(logs_dir, place), bundle)
             click.echo(f"{spoken['bundle']}{spoken['colon']} {bundle}")
             return
         machine = detect(place)

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -38,12 +39,14 @@ class Advertiser:
         http_port: int | None = None,
         instance: str | None = None,
         waits_for_owner: bool = False,
+        is_wanted: bool = True,
         on_change: Callable[[], None] = lambda: None,
         surroundings: Surroundings = _THIS_MACHINE,
     ) -> None:
         """Read or make the box's names; nothing is sent before ``start``.
 
-        ``instance`` is the shown name, by default ``Âtre`` and the unit's four digits.
+        ``instance`` is the shown name, by default ``Âtre`` and the unit's four digits. Where
+        announcing is not wanted, only the addresses are followed until ``want``.
         ``on_change`` is called from the advertiser's thread whenever ``status`` is another.
         Raises ConfigError on a port or a name that cannot be announced.
         """
@@ -60,6 +63,7 @@ class Advertiser:
         self._state_dir = state_dir
         self._on_change = on_change
         self._surroundings = surroundings
+        self._is_wanted = is_wanted
         self._status = initial_status(self._box, self._label, surroundings.interfaces())
         self._thread: threading.Thread | None = None
 
@@ -96,7 +100,12 @@ class Advertiser:
         """Begin announcing, in the background. Returns at once; to be called once."""
         self._loop = asyncio.new_event_loop()
         self._announcer = Announcer(
-            self._box, self._label, self._state_dir, self._surroundings, self._publish
+            self._box,
+            self._label,
+            self._state_dir,
+            self._surroundings,
+            self._publish,
+            is_wanted=self._is_wanted,
         )
         self._task = self._loop.create_task(self._announcer.run())
         self._thread = threading.Thread(target=self._run, name="discovery", daemon=True)
@@ -108,6 +117,19 @@ class Advertiser:
         if self._thread is not None:
             with contextlib.suppress(RuntimeError):  # the loop has closed by itself
                 self._loop.call_soon_threadsafe(self._announcer.end_setup)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the box is to be announced, whatever comes of it."""
+        return self._is_wanted
+
+    def want(self, *, announced: bool) -> None:
+        """Announce the box from now on, or keep silent. Returns at once."""
+        self._is_wanted = announced
+        if self._thread is None:
+            return
+        with contextlib.suppress(RuntimeError):  # the loop has closed by itself
+            self._loop.call_soon_threadsafe(partial(self._announcer.want, announced=announced))
 
     def close(self) -> None:
         """Say goodbye to the LAN and stop. Takes a few seconds at most; may be called twice."""

@@ -71,8 +71,11 @@ class Announcer:
         state_dir: Path,
         surroundings: Surroundings,
         publish: Callable[[Status], None],
+        *,
+        is_wanted: bool = True,
     ) -> None:
         """``publish`` receives every status, ``initial_status`` excepted, in the loop's thread."""
+        self._is_wanted = is_wanted
         self._box = box
         self._label = label
         self._state_dir = state_dir
@@ -115,9 +118,25 @@ class Announcer:
         self._services_changed = True
         self._events.put_nowait(None)
 
+    def want(self, *, announced: bool) -> None:
+        """Announce the box, or keep silent; in the loop's thread. The addresses are followed."""
+        if announced == self._is_wanted:
+            return
+        self._is_wanted = announced
+        self._events.put_nowait(None)
+        if self._attempt is not None:
+            self._attempt.cancel()
+
     async def _converge(self) -> None:
         """Bring what is announced in line with the addresses the machine has now."""
         interfaces = self._surroundings.interfaces()
+        if not self._is_wanted:
+            await self._drop_responder()
+            self._services_changed = False
+            self._announcing = interfaces
+            addresses = advertised_addresses(interfaces)
+            self._show(state=DiscoveryState.OFF, addresses=addresses)
+            return
         if not interfaces:
             await self._drop_responder()
             self._show(
@@ -194,10 +213,10 @@ class Announcer:
 
     async def _next_event(self) -> None:
         """Wait until there is a reason to announce anew."""
-        announced = self._status.state is DiscoveryState.ANNOUNCED
+        settled = self._status.state in {DiscoveryState.ANNOUNCED, DiscoveryState.OFF}
         while True:
             try:
-                event = await asyncio.wait_for(self._events.get(), None if announced else _RETRY_S)
+                event = await asyncio.wait_for(self._events.get(), None if settled else _RETRY_S)
             except TimeoutError:
                 return
             if event is Event.CONFLICT:
@@ -206,7 +225,8 @@ class Announcer:
                 # Claiming anew starts with silence: our answers would otherwise meet our probes.
                 await self._drop_responder()
                 return
-            if not announced or self._services_changed:
+            is_as_wanted = (self._status.state is not DiscoveryState.OFF) == self._is_wanted
+            if not settled or not is_as_wanted or self._services_changed:
                 return
             if self._surroundings.interfaces() != self._announcing:
                 return

@@ -5,6 +5,7 @@ from typing import Self
 
 import msgspec
 
+from atre.ipc.box_messages import MakeSupportBundle, RestartEngine, SetDiscovery, SupportBundle
 from atre.ipc.messages import (
     BoxDescription,
     DescribeBox,
@@ -20,6 +21,8 @@ from atre.ipc.messages import (
 from atre.ipc.peer import Peer
 from atre.ipc.presence import Activity, DescribeActivity, Moved
 from atre.ipc.running_job import RunningJob
+
+_BUNDLE_TIMEOUT_S = 60.0  # drivers are asked in processes of their own, which may hang a while
 
 _decoder = msgspec.msgpack.Decoder(EngineEvent | Moved)
 
@@ -71,6 +74,22 @@ class ManagementClient:
     def end_setup(self) -> BoxDescription:
         """Tell that the box has an owner. Raises EngineUnavailableError while ``atred`` is down."""
         return self._peer.ask(EndSetup(), BoxDescription)
+
+    def set_discovery(self, *, announced: bool) -> BoxDescription:
+        """Announce the box, or keep silent.
+
+        Raises InvalidRequestError on a box that is not on the LAN, StorageError if the choice
+        cannot be kept, EngineUnavailableError while ``atred`` is down.
+        """
+        return self._peer.ask(SetDiscovery(announced=announced), BoxDescription)
+
+    def restart_engine(self) -> BoxDescription:
+        """Start the engine anew. Raises EngineUnavailableError while ``atred`` is down."""
+        return self._peer.ask(RestartEngine(), BoxDescription)
+
+    def support_bundle(self) -> SupportBundle:
+        """What a helper needs; takes seconds. Raises EngineUnavailableError likewise."""
+        return self._peer.ask(MakeSupportBundle(), SupportBundle, timeout_s=_BUNDLE_TIMEOUT_S)
 
 
 class Generation(RunningJob[EngineEvent]):

@@ -11,7 +11,7 @@ On ``embedder.sock``: ``Embed`` → ``Vector``* → ``Embedded``, or ``Failed`` 
 ``DescribeEmbedder`` → ``EmbedderDescription``. Closing the connection cancels what is left.
 
 On ``atred.sock``: ``DescribeBox``, ``UseCertificate``, ``ResetCertificate`` or ``EndSetup`` →
-``BoxDescription``, or ``Failed``; for the models see ``atre.ipc.model_messages``.
+``BoxDescription``, or ``Failed``; see ``.box_messages`` and ``.model_messages`` too.
 """
 
 from enum import StrEnum
@@ -363,8 +363,7 @@ class BoxDescription(Message, frozen=True):
     ``certificate_sha256`` is of the certificate that is served, ``authority_sha256`` of the box's
     own authority, both in hex and None off the LAN. ``certificate_ends_at`` is in Unix seconds.
     ``http_port`` explains and hands out the authority in clear; with ``plain_http_api`` it also
-    answers programs that have a key.
-    What is for people is there in French as well, in the same order.
+    answers programs that have a key. What is for people is there in French too, in that order.
     """
 
     version: str
@@ -388,6 +387,9 @@ class BoxDescription(Message, frozen=True):
     plain_http_api: bool = False
     issues_fr: list[str] = []
     detail_fr: str = ""
+    is_discovery_wanted: bool = True
+    aliases: list[str] = []
+    started_at: float | None = None
 
 
 EngineRequest = Generate | DescribeEngine | DescribeActivity

@@ -41,7 +41,9 @@ class Peer:
             ) from error
         return connection
 
-    def ask(self, request: Message, reply_type: type[Reply]) -> Reply:
+    def ask(
+        self, request: Message, reply_type: type[Reply], *, timeout_s: float = _REPLY_TIMEOUT_S
+    ) -> Reply:
         """The one reply to a request.
 
         Raises the error that comes instead, and EngineUnavailableError if nothing sensible comes.
@@ -49,7 +51,7 @@ class Peer:
         decoder: msgspec.msgpack.Decoder[Reply | Failed]
         decoder = msgspec.msgpack.Decoder(reply_type | Failed)
         try:
-            reply = decoder.decode(self._first_frame(encode_frame(request)))
+            reply = decoder.decode(self._first_frame(encode_frame(request), timeout_s))
         except (OSError, InvalidRequestError) as error:
             raise EngineUnavailableError(f"The {self.name} does not answer.") from error
         except msgspec.DecodeError as error:
@@ -60,10 +62,10 @@ class Peer:
             raise error_from(reply)
         return reply
 
-    def _first_frame(self, request: bytes) -> bytes:
+    def _first_frame(self, request: bytes, timeout_s: float) -> bytes:
         frames = FrameReader()
         with contextlib.closing(self.connect()) as connection:
-            connection.settimeout(_REPLY_TIMEOUT_S)
+            connection.settimeout(timeout_s)
             connection.sendall(request)
             while data := connection.recv(_RECV_BYTES):
                 for body in frames.feed(data):

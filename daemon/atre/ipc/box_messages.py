@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What managers ask of the box itself on ``atred.sock``.
+
+``SetDiscovery`` or ``RestartEngine`` → ``BoxDescription``; ``MakeSupportBundle`` →
+``SupportBundle``; or ``Failed``.
+"""
+
+from atre.ipc.message import Message
+
+
+class SetDiscovery(Message, frozen=True):
+    """Announce the box on the LAN, or keep silent, until the next such message."""
+
+    announced: bool
+
+
+class RestartEngine(Message, frozen=True):
+    """End the engine and start it again with the same model; answers in progress are cut."""
+
+
+class MakeSupportBundle(Message, frozen=True):
+    """Ask for what a helper needs to understand the box, without what identifies anybody."""
+
+
+class SupportBundle(Message, frozen=True):
+    """A .tar.gz; ``atre detect --root`` reads it too."""
+
+    archive: bytes
+
+
+BoxRequest = SetDiscovery | RestartEngine | MakeSupportBundle
