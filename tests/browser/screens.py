@@ -216,6 +216,12 @@ SCREENS: list[Screen] = [
         template="status.html",
         host="stopped",
     ),
+    Screen(name="home", rule="/admin", path="/admin", template="home.html"),
+    Screen(name="network", rule="/network", path="/network", template="network.html"),
+    Screen(name="usage", rule="/usage", path="/usage", template="usage.html"),
+    Screen(name="settings", rule="/settings", path="/settings", template="settings.html"),
+    Screen(name="system", rule="/system", path="/system", template="system.html"),
+    Screen(name="audit", rule="/audit", path="/audit", template="audit.html"),
     Screen(name="help", rule="/help", path="/help", template="help.html"),
     Screen(
         name="help-search", rule="/help", path="/help?q=mod%C3%A8le+model", template="help.html"
@@ -306,6 +312,8 @@ NO_PAGES = frozenset(
         "/healthz",
         "/manifest.webmanifest",
         "/openapi.json",
+        "/usage.csv",
+        "/audit.csv",
         "/api/panel/status.json",
         "/v1/engine",
         "/v1/models",

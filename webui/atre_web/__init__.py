@@ -16,6 +16,7 @@ from atre_web import body_limit, host_check, trust
 from atre_web.accounts import authorisation, claim_news
 from atre_web.audience import wants_page
 from atre_web.models import install as models
+from atre_web.office import install as office
 from atre_web.openai import routes
 from atre_web.openai.errors import error_response, http_error_response, row_of
 from atre_web.openai.interruption import ClientGoneError
@@ -42,14 +43,16 @@ def create_app(config: Config) -> Flask:
     app.extensions["atre.engine"] = engine
     embedder = EmbedderClient(config.embedder_socket) if config.embedding_model else None
     app.extensions["atre.embedder"] = embedder
+    box = ManagementClient(config.management_socket)
     panel.install(
         app,
         database=config.database,
         engine=engine,
-        box=ManagementClient(config.management_socket),
+        box=box,
         embedder=embedder,
         on_claim=lambda: claim_news.tell(config),
     )
+    office.install(app, box)
     models.install(app, ModelsClient(config.management_socket))
     app.register_blueprint(routes.blueprint)
     trust.install(app, config.tls_dir)

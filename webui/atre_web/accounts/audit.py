@@ -5,12 +5,13 @@ import sqlite3
 
 import msgspec
 
-_NUM_KEPT = 20_000
+NUM_KEPT = 20_000
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One line, newest first; ``person`` and ``subject_name`` are None once those are deleted."""
 
+    id: int
     at: float
     person: str | None
     action: str
@@ -33,16 +34,18 @@ def record(
         "INSERT INTO audit (at, person_id, action, subject, address) VALUES (?, ?, ?, ?, ?)",
         (now, person_id, action, subject, address),
     )
-    connection.execute("DELETE FROM audit WHERE id <= ?", ((cursor.lastrowid or 0) - _NUM_KEPT,))
+    connection.execute("DELETE FROM audit WHERE id <= ?", ((cursor.lastrowid or 0) - NUM_KEPT,))
 
 
-def latest(connection: sqlite3.Connection, *, limit: int) -> list[Entry]:
-    """The last lines."""
+def latest(connection: sqlite3.Connection, *, limit: int, before: int | None = None) -> list[Entry]:
+    """The last lines, or the last before the one of that id."""
     rows = connection.execute(
-        "SELECT at, actor.name AS person, action, subject, about.name AS subject_name, address"
+        "SELECT audit.id AS id, at, actor.name AS person, action, subject,"
+        " about.name AS subject_name, address"
         " FROM audit LEFT JOIN people AS actor ON actor.id = person_id"
-        " LEFT JOIN people AS about ON about.id = subject ORDER BY audit.id DESC LIMIT ?",
-        (limit,),
+        " LEFT JOIN people AS about ON about.id = subject"
+        " WHERE audit.id < coalesce(?, audit.id + 1) ORDER BY audit.id DESC LIMIT ?",
+        (before, limit),
     )
     return [
         msgspec.convert({name: row[name] for name in Entry.__struct_fields__}, Entry)

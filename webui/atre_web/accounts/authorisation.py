@@ -123,6 +123,22 @@ TABLE: dict[str, Access] = {
     "POST /api/box/v1/models/use": _MANAGE,
     "POST /api/box/v1/models/remove": _MANAGE,
     "POST /api/box/v1/models/forget-unfinished": _MANAGE,
+    # Usage: everybody's own; a manager's is everybody's
+    "GET /usage": _PAGE,
+    "GET /usage.csv": _PAGE,
+    # The office
+    "GET /admin": _MANAGE,
+    "GET /network": _MANAGE,
+    "POST /network/discovery": _MANAGE,
+    "POST /network/certificate": _MANAGE,
+    "POST /network/certificate/reset": _MANAGE,
+    "GET /settings": _MANAGE,
+    "POST /settings": _MANAGE,
+    "GET /system": _MANAGE,
+    "POST /system/engine/restart": _MANAGE,
+    "POST /system/bundle": _MANAGE,
+    "GET /audit": _MANAGE,
+    "GET /audit.csv": _MANAGE,
     # People and groups
     "GET /people": _MANAGE,
     "POST /people/invitations": _MANAGE,

@@ -52,6 +52,11 @@ def now() -> float:
     return _accounts().clock()
 
 
+def data_dir() -> Path:
+    """Where the box keeps its data."""
+    return _accounts().database.parent
+
+
 def uptime() -> float:
     """The time by which the claim closes."""
     return _accounts().uptime()

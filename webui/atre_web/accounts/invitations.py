@@ -6,15 +6,13 @@ from collections.abc import Collection
 
 import msgspec
 
-from atre_web.accounts import groups, people
+from atre_web.accounts import groups, people, settings
 from atre_web.accounts.database import transaction
 from atre_web.accounts.people import Person
 from atre_web.accounts.principal import Role
 from atre_web.accounts.problem import AccountError
 from atre_web.accounts.tokens import digest, new_id, new_token
 
-# A long week-end.
-LIFETIME_S = 72 * 3600.0
 PATH = "/invitation/"
 
 
@@ -120,6 +118,7 @@ def _create(
     now: float,
 ) -> tuple[Invitation, str]:
     token = new_token()
+    hours = settings.read(connection)[0].invitation_hours
     made = Invitation(
         id=new_id(),
         name=name,
@@ -127,7 +126,7 @@ def _create(
         resets=resets,
         created_by=created_by,
         created_at=now,
-        expires_at=now + LIFETIME_S,
+        expires_at=now + hours * 3600.0,
     )
     with transaction(connection):
         connection.execute("DELETE FROM invitations WHERE expires_at <= ?", (now,))

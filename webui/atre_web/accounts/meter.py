@@ -9,10 +9,13 @@ from atre.errors import StorageError
 from atre.ipc.messages import Accepted, Delta, EngineEvent, Finished
 from atre_web.accounts import usage
 from atre_web.accounts.database import connect
+from atre_web.accounts.latency import Measured
 from atre_web.accounts.principal import Principal
 from atre_web.accounts.quotas import Running
 
 _log = logging.getLogger(__name__)
+
+_FEWEST_TOKENS = 8  # of fewer a speed says little
 
 
 class Meter:
@@ -38,6 +41,7 @@ class Meter:
         self._choices = choices
         self._prompt_tokens: dict[int, int] = {}
         self._completion_tokens: dict[int, int] = {}
+        self._measures: list[Measured] = []
         self._is_open = True
 
     def count(self, index: int, event: EngineEvent) -> None:
@@ -50,6 +54,7 @@ class Meter:
             case Finished():
                 self._prompt_tokens[index] = event.prompt_tokens
                 self._completion_tokens[index] = event.completion_tokens
+                self._measures += measured(event)
             case _:
                 pass
 
@@ -77,8 +82,20 @@ class Meter:
                         if index % self._choices == 0
                     ),
                     completion_tokens=sum(self._completion_tokens.values()),
+                    measures=self._measures,
                     now=self._clock(),
                 )
         except (StorageError, sqlite3.Error) as error:
             # Whoever asked has the answer; only the count is lost.
             _log.warning("atre-web: a request could not be counted (%s)", error)
+
+
+def measured(event: Finished) -> list[Measured]:
+    """What an answer says of the box's speed: the wait, and the writing if there was enough."""
+    if event.completion_tokens < 1:
+        return []
+    found = [Measured("first_token_ms", event.first_token_ms)]
+    writing_s = (event.total_ms - event.first_token_ms) / 1000
+    if event.completion_tokens >= _FEWEST_TOKENS and writing_s > 0:
+        found.append(Measured("tokens_per_s", (event.completion_tokens - 1) / writing_s))
+    return found

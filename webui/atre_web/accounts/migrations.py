@@ -321,3 +321,20 @@ _M003 = (
     """,
     "CREATE INDEX prompts_person ON prompts (person_id)",
 )
+
+
+@MIGRATIONS.append
+def _m004_latency(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        """
+        CREATE TABLE latency (
+            person_id TEXT NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+            day TEXT NOT NULL,
+            measure TEXT NOT NULL,
+            bucket INTEGER NOT NULL,
+            num INTEGER NOT NULL,
+            PRIMARY KEY (person_id, day, measure, bucket)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    connection.execute("CREATE INDEX latency_day ON latency (day)")

@@ -47,7 +47,7 @@ def check_tokens(connection: sqlite3.Connection, principal: Principal, *, now: f
         raise QuotaError(
             f"Today's {limit} tokens are used up ({used}). They start afresh at midnight, the "
             "box's time; whoever looks after the box can raise the limit.",
-            retry_after_s=usage.seconds_left(now),
+            retry_after_s=usage.seconds_left(connection, now),
         )
 
 

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who used how much, by day of the box's own time zone: one write a request, none a token."""
+"""Who used how much, by day of the office's time zone: one write a request, none a token."""
 
 import sqlite3
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from atre_web.accounts import latency, settings
+from atre_web.accounts.database import transaction
+from atre_web.accounts.latency import Measured
 from atre_web.accounts.principal import Principal
 
 
@@ -26,16 +30,30 @@ def add(
     *,
     prompt_tokens: int,
     completion_tokens: int,
+    measures: Collection[Measured] = (),
     now: float,
 ) -> None:
     """Count one request. A person who was deleted meanwhile is not counted."""
+    day = day_of(connection, now)
+    with transaction(connection):
+        _add_tokens(connection, principal, day, prompt_tokens, completion_tokens)
+        latency.add(connection, principal.person_id, day, measures)
+
+
+def _add_tokens(
+    connection: sqlite3.Connection,
+    principal: Principal,
+    day: str,
+    prompt_tokens: int,
+    completion_tokens: int,
+) -> None:
     connection.execute(
         "INSERT INTO usage SELECT ?, id, ?, 1, ?, ? FROM people WHERE id = ?"
         " ON CONFLICT (person_id, day, key_id) DO UPDATE SET num_requests = num_requests + 1,"
         " prompt_tokens = prompt_tokens + excluded.prompt_tokens,"
         " completion_tokens = completion_tokens + excluded.completion_tokens",
         (
-            day_of(now),
+            day,
             principal.id if principal.kind == "key" else "",
             prompt_tokens,
             completion_tokens,
@@ -49,7 +67,7 @@ def tokens_today(connection: sqlite3.Connection, person_id: str, *, now: float) 
     row = connection.execute(
         "SELECT coalesce(sum(prompt_tokens + completion_tokens), 0) FROM usage"
         " WHERE person_id = ? AND day = ?",
-        (person_id, day_of(now)),
+        (person_id, day_of(connection, now)),
     ).fetchone()
     return int(row[0])
 
@@ -64,13 +82,18 @@ def since(connection: sqlite3.Connection, day: str) -> list[Day]:
     return [msgspec.convert(dict(row), Day) for row in rows]
 
 
-def day_of(now: float) -> str:
-    """The day in the box's time zone."""
-    return datetime.fromtimestamp(now).astimezone().date().isoformat()
+def day_of(connection: sqlite3.Connection, now: float) -> str:
+    """The day in the office's time zone."""
+    return local_time(connection, now).date().isoformat()
 
 
-def seconds_left(now: float) -> int:
+def local_time(connection: sqlite3.Connection, now: float) -> datetime:
+    """The moment in the office's time zone."""
+    return datetime.fromtimestamp(now, UTC).astimezone(settings.zone(connection))
+
+
+def seconds_left(connection: sqlite3.Connection, now: float) -> int:
     """Until the next day begins, at least 1."""
-    here = datetime.fromtimestamp(now).astimezone()
+    here = local_time(connection, now)
     midnight = (here + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     return max(1, int((midnight - here).total_seconds()) + 1)

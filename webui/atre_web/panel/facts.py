@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The status page's figures, in words and numbers of the reader's language; — where unknown."""
 
+from collections.abc import Iterable
+
 from atre.ipc.messages import (
     BoxDescription,
     CertificateSource,
@@ -8,6 +10,8 @@ from atre.ipc.messages import (
     EmbedderDescription,
     EngineDescription,
 )
+from atre_web.office.finding_words import words
+from atre_web.office.findings import Finding
 from atre_web.panel.snapshot import UNKNOWN, Snapshot
 from atre_web.panel.wording import date, decimal, duration, gettext, is_french, percent
 
@@ -18,48 +22,13 @@ _MILLION = 1_000_000
 def fields(snapshot: Snapshot) -> dict[str, str]:
     """Every figure of the status page by the name that the page gives it."""
     shown = {"state": _state(snapshot), "people": decimal(snapshot.num_people)}
-    shown |= _engine_fields(snapshot.engine, snapshot.now) | _box_fields(snapshot.box)
+    shown |= _engine_fields(snapshot.engine, snapshot.now) | box_fields(snapshot.box)
     return shown | (_embedder_fields(snapshot) if snapshot.has_embedder else {})
 
 
-def issues(snapshot: Snapshot) -> list[str]:
-    """What the manager should look at; empty when all is well."""
-    box, engine = snapshot.box, snapshot.engine
-    found = _box_issues(box) if box else []
-    if engine:
-        found += _spoken(engine.issues, engine.issues_fr)
-    else:
-        found.insert(0, gettext("Le moteur ne répond pas : %(why)s", why=snapshot.engine_problem))
-    if snapshot.box is None:
-        found.append(
-            gettext(
-                "Le service d’administration ne répond pas ; l’adresse et la découverte du "
-                "réseau sont inconnues. Il redémarre de lui-même ; sinon, relancez le boîtier."
-            )
-        )
-    return found
-
-
-def _spoken(english: list[str], french: list[str]) -> list[str]:
-    """An issue without French is better read in English than not at all."""
-    is_whole = len(french) == len(english)
-    return list(french if is_french() and is_whole else english)
-
-
-def _box_issues(box: BoxDescription) -> list[str]:
-    found = _spoken(box.issues, box.issues_fr)
-    found += [notice.spoken(french=is_french()) for notice in box.notices]
-    if box.plain_http_api and box.http_port:
-        found.append(
-            gettext(
-                "Des programmes peuvent utiliser l’API sans chiffrement sur le port %(port)s : "
-                "quiconque est sur le réseau peut lire leurs clés, leurs questions et les "
-                "réponses. C’est un choix de la personne qui gère le boîtier ; retirez "
-                "l’option « plain-http-api » dès que ces programmes savent faire autrement.",
-                port=box.http_port,
-            )
-        )
-    return found
+def issues(found: Iterable[Finding]) -> list[str]:
+    """What somebody should look at, in sentences; empty when all is well."""
+    return [words(each).sentence for each in found if each.level != "advice"]
 
 
 def _state(snapshot: Snapshot) -> str:
@@ -135,7 +104,8 @@ def _embedder_state(embedder: EmbedderDescription) -> str:
     return gettext("En train de calculer") if embedder.num_open else gettext("Prêt")
 
 
-def _box_fields(box: BoxDescription | None) -> dict[str, str]:
+def box_fields(box: BoxDescription | None) -> dict[str, str]:
+    """The figures of the box itself."""
     if box is None:
         return dict.fromkeys(_BOX_FIELDS, UNKNOWN)
     return {

@@ -6,11 +6,12 @@ from pathlib import Path
 from flask import Flask
 
 from atre.handbook.page import default_handbook_dir
-from atre_web.accounts import current, guard
+from atre_web.accounts import guard
 from atre_web.accounts.authorisation import TABLE, Table
 from atre_web.accounts.current import Accounts
 from atre_web.chat import desk
 from atre_web.chat.desk import Desk
+from atre_web.office import places
 from atre_web.panel import (
     account_pages,
     chat_api,
@@ -44,6 +45,7 @@ def install(
     clock: Callable[[], float] = time.time,
     uptime: Callable[[], float] = time.monotonic,
     on_claim: Callable[[], None] = lambda: None,
+    free_bytes: Callable[[Path], int | None] = snapshot.free_bytes,
     table: Table = TABLE,
 ) -> None:
     """Put the guard, the security headers, the languages and the panel's pages on ``app``.
@@ -58,11 +60,14 @@ def install(
     inline_style.install(app)
     language.install(app)
     wording.install(app)
-    snapshot.install(app, Sources(engine, box, embedder))
+    snapshot.install(app, Sources(engine, box, embedder, free_bytes))
     help_pages.install(app, default_handbook_dir())
-    app.jinja_env.globals["current_role"] = _current_role
     app.jinja_env.filters["answer_html"] = answer_html
     app.jinja_env.filters["decimal"] = wording.decimal
+    app.jinja_env.globals["current_role"] = places.current_role
+    app.jinja_env.globals["places"] = places.places
+    app.jinja_env.globals["rooms"] = places.rooms
+    app.jinja_env.globals["is_in_administration"] = places.is_in_administration
     app.jinja_env.filters["moment"] = wording.moment
     for room in (
         claim_page,
@@ -77,9 +82,3 @@ def install(
         prompt_pages,
     ):
         app.register_blueprint(room.blueprint)
-
-
-def _current_role() -> str:
-    """What the person who reads this page is, for the links that the page shows."""
-    principal = current.known_principal()
-    return principal.role if principal else "guest"

@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which language a page is in: the link just followed, else the cookie, else the browser's."""
+"""Which language a page is in: the link just followed, else the cookie, else the browser's.
 
+Else the office's: for browsers that ask for neither of ours.
+"""
+
+import sqlite3
 from pathlib import Path
 
 from flask import Flask, has_request_context, request
 from flask_babel import Babel
 from werkzeug.wrappers import Response
+
+from atre.errors import StorageError
+from atre_web.accounts import current as accounts
+from atre_web.accounts import settings
 
 # French is the language of the sources; each other one has a catalogue in translations/.
 LANGUAGES = {"fr": "Français", "en": "English"}
@@ -53,7 +61,7 @@ def _browsers() -> str:
         for tag_ in (wanted, wanted.partition("-")[0]):
             if tag_ in CHOICES:
                 return tag_
-    return _DEFAULT
+    return _of_the_office()
 
 
 def others() -> dict[str, str]:
@@ -65,6 +73,13 @@ def _variant(code: str) -> str:
     """The country's variant that the browser asks for in any place, else the language itself."""
     wanted = request.accept_languages.values()
     return next((each for each in wanted if each in CHOICES and each[:2] == code), code)
+
+
+def _of_the_office() -> str:
+    try:
+        return settings.read(accounts.connection())[0].language or _DEFAULT
+    except (KeyError, StorageError, sqlite3.Error):  # no accounts here, as on the plain HTTP port
+        return _DEFAULT
 
 
 def choose(response: Response, code: str | None) -> None:

@@ -4,6 +4,7 @@
 from flask import Blueprint, Response, jsonify, render_template
 from markupsafe import Markup
 
+from atre_web.office.facts_now import findings_now
 from atre_web.panel import facts, snapshot
 from atre_web.panel.address import panel_urls, qr_svg
 
@@ -19,7 +20,7 @@ def status() -> str:
         "status.html",
         snapshot=now,
         fields=facts.fields(now),
-        issues=facts.issues(now),
+        issues=facts.issues(findings_now(now)),
         urls=urls,
         # segno writes numbers and fixed attributes only; the URL is in the modules, not the markup.
         qr=Markup(qr_svg(urls[0])) if urls else None,  # noqa: S704
@@ -37,5 +38,5 @@ def live() -> Response:
         is_asleep=now.is_asleep,
         problem=now.engine_problem,
         fields=facts.fields(now),
-        issues=facts.issues(now),
+        issues=facts.issues(findings_now(now)),
     )

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the panel knows at one moment, each part None while its process does not answer."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from flask import Flask, current_app
@@ -36,6 +38,14 @@ class Embedder(Protocol):
     def describe(self) -> EmbedderDescription: ...
 
 
+def free_bytes(directory: Path) -> int | None:
+    """How much fits on the disk of a folder, None if it does not say."""
+    try:
+        return shutil.disk_usage(directory).free
+    except OSError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Where the panel's facts come from; ``embedder`` is None on a box without embedding model."""
@@ -43,6 +53,7 @@ class Sources:
     engine: Engine
     box: Box
     embedder: Embedder | None
+    free_bytes: Callable[[Path], int | None] = free_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +69,7 @@ class Snapshot:
     embedder_problem: str
     box: BoxDescription | None
     num_people: int
+    free_bytes: int | None
     now: float
 
     @property
@@ -108,6 +120,7 @@ def take() -> Snapshot:
         embedder_problem=embedder_problem,
         box=box,
         num_people=sessions.num_active(current.connection(), since=now - _ACTIVE_S),
+        free_bytes=sources.free_bytes(current.data_dir()),
         now=now,
     )
 

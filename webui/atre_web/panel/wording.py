@@ -8,6 +8,10 @@ from typing import Any
 import flask_babel
 from flask import Flask
 
+from atre_web.accounts import current, usage
+
+_KILOBYTE, _MEGABYTE, _GIGABYTE = 10**3, 10**6, 10**9
+
 # Where Canada's French sets no space (Office québécois de la langue française, Banque de dépannage
 # linguistique, « Espacement avant et après les principaux signes de ponctuation »); the colon and
 # the quotation marks keep theirs.
@@ -20,9 +24,6 @@ def install(app: Flask) -> None:
     environment.install_gettext_callables(
         gettext=gettext, ngettext=flask_babel.ngettext, newstyle=True
     )
-
-
-_KILOBYTE, _MEGABYTE, _GIGABYTE = 10**3, 10**6, 10**9
 
 
 def gettext(text: str, **values: object) -> str:
@@ -69,10 +70,10 @@ def date(unix_s: float) -> str:
 
 
 def moment(unix_s: float | None) -> str:
-    """A date and a time of the box's time zone, — for never."""
+    """A date and a time of the office's time zone, — for never."""
     if unix_s is None:
         return "—"
-    here = datetime.fromtimestamp(unix_s).astimezone()
+    here = usage.local_time(current.connection(), unix_s)
     day = flask_babel.format_date(here, "medium", rebase=False)
     return f"{day}, {flask_babel.format_time(here, 'short', rebase=False)}"
 

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+from atre_web.accounts import claim, current, invitations, people
+from atre_web.office.findings import Facts, Finding, findings
+from atre_web.panel.snapshot import Snapshot
+
+
+def facts_now(snapshot: Snapshot) -> Facts:
+    """The facts of the traffic light at this moment."""
+    connection = current.connection()
+    return Facts(
+        engine=snapshot.engine,
+        engine_problem=snapshot.engine_problem,
+        embedder_problem=snapshot.embedder_problem,
+        box=snapshot.box,
+        is_factory=snapshot.is_factory,
+        free_bytes=snapshot.free_bytes,
+        now=snapshot.now,
+        latest_known=_latest_known(),
+        is_claimed=claim.state(connection).is_claimed,
+        num_people=len(people.list_people(connection)),
+        num_invitations=len(invitations.waiting(connection, now=snapshot.now)),
+    )
+
+
+def findings_now(snapshot: Snapshot) -> list[Finding]:
+    """What the light says now."""
+    return findings(facts_now(snapshot))
+
+
+def _latest_known() -> float | None:
+    row = current.connection().execute("SELECT max(at) FROM audit").fetchone()
+    return None if row[0] is None else float(row[0])

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The traffic light: what of the box needs a person, the most urgent first. Pure decisions.
+
+``finding_words`` says it; nothing else in the panel decides whether all is well.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from atre.ipc.messages import BoxDescription, DiscoveryState, EngineDescription
+
+Level = Literal["urgent", "attention", "advice"]
+LEVELS: tuple[Level, ...] = ("urgent", "attention", "advice")
+
+Code = Literal[
+    "engine_down",
+    "box_down",
+    "disk_full",
+    "clock_unset",
+    "clock_back",
+    "certificate_ended",
+    "plain_http",
+    "model_issue",
+    "embedder_down",
+    "box_issue",
+    "notice",
+    "disk_low",
+    "discovery_unavailable",
+    "unclaimed",
+    "discovery_off",
+    "factory_model",
+    "invitations",
+    "alone",
+]
+
+_DAY_S = 24 * 3600.0
+# November 2025: no box is older, so an earlier clock was never set.
+_OLDEST_CLOCK = 1_762_000_000.0
+# Databases and logs need some room at once, models a lot.
+FULL_BYTES = 10**9
+LOW_BYTES = 10 * 10**9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the light is made of; None where nobody can say. Times are Unix seconds.
+
+    ``latest_known`` is the latest moment that the database knows of.
+    """
+
+    engine: EngineDescription | None
+    engine_problem: str
+    embedder_problem: str
+    box: BoxDescription | None
+    is_factory: bool
+    free_bytes: int | None
+    now: float
+    latest_known: float | None
+    is_claimed: bool
+    num_people: int
+    num_invitations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing. ``en`` and ``fr`` are words of the process that noticed, or empty."""
+
+    code: Code
+    level: Level
+    en: str = ""
+    fr: str = ""
+    values: dict[str, float] = field(default_factory=dict)
+
+
+def findings(facts: Facts) -> list[Finding]:
+    """Everything worth a look, the most urgent first; empty when all is well."""
+    found = [*_engine(facts), *_box(facts), *_machine(facts), *_people(facts)]
+    return sorted(found, key=lambda each: LEVELS.index(each.level))
+
+
+def light(found: list[Finding]) -> Level | None:
+    """The light for these findings: None, green, where there is nothing but advice."""
+    worst = min((LEVELS.index(each.level) for each in found), default=len(LEVELS))
+    return None if worst >= LEVELS.index("advice") else LEVELS[worst]
+
+
+def _engine(facts: Facts) -> Iterator[Finding]:
+    engine = facts.engine
+    if engine is None:
+        yield Finding("engine_down", "urgent", facts.engine_problem, facts.engine_problem)
+    else:
+        for en, fr in _pairs(engine.issues, engine.issues_fr):
+            yield Finding("model_issue", "attention", en, fr)
+    if facts.embedder_problem:
+        problem = facts.embedder_problem
+        yield Finding("embedder_down", "attention", problem, problem)
+    if facts.is_factory:
+        yield Finding("factory_model", "advice")
+
+
+def _box(facts: Facts) -> Iterator[Finding]:
+    box = facts.box
+    if box is None:
+        yield Finding("box_down", "urgent")
+        return
+    for en, fr in _pairs(box.issues, box.issues_fr):
+        yield Finding("box_issue", "attention", en, fr)
+    if box.certificate_ends_at is not None and box.certificate_ends_at <= facts.now:
+        yield Finding("certificate_ended", "urgent")
+    for notice in box.notices:
+        yield Finding("notice", "attention", notice.text, notice.text_fr)
+    if box.plain_http_api and box.http_port:
+        yield Finding("plain_http", "attention", values={"port": box.http_port})
+    if box.lan_port is not None:
+        yield from _discovery(box)
+
+
+def _discovery(box: BoxDescription) -> Iterator[Finding]:
+    if not box.is_discovery_wanted:
+        yield Finding("discovery_off", "advice")
+    elif box.discovery is DiscoveryState.UNAVAILABLE:
+        yield Finding("discovery_unavailable", "attention", box.detail, box.detail_fr)
+
+
+def _machine(facts: Facts) -> Iterator[Finding]:
+    if facts.free_bytes is not None and facts.free_bytes < LOW_BYTES:
+        is_full = facts.free_bytes < FULL_BYTES
+        code: Code = "disk_full" if is_full else "disk_low"
+        level: Level = "urgent" if is_full else "attention"
+        yield Finding(code, level, values={"free_bytes": facts.free_bytes})
+    if facts.now < _OLDEST_CLOCK:
+        yield Finding("clock_unset", "urgent")
+    elif facts.latest_known is not None and facts.latest_known > facts.now + _DAY_S:
+        yield Finding("clock_back", "urgent", values={"latest": facts.latest_known})
+
+
+def _people(facts: Facts) -> Iterator[Finding]:
+    if not facts.is_claimed:
+        yield Finding("unclaimed", "attention")
+        return
+    if facts.num_invitations:
+        yield Finding("invitations", "advice", values={"num": facts.num_invitations})
+    elif facts.num_people <= 1:
+        yield Finding("alone", "advice")
+
+
+def _pairs(english: list[str], french: list[str]) -> list[tuple[str, str]]:
+    """An issue without French is better read in English than not at all."""
+    is_whole = len(english) == len(french)
+    return list(zip(english, french if is_whole else english, strict=True))
