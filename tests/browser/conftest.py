@@ -354,3 +354,16 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+@pytest.fixture
+def enter_temporary(enter: Callable[..., Any]) -> Callable[..., Any]:
+    """Open a chat of which nothing is kept: its stream can be replaced by one of the test's."""
+
+    def open_chat(**options: Any) -> Any:
+        page = enter(**options)
+        page.goto("/?temporary")
+        page.locator("#attach").wait_for()  # the page's script has begun
+        return page
+
+    return open_chat

@@ -74,19 +74,6 @@ def answered(page: Any, number: int = 1) -> str:
     return str(page.locator("#thread .prose").last.inner_text())
 
 
-@pytest.fixture
-def enter_temporary(enter: Callable[..., Any]) -> Callable[..., Any]:
-    """Open a chat of which nothing is kept: its stream can be replaced by one of the test's."""
-
-    def open_chat(**options: Any) -> Any:
-        page = enter(**options)
-        page.goto("/?temporary")
-        page.locator("#attach").wait_for()  # the page's script has begun
-        return page
-
-    return open_chat
-
-
 def reply_with(page: Any, *chunks: dict[str, Any], end: str = "data: [DONE]\n\n") -> None:
     """Have the browser see this stream in place of the box's."""
     body = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + end

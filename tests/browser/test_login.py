@@ -104,7 +104,7 @@ def test_accounts_work_without_javascript(visit: Callable[..., Any]) -> None:
     page.get_by_label("Identifiant").fill("marie")
     page.get_by_label("Mot de passe").fill(PASSWORD)
     page.get_by_role("button", name="Entrer").click()
-    page.locator("noscript p").wait_for()
+    page.get_by_role("heading", name="Que voulez-vous savoir").wait_for()
     page.goto("/account")
     page.get_by_label("Nom de la nouvelle clé").fill("LibreOffice")
     page.get_by_role("button", name="Créer une clé").click()

@@ -12,10 +12,14 @@ from urllib.parse import quote
 
 import gguf
 import pytest
+from msgspec.structs import replace
 
 from atre.planning import factory_model_path
 from atre_web.accounts import groups, invitations, keys, people, sessions, settings
 from atre_web.accounts.database import connect, transaction
+from atre_web.accounts.principal import Principal
+from atre_web.chat import conversations, messages, prompts, words
+from atre_web.chat.attachment import Attachment
 
 if TYPE_CHECKING:
     from tests.browser.office import Office
@@ -146,8 +150,10 @@ def test_what_is_typed_comes_back_as_text(
         assert traces(page, hostile) == hostile.UNTOUCHED
 
 
-def test_a_conversation_is_text(enter: Callable[..., Any], hostile: ModuleType) -> None:
-    page = enter(init_script=hostile.WATCH)
+def test_an_answer_is_text_while_it_streams(
+    enter_temporary: Callable[..., Any], hostile: ModuleType
+) -> None:
+    page = enter_temporary(init_script=hostile.WATCH)
     answer = "\n\n".join((*hostile.MARKDOWN, *hostile.MARKUP, *hostile.CONTROLS))
     chunks = [
         {"choices": [{"delta": {kind: answer[at : at + 5]}}]}
@@ -163,15 +169,69 @@ def test_a_conversation_is_text(enter: Callable[..., Any], hostile: ModuleType) 
     page.locator("#question").fill(question)
     page.locator("#send").click()
     page.locator(".again:visible").wait_for()
+    check_thread(page, hostile)
+
+
+def check_thread(page: Any, hostile: ModuleType) -> None:
     assert traces(page, hostile) == hostile.UNTOUCHED
     assert hostile.MARKUP[1] in page.locator(".mine").inner_text()
-    assert hostile.MARKUP[1] in page.locator("#thread .prose").inner_text()
+    assert hostile.MARKUP[1] in page.locator("#thread .prose").last.inner_text()
     links = page.locator("#thread .prose a").evaluate_all("all => all.map((a) => a.href)")
     assert [link for link in links if link] == []
-    page.locator("#thread summary").click()
-    page.reload()
-    page.locator(".again:visible").wait_for()
+    page.locator("#thread summary").first.click()
     assert traces(page, hostile) == hostile.UNTOUCHED
+
+
+def keep_hostile(database: Path, hostile: ModuleType) -> str:
+    """Keep a conversation of Marie's in which everything is markup, and return its id."""
+    said = "\n\n".join((*hostile.MARKDOWN, *hostile.MARKUP, *hostile.CONTROLS))
+    files = [Attachment(name, said) for name in hostile.MARKUP]
+    now = time.time()
+    with closing(connect(database)) as connection:
+        marie = next(each for each in people.list_people(connection) if each.login == "marie")
+        with transaction(connection):
+            kept = conversations.create(connection, marie.id, hostile.MARKUP[1], now=now)
+            question = messages.add_question(
+                connection, kept, None, said, files, indexed=words.indexed(said), now=now
+            )
+            answer = messages.add_answer(connection, kept, question, now=now, beat=time.monotonic())
+        (begun,) = messages.read(connection, [answer])
+        model = hostile.MARKUP[0]
+        written = replace(begun, state="done", text=said, reasoning=said, model=model)
+        messages.finish(connection, written)
+        owner = Principal(
+            kind="session", name=marie.name, id="", person_id=marie.id, role="manager"
+        )
+        prompts.create(connection, owner, hostile.MARKUP[1], said, is_shared=True, now=now)
+    return kept
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_kept_conversation_is_text(
+    enter: Callable[..., Any],
+    box: Any,
+    hostile: ModuleType,
+    scripts: bool,  # noqa: FBT001
+) -> None:
+    kept = keep_hostile(box.database, hostile)
+    page = enter(init_script=hostile.WATCH, may_fail=["*"])
+    if not scripts:
+        # The pages' own scripts do not run; the test's do.
+        page.route("**/static/js/*", lambda route: route.abort())
+    for path in (
+        f"/chat/{kept}",
+        "/history",
+        "/history?q=onerror",
+        "/prompts",
+        f"/chat/{kept}/manage",
+    ):
+        page.goto(path)
+        assert traces(page, hostile) == hostile.UNTOUCHED, path
+        assert hostile.MARKUP[1] in page.locator("body").inner_text(), path
+    if scripts:
+        page.goto(f"/chat/{kept}")
+        page.locator(".again:visible").wait_for()
+        check_thread(page, hostile)
 
 
 @pytest.mark.parametrize(
