@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 from factory_model.batches import encode
-from factory_model.conversations import Conversation, conversations
+from factory_model.conversations import EARLY, Conversation, conversations
 from factory_model.export import MAX_BYTES, export
 from factory_model.phrasebook import load
 from factory_model.tokenizer import load_tokenizer, train_tokenizer
@@ -35,7 +35,8 @@ def main() -> None:
 
 
 def _train(options: argparse.Namespace, tokenizer_path: Path, checkpoint: Path) -> None:
-    made = list(conversations(load(), options.conversations, options.seed))
+    early = 0.0 if options.resume else EARLY
+    made = list(conversations(load(), options.conversations, options.seed, early=early))
     if options.resume:
         tokenizer = load_tokenizer(tokenizer_path)
         model = load_checkpoint(checkpoint, seed=options.seed)
@@ -62,7 +63,7 @@ def _new_tokenizer(made: Sequence[Conversation], path: Path) -> Tokenizer:
         text
         for conversation in made[:_TOKENIZER_CONVERSATIONS]
         for turn in conversation.turns
-        for text in (turn.question, turn.answer)
+        for text in (turn.lead, turn.question, turn.answer)
     )
     tokenizer = train_tokenizer(texts)
     tokenizer.save(str(path))

@@ -10,7 +10,10 @@ from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.messages import EmbedderDescription, EngineDescription, Generate, Priority
 from atre_web.accounts import current
 from atre_web.body_limit import read_body
-from atre_web.openai.answer import streamed_answer, whole_answer
+from atre_web.factory import guidance
+from atre_web.factory.relay import GuidedRelay
+from atre_web.factory.request import guided
+from atre_web.openai.answer import Events, streamed_answer, whole_answer
 from atre_web.openai.document import openapi_document
 from atre_web.openai.embeddings import EmbeddingBody, embedding_answer, embedding_request
 from atre_web.openai.interruption import Interruption
@@ -19,6 +22,7 @@ from atre_web.openai.request import chat_requests, completion_requests
 from atre_web.openai.schema import ChatBody, CompletionBody, SamplingBody, decode_body
 from atre_web.openai.shape import ChatShape, CompletionShape, Shape
 from atre_web.openai.stream import Wishes
+from atre_web.panel import language
 
 blueprint = Blueprint("openai", __name__)
 
@@ -64,7 +68,12 @@ def chat_completions() -> Response:
     """The assistant's next turn in a conversation."""
     body = decode_body(read_body(), ChatBody)
     requests = chat_requests(body, user=_user(), priority=_priority())
-    return _answer(body, requests, ChatShape())
+    plan = guidance.plan(body, _engine().describe, language.current())
+    if plan is None:
+        return _answer(body, _relay(requests), ChatShape(), num_prompts=1)
+    asked = [guided(each, plan, body) for each in requests]
+    relay = GuidedRelay(_relay(asked), plan, with_logprobs=bool(body.logprobs))
+    return _answer(body, relay, ChatShape(), num_prompts=1)
 
 
 @blueprint.post("/v1/completions")
@@ -72,7 +81,8 @@ def completions() -> Response:
     """The continuation of a text."""
     body = decode_body(read_body(), CompletionBody)
     requests = completion_requests(body, user=_user(), priority=_priority())
-    return _answer(body, requests, CompletionShape())
+    num_prompts = len(requests) // (body.n or 1)
+    return _answer(body, _relay(requests), CompletionShape(), num_prompts=num_prompts)
 
 
 @blueprint.post("/v1/embeddings")
@@ -105,14 +115,17 @@ def health() -> Response:
     return jsonify({"status": "ok"})
 
 
-def _answer(body: SamplingBody, requests: list[Generate], shape: Shape) -> Response:
-    relay = Relay(_engine(), requests, _interruption())
+def _relay(requests: list[Generate]) -> Relay:
+    return Relay(_engine(), requests, _interruption())
+
+
+def _answer(body: SamplingBody, relay: Events, shape: Shape, *, num_prompts: int) -> Response:
     options = body.stream_options
     wishes = Wishes(
         include_usage=bool(options and options.include_usage),
         return_progress=bool(body.return_progress),
-        num_choices=len(requests),
-        num_prompts=len(requests) // (body.n or 1),
+        num_choices=num_prompts * (body.n or 1),
+        num_prompts=num_prompts,
     )
     answer = streamed_answer if body.stream else whole_answer
     return answer(relay, shape, wishes)

@@ -7,6 +7,7 @@ from flask import Flask
 
 from atre.handbook.page import default_handbook_dir
 from atre_web.accounts import guard
+from atre_web.factory import guidance
 from atre_web.panel import headers, help_pages, inline_style, language, login, pages, snapshot
 from atre_web.panel.snapshot import Box, Embedder, Engine, Sources
 
@@ -29,6 +30,6 @@ def install(
     inline_style.install(app)
     language.install(app)
     snapshot.install(app, Sources(engine, box, embedder))
-    help_pages.install(app, default_handbook_dir())
+    guidance.install(app, help_pages.install(app, default_handbook_dir()))
     app.register_blueprint(login.blueprint)
     app.register_blueprint(pages.blueprint)

@@ -10,13 +10,13 @@ export class AnswerError extends Error {}
  *
  * `onWait(sentence, fraction)` before the first token, `fraction` undefined when unknown;
  * `onReasoning(piece)` for each piece of what it thinks first, `onText(piece)` for each of what it
- * answers. Resolves with {usage, isCut}; throws AnswerError, or
- * AbortError when `signal` fires.
+ * answers. Resolves with {usage, isCut, origin}, `origin` being the pages of the help that the
+ * answer comes from, or null; throws AnswerError, or AbortError when `signal` fires.
  */
 export async function ask(messages, { signal, ...report }) {
   const response = await send(messages, signal);
   if (!response.ok) throw new AnswerError(await refusal(response));
-  const outcome = { usage: null, isCut: false };
+  const outcome = { usage: null, isCut: false, origin: null };
   try {
     await readAll(response, outcome, report);
   } catch (error) {
@@ -59,6 +59,7 @@ async function readAll(response, outcome, { onWait, onReasoning, onText }) {
     if (choice?.delta?.reasoning_content) onReasoning(choice.delta.reasoning_content);
     if (choice?.delta?.content) onText(choice.delta.content);
     if (choice?.finish_reason === "length") outcome.isCut = true;
+    if (choice?.atre) outcome.origin = choice.atre;
   }
   if (!isComplete) throw new AnswerError(text("error_cut"));
 }

@@ -96,6 +96,7 @@ async function answer() {
     });
     if (!turn.content) turn.failure = text("no_text");
     turn.note = usageNote(outcome, startedAt);
+    if (outcome.origin) turn.origin = outcome.origin;
     announce(text("answer_ended"));
   } catch (error) {
     explain(turn, error);

@@ -3,8 +3,9 @@
 const KEY = "atre-conversation";
 
 /**
- * A list of turns {role, content, reasoning?, note?, failure?}; `reasoning` is what the model
- * thought before it answered, `note` is shown under an answer, `failure` says why there is none.
+ * A list of turns {role, content, reasoning?, note?, failure?, origin?}; `reasoning` is what the
+ * model thought before it answered, `note` is shown under an answer, `failure` says why there is
+ * none, `origin` has the pages of the help that it comes from or that may be meant.
  */
 export function load() {
   try {

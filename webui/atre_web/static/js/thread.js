@@ -34,6 +34,21 @@ function reasoningView(turn) {
   };
 }
 
+/** The pages of the help that an answer comes from, or that may be meant; null for neither. */
+function originView({ source, suggestions }) {
+  const pages = source ? [source] : (suggestions ?? []);
+  if (pages.length === 0) return null;
+  const part = element("p", "origin", `${text(source ? "source" : "see_pages")} `);
+  const links = element("span", "links");
+  for (const { url, title } of pages) {
+    const link = element("a", "", title);
+    link.href = url;
+    links.append(link);
+  }
+  part.append(links);
+  return part;
+}
+
 /** An answer: what is waited for, thought, written; then what it cost and what can be done. */
 export function answerView(turn, { onAgain }) {
   const item = element("li", "turn");
@@ -73,6 +88,7 @@ export function answerView(turn, { onAgain }) {
       prose.replaceChildren(turn.content ? render(turn.content) : "");
       addCopyButtons(prose);
       foot.replaceChildren();
+      if (turn.origin) prose.append(originView(turn.origin) ?? "");
       if (turn.failure) prose.append(element("p", "problem", turn.failure));
       if (turn.note) foot.append(element("span", "", turn.note));
       if (turn.content) foot.append(copyButton(text("copy"), () => turn.content) ?? "");

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import Iterator, Mapping, Sequence
+
+from atre.handbook.doubt import did_you_mean
+from atre.handbook.finder import Finder, Guess
+from atre.handbook.handbook import Handbook
+from atre.handbook.plan import PageLink, Plan, Reply
+from atre.handbook.prompt import before_question
+from atre.handbook.topics import Kind, Topic
+
+# Set on the development questions; see image-build/factory-model/README.md.
+SURE = 0.34  # of a topic's page, to give the model its passage
+SURE_OF_TALK = 0.45
+LIKELY = 0.04  # of a page, to offer it
+LEAST_PROBABILITY = 0.80  # of the model's tokens, on average
+SURE_OF_LANGUAGE = 0.65
+_NUM_SUGGESTIONS = 3
+# A follow-up is short: "and on my phone?"
+_FOLLOW_UP_WORDS = 7
+_ELSE = "knowledge"  # the topic that says "I only know the box"
+
+
+class Guide:
+    """Finds the passage that answers a question about the box, or the pages that may."""
+
+    def __init__(self, handbook: Handbook, finder: Finder, topics: Mapping[str, Topic]) -> None:
+        self._handbook = handbook
+        self._finder = finder
+        self._topics = topics
+
+    def plan(self, questions: Sequence[str], spoken: str) -> Plan:
+        """How to answer the last of somebody's ``questions``.
+
+        ``spoken`` is the language to answer in where the questions do not tell.
+        """
+        language = self._language(questions, spoken)
+        guesses = self._guesses(questions, language)
+        question = questions[-1]
+        best = self._topics[guesses[0].name] if guesses else None
+        otherwise = self._otherwise(question, guesses, language)
+        if best is None or best.kind is Kind.OUT_OF_SCOPE:
+            return _settled(otherwise, language)
+        if best.kind is Kind.SMALL_TALK:
+            is_sure = guesses[0].probability >= SURE_OF_TALK
+            prompt, source = question, None
+        else:
+            is_sure = self._by_page(guesses)[best.page] >= SURE
+            prompt = before_question(best.answers[language], language) + question
+            source = self._link(best.page, language)
+        if not is_sure:
+            return _settled(otherwise, language)
+        return Plan(
+            language=language,
+            prompt=prompt,
+            source=source,
+            least_probability=LEAST_PROBABILITY,
+            otherwise=otherwise,
+        )
+
+    def _language(self, questions: Sequence[str], spoken: str) -> str:
+        for question in reversed(questions):
+            guess = self._finder.language(question)
+            if guess.probability >= SURE_OF_LANGUAGE:
+                return guess.name
+        return spoken
+
+    def _guesses(self, questions: Sequence[str], language: str) -> list[Guess]:
+        alone = self._finder.find(questions[-1], language)
+        if len(questions) < 2 or len(questions[-1].split()) > _FOLLOW_UP_WORDS:  # noqa: PLR2004
+            return alone
+        after = self._finder.find(f"{questions[-2]} {questions[-1]}", language)
+        return max(alone, after, key=lambda guesses: guesses[0].probability if guesses else 0.0)
+
+    def _by_page(self, guesses: Sequence[Guess]) -> dict[str, float]:
+        """How likely each page is; near topics of one page share what is one question."""
+        pages: dict[str, float] = {}
+        for guess in guesses:
+            if page := self._topics[guess.name].page:
+                pages[page] = pages.get(page, 0.0) + guess.probability
+        return pages
+
+    def _otherwise(self, question: str, guesses: Sequence[Guess], language: str) -> Reply:
+        best = self._topics[guesses[0].name] if guesses else self._topics[_ELSE]
+        if best.kind is Kind.OUT_OF_SCOPE:
+            return Reply(text=best.answers[language])
+        links = list(self._suggested(question, guesses, language))
+        if not links:
+            return Reply(text=self._topics[_ELSE].answers[language])
+        text = did_you_mean([link.title for link in links], language)
+        return Reply(text=text, suggestions=tuple(links))
+
+    def _suggested(
+        self, question: str, guesses: Sequence[Guess], language: str
+    ) -> Iterator[PageLink]:
+        shares = self._by_page(guesses)
+        likely = sorted(
+            (page for page in shares if shares[page] >= LIKELY), key=lambda page: -shares[page]
+        )
+        found = [hit.id for hit in self._handbook.search(question, language, limit=2)]
+        pages = list(dict.fromkeys((*likely[:_NUM_SUGGESTIONS], *found)))
+        for page in pages[:_NUM_SUGGESTIONS]:
+            yield self._link(page, language)
+
+    def _link(self, page: str, language: str) -> PageLink:
+        found = self._handbook.page(page, language)
+        return PageLink(page, found.title if found else page)
+
+
+def _settled(reply: Reply, language: str) -> Plan:
+    return Plan(language=language, prompt=None, source=None, least_probability=0.0, otherwise=reply)
