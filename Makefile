@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup run test check fix bench screenshots factory-model clean
+.PHONY: help setup run test check fix bench screenshots factory-model evaluate-factory-model clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ bench: setup ## Race this engine against llama-server (about a quarter of an hou
 
 factory-model: setup ## Train the factory model again (about an hour on two cores)
 	@image-build/factory-model/build.sh
+
+evaluate-factory-model: setup ## Ask a box the held-out questions and print the table (some minutes)
+	@cd image-build/factory-model && ../../$(BIN)/python evaluate.py $(ARGS)
 
 clean: ## Remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

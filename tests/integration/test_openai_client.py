@@ -164,7 +164,9 @@ def test_two_choices_are_different_answers_to_one_prompt(
     assert one != other
     assert answer.usage is not None
     assert answer.usage.completion_tokens == 80
-    single = outsider.chat.completions.create(model=MODEL, messages=QUESTION, max_tokens=1)
+    single = outsider.chat.completions.create(
+        model=MODEL, messages=QUESTION, max_tokens=1, logit_bias=no_end
+    )
     assert single.usage is not None
     assert answer.usage.prompt_tokens == single.usage.prompt_tokens
 

@@ -142,6 +142,9 @@ QUESTIONS = {
         "pare-feu, quel port ouvrir": "box-not-found",
         "pourquoi les réponses sont fausses": "factory-model",
         "peut-il traduire une lettre": "factory-model",
+        "aller à la ligne dans ma question": "use-the-chat",
+        "sauvegarder le dossier de données": "keep-the-data",
+        "est-ce gratuit, y a-t-il un abonnement": "about-atre",
     },
     "en": {
         "how do I change the model?": "change-model",
@@ -172,6 +175,9 @@ QUESTIONS = {
         "firewall ports": "box-not-found",
         "why are the answers wrong": "factory-model",
         "can it translate a letter": "factory-model",
+        "regenerate an answer": "use-the-chat",
+        "back up the data folder": "keep-the-data",
+        "is it free, what does it cost": "about-atre",
     },
 }
 

@@ -12,7 +12,7 @@ _DID_YOU_MEAN = {
 
 
 def did_you_mean(titles: Sequence[str], language: str) -> str:
-    """ "I do not know", with the titles of one page or more that may be meant."""
+    """That one does not know, with the titles of one page or more that may be meant."""
     *first, last = [_QUOTED[language].format(title) for title in titles]
     listed = _OR[language].join((", ".join(first), last)) if first else last
     return _DID_YOU_MEAN[language].format(listed)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which topic a question is about, and in which language: a linear classifier over its clues, in plain Python."""
+"""What a question is about, and in which language: a linear classifier in plain Python."""
 
 import math
 import sys
@@ -14,7 +14,7 @@ import msgspec
 from atre.errors import ConfigError
 from atre.handbook.clues import clues
 
-FILE = Path(__file__).parent / "finder.msgpack"
+FILE = Path(__file__).parent / "finder.bin"
 
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,11 +34,13 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FinderData(msgspec.Struct, frozen=True, kw_only=True):
-    """The file: the names of the topics, and the weights by language.
+    """The file, MessagePack under zlib: the names of the topics, and the weights by language.
 
-    ``language`` has those that tell the languages themselves, in the order of ``languages``.
+    ``language`` has those that tell the languages themselves, in the order of ``languages``;
+    ``questions`` is the sha256 of the questions that all of it was learnt from.
     """
 
+    questions: str
     names: list[str]
     languages: dict[str, Weights]
     language: Weights
@@ -57,8 +59,8 @@ class Finder:
     def __init__(self, path: Path = FILE) -> None:
         """Read what was learnt. Raises ConfigError if that cannot be done."""
         try:
-            data = msgspec.msgpack.decode(path.read_bytes(), type=FinderData)
-        except (OSError, msgspec.MsgspecError) as error:
+            data = msgspec.msgpack.decode(zlib.decompress(path.read_bytes()), type=FinderData)
+        except (OSError, zlib.error, msgspec.MsgspecError) as error:
             raise ConfigError(f"{path} cannot be read ({error}). Install Âtre again.") from error
         self._names = data.names
         self._language_names = list(data.languages)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 from atre.handbook.doubt import did_you_mean
-from atre.handbook.finder import Finder, Guess
+from atre.handbook.finder import Guess
 from atre.handbook.handbook import Handbook
 from atre.handbook.plan import PageLink, Plan, Reply
 from atre.handbook.prompt import before_question
@@ -11,6 +12,7 @@ from atre.handbook.topics import Kind, Topic
 # Set on the development questions; see image-build/factory-model/README.md.
 SURE = 0.34  # of a topic's page, to give the model its passage
 SURE_OF_TALK = 0.45
+SURE_OUT_OF_SCOPE = 0.5
 LIKELY = 0.04  # of a page, to offer it
 LEAST_PROBABILITY = 0.80  # of the model's tokens, on average
 SURE_OF_LANGUAGE = 0.65
@@ -20,10 +22,20 @@ _FOLLOW_UP_WORDS = 7
 _ELSE = "knowledge"  # the topic that says "I only know the box"
 
 
+class TopicFinder(Protocol):
+    """Guesses what a question is about, the likeliest first, and in which language it is."""
+
+    def find(self, question: str, language: str) -> list[Guess]: ...
+
+    def language(self, question: str) -> Guess: ...
+
+
 class Guide:
     """Finds the passage that answers a question about the box, or the pages that may."""
 
-    def __init__(self, handbook: Handbook, finder: Finder, topics: Mapping[str, Topic]) -> None:
+    def __init__(
+        self, handbook: Handbook, finder: TopicFinder, topics: Mapping[str, Topic]
+    ) -> None:
         self._handbook = handbook
         self._finder = finder
         self._topics = topics
@@ -36,9 +48,9 @@ class Guide:
         language = self._language(questions, spoken)
         guesses = self._guesses(questions, language)
         question = questions[-1]
-        best = self._topics[guesses[0].name] if guesses else None
         otherwise = self._otherwise(question, guesses, language)
-        if best is None or best.kind is Kind.OUT_OF_SCOPE:
+        best = self._topics[guesses[0].name if guesses else _ELSE]
+        if best.kind is Kind.OUT_OF_SCOPE:
             return _settled(otherwise, language)
         if best.kind is Kind.SMALL_TALK:
             is_sure = guesses[0].probability >= SURE_OF_TALK
@@ -80,9 +92,10 @@ class Guide:
         return pages
 
     def _otherwise(self, question: str, guesses: Sequence[Guess], language: str) -> Reply:
-        best = self._topics[guesses[0].name] if guesses else self._topics[_ELSE]
-        if best.kind is Kind.OUT_OF_SCOPE:
-            return Reply(text=best.answers[language])
+        """What is said without the model: that it is out of scope, or which pages may be meant."""
+        outside = [each for each in guesses if self._topics[each.name].kind is Kind.OUT_OF_SCOPE]
+        if sum(each.probability for each in outside) >= SURE_OUT_OF_SCOPE:
+            return Reply(text=self._topics[outside[0].name].answers[language])
         links = list(self._suggested(question, guesses, language))
         if not links:
             return Reply(text=self._topics[_ELSE].answers[language])

@@ -3,13 +3,15 @@
 
 from random import Random
 
+from atre.handbook.topics import Kind
+
 from factory_model.handwriting import AS_IS, scribble, swap_words
 from factory_model.phrasebook import LANGUAGES, Intent, Phrasebook
 from factory_model.template import sample
 from factory_model.turn import Turn
 
-# Refusals need the most variety.
-_REFUSAL_SHARE = 0.36
+# Without a passage the box asks the model for small talk alone; other clients ask for the rest.
+_TALK_SHARES = {Kind.SMALL_TALK: 0.5, Kind.OUT_OF_SCOPE: 0.3, Kind.PAGE: 0.2}
 _OPENER_SHARE = 0.11
 _CLOSER_SHARE = 0.05
 # Plain questions are fewer than what the templates can say, and nearer to how people ask.
@@ -17,9 +19,9 @@ _SAYING_SHARE = 0.6
 
 
 def any_intent(book: Phrasebook, rng: Random) -> Intent:
-    """An intent by weight; a refusal as often as its share says."""
-    is_refusal = rng.random() < _REFUSAL_SHARE
-    pool = [intent for intent in book.intents if intent.is_refusal is is_refusal]
+    """What a question without a passage is about: by the share of its kind, then by weight."""
+    kind = rng.choices(list(_TALK_SHARES), list(_TALK_SHARES.values()))[0]
+    pool = [intent for intent in book.intents if intent.kind is kind]
     return rng.choices(pool, [intent.weight for intent in pool])[0]
 
 

@@ -24,14 +24,14 @@ _SECOND_KINDS = {"repeat": 0.12, "other language": 0.18, "follow up": 0.5, "new 
 EARLY = 0.25
 _EARLY_SHARES = {"repeat": 0.33, "fact": 0.27, "topic": 0.22, "absent fact": 0.05, "talk": 0.13}
 _LATE_SHARES = {
-    "repeat": 0.03,
+    "repeat": 0.02,
     "fact": 0.12,
     "absent fact": 0.05,
-    "topic": 0.28,
-    "topic of several": 0.13,
-    "other topic": 0.15,
+    "topic": 0.27,
+    "topic of several": 0.12,
+    "other topic": 0.14,
     "out of scope": 0.06,
-    "talk": 0.18,
+    "talk": 0.22,
 }
 
 

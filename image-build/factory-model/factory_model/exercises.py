@@ -6,7 +6,6 @@ from random import Random
 
 from atre.handbook.prompt import UNKNOWN, before_question
 from atre.handbook.topics import Kind
-
 from factory_model.asking import question
 from factory_model.facts import Fact, altered
 from factory_model.handwriting import scribble
@@ -17,6 +16,7 @@ Exercise = Callable[[Phrasebook, str, Random], Turn]
 
 # An altered passage is only in agreement with itself: what is known by heart is then wrong.
 _ALTERED_SHARE = 0.35
+_TOPIC_SHARE_OF_REPEATS = 0.5
 _SAME_PAGE_SHARE = 0.4
 _LONG_PASSAGE_SHARE = 0.06
 _MAX_FACTS = 4
@@ -29,7 +29,7 @@ _ASK_TO_REPEAT = {
 
 
 def _repeat(book: Phrasebook, language: str, rng: Random) -> Turn:
-    if rng.random() < 0.5:
+    if rng.random() < _TOPIC_SHARE_OF_REPEATS:
         passage = altered(_page_intent(book, rng).wordings[language].answer, rng)
     else:
         passage = _joined(book.facts.draw(language, rng.randint(1, 2), rng))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from atre.handbook.topics import LANGUAGES, Kind, Topic, load_topics
-
 from factory_model.facts import FactBook, read_facts
 
 CORPUS = Path(__file__).resolve().parent.parent / "corpus"
