@@ -6,8 +6,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+VULKAN := build/vulkan
 
-.PHONY: help setup run test check fix bench screenshots factory-model evaluate-factory-model clean
+.PHONY: help setup run test check fix bench screenshots vulkan-check factory-model evaluate-factory-model clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,6 +19,7 @@ setup: $(STAMP) ## Make .venv with the command atre in it
 $(STAMP): pyproject.toml .ci/constraints.txt .ci/set-up
 	@PYTHON=$(PYTHON) .ci/set-up $(VENV)
 	@touch $@
+	@echo "set-up: done. Start the box with: make run"
 
 run: setup ## Start the box for this machine and the LAN
 	@exec $(BIN)/atre serve --lan $(ARGS)
@@ -40,11 +42,19 @@ fix: setup ## Format, and mend what the linter can mend
 bench: setup ## Race this engine against llama-server (about a quarter of an hour, on a quiet machine)
 	@$(BIN)/python -m tests.benchmarks --page docs/performance.md $(ARGS)
 
+vulkan-check: $(VULKAN)/.ready ## Try the portable build, with Vulkan on the processor (builds once, a quarter of an hour)
+	@$(VULKAN)/bin/python -m pytest -o python_files='check_*.py' tests/vulkan $(ARGS)
+
+$(VULKAN)/.ready: pyproject.toml .ci/constraints.txt .ci/set-up .ci/set-up-vulkan
+	@.ci/install-test-packages vulkan-packages.txt
+	@PYTHON=$(PYTHON) .ci/set-up-vulkan $(VULKAN)
+	@touch $@
+
 factory-model: setup ## Train the factory model again (about an hour on two cores)
 	@image-build/factory-model/build.sh
 
 evaluate-factory-model: setup ## Ask a box the held-out questions and print the table (some minutes)
 	@cd image-build/factory-model && ../../$(BIN)/python evaluate.py $(ARGS)
 
-clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## Remove the virtual environments and caches
+	rm -rf $(VENV) $(VULKAN) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -39,12 +39,12 @@ class FakeHub:
     cuts: list[int] = field(default_factory=list)  # bytes that each next answer sends, then closes
     statuses: list[tuple[int, dict[str, str]]] = field(default_factory=list)  # of the next answers
     knows_ranges: bool = True
-    stall_after: int | None = None  # send so many bytes, then nothing until ``close``
+    stall_after: int | None = None  # send so many bytes, then nothing until ``let_go`` or the end
     seen: list[Seen] = field(default_factory=list)
     sent_bytes: int = 0
 
     def __enter__(self) -> Self:
-        self._ending = threading.Event()
+        self._holding = threading.Event()
         self.stalled = threading.Event()
         self._servers = [self._serve(_HubHandler), self._serve(_StorageHandler)]
         hub, storage = (server.server_address[1] for server in self._servers)
@@ -53,7 +53,7 @@ class FakeHub:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ending.set()
+        self._holding.set()
         for server in self._servers:
             server.shutdown()
             server.server_close()
@@ -71,7 +71,13 @@ class FakeHub:
 
     def wait_for_end(self) -> None:
         self.stalled.set()
-        self._ending.wait()
+        self._holding.wait()
+
+    def let_go(self) -> None:
+        """Close the connections that stall, and let the next ones send everything."""
+        self.stall_after = None
+        self._holding.set()
+        self._holding = threading.Event()
 
     def gets(self) -> list[Seen]:
         """The requests for bytes that reached the storage."""

@@ -7,6 +7,7 @@ import numpy as np
 from gguf import GGUFWriter
 
 N_EMBD, N_VOCAB, RANK = 64, 300, 4
+ALPHA = 16.0
 
 
 def write_model(path: Path, *, n_embd: int = N_EMBD, parts: int = 1, seed: int = 0) -> Path:
@@ -36,17 +37,25 @@ def write_model(path: Path, *, n_embd: int = N_EMBD, parts: int = 1, seed: int =
 
 
 def write_adapter(
-    path: Path, *, architecture: str = "llama", n_embd: int = N_EMBD, only_half: bool = False
+    path: Path,
+    *,
+    architecture: str = "llama",
+    n_embd: int = N_EMBD,
+    rank: int = RANK,
+    only_half: bool = False,
+    is_activated: bool = False,
 ) -> Path:
     """A LoRA for the attention of the first layer, as convert_lora_to_gguf.py writes it."""
     writer = GGUFWriter(path, architecture)
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
-    writer.add_float32("adapter.lora.alpha", 16.0)
+    writer.add_float32("adapter.lora.alpha", ALPHA)
+    if is_activated:
+        writer.add_array("adapter.alora.invocation_tokens", [3, 4])
     writer.add_name("Lettres")
-    tensors: dict[str, tuple[int, ...]] = {"blk.0.attn_q.weight.lora_a": (RANK, n_embd)}
+    tensors: dict[str, tuple[int, ...]] = {"blk.0.attn_q.weight.lora_a": (rank, n_embd)}
     if not only_half:
-        tensors["blk.0.attn_q.weight.lora_b"] = (n_embd, RANK)
+        tensors["blk.0.attn_q.weight.lora_b"] = (n_embd, rank)
     _write(writer, tensors, 0, None)
     return path
 

@@ -16,24 +16,32 @@ _BUFFER = re.compile(
     r" (?P<device>\S+) +(?P<kind>RS|output|compute) buffer size = +(?P<mib>[0-9.]+) MiB"
 )
 _ALWAYS_THERE = {"output", "compute"}
+# "resolve_fused_ops: Flash Attention enabled", or "… not supported, set to disabled".
+_FLASH_ATTENTION = re.compile(r"Flash Attention\b.*\b(?P<state>enabled|disabled)$")
 
 
 class Allocation(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes beside the weights: what the model remembers, wherever it lies, and buffers.
 
     ``host_buffer_bytes`` are in main memory, ``device_buffer_bytes`` in a GPU's.
+    ``flash_attention`` is llama.cpp's own choice, None where it had none.
     """
 
     cache_bytes: int
     host_buffer_bytes: int
     device_buffer_bytes: int
+    flash_attention: bool | None = None
 
 
 def read_allocation(lines: Iterable[str]) -> Allocation | None:
     """The sums of one load's log lines, simulated or not; None if some of them are missing."""
     found: Counter[str] = Counter()
     kinds: set[str] = set()
+    flash_attention: bool | None = None
     for line in lines:
+        choice = _FLASH_ATTENTION.search(line)
+        if choice:
+            flash_attention = choice["state"] == "enabled"
         cells, buffer = _CELLS.search(line), _BUFFER.search(line)
         if cells:
             kinds.add("cache")
@@ -47,6 +55,7 @@ def read_allocation(lines: Iterable[str]) -> Allocation | None:
         cache_bytes=found["cache"],
         host_buffer_bytes=found["host"],
         device_buffer_bytes=found["device"],
+        flash_attention=flash_attention,
     )
 
 

@@ -14,19 +14,29 @@ from typing import TypeVar
 import msgspec
 
 from atre import __version__
+from atre.backend_libraries import hiding
 from atre.config import Config, save
 from atre.durable import write_durably
 from atre.engine_seat import ENGINE, EngineSeat
 from atre.errors import ConfigError, EngineError
 from atre.hardware.detect import detect
-from atre.hardware.devices import hiding
+from atre.hardware.profiles import load_profiles
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.messages import BoxDescription, EmbedderDescription, EngineDescription
+from atre.lobby import Lobby
+from atre.local_time import local_now
+from atre.model_sleep import ModelSleep
 from atre.model_use import ModelUse
+from atre.models.catalogue import load_catalogue
 from atre.models.store import held_in_use
 from atre.notify import notify
-from atre.planning import EmbedderPlan, Planned, note, plan_engine
+from atre.planning import EmbedderPlan, Planned, plan_engine
+from atre.recommend import recommend
+from atre.sleep_rules import SleepRules, read_periods
+from atre.speed.meter import MemoryMeter
+from atre.speed.record import SpeedRecord
+from atre.speed_watch import SpeedWatch, soonest
 from atre.supervisor import ChildSpec, Supervisor
 
 # A process that ended so often before it was ready will hardly get ready with this model.
@@ -36,7 +46,7 @@ _HOPELESS = (
     "It is tried again. Choose another model with {option}."
 )
 
-_MANAGEMENT, _LOOPBACK, _LAN = "atred", "atre-web", "atre-web-lan"
+_MANAGEMENT, _LOOPBACK, _LAN, _HTTP = "atred", "atre-web", "atre-web-lan", "atre-web-http"
 _EMBEDDER = "atre-embedder"
 
 Description = TypeVar("Description", EngineDescription, EmbedderDescription)
@@ -47,7 +57,8 @@ class Door(msgspec.Struct, frozen=True):
 
     first_key: str | None
     run_key: str | None
-    login_path: str
+    claim_path: str | None
+    claim_code: str | None
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -102,23 +113,30 @@ class Box:
             _make_directories(self._config)
             stack.enter_context(_only_box_here(self._config))
             _check_ports(self._config)
+            rules = sleep_rules(self._config)
             if self._ready_file:
                 self._ready_file.unlink(missing_ok=True)
             config_path = self._config.runtime_dir / "config.json"
             save(self._config, config_path)
+            # A wrong profile is refused before anything is measured.
+            load_profiles(self._config.profiles_dir)
             machine = detect()
             # A driver that ends whoever loads it must not end the engine either.
             os.environ.update(hiding(machine.hidden_backends))
             # Before the supervisor takes the signals over: a race may be interrupted.
+            record = SpeedRecord(self._config.state_dir)
+            MemoryMeter(record).settle(machine)
             planned = plan_engine(self._config, machine)
             supervisor = Supervisor(self._config.runtime_dir, self._on_change)
             stack.callback(supervisor.close)
             self._supervisor = supervisor
-            seat = EngineSeat(self._config, config_path, supervisor)
+            watch = SpeedWatch(record, EngineClient(self._config.engine_socket).describe)
+            seat = EngineSeat(self._config, config_path, supervisor, watch)
             stack.callback(seat.close)
             self._model_use = model_use = ModelUse(self._config, seat)
             stack.callback(model_use.close)
             supervisor.watch(model_use, model_use.take_request)
+            model_sleep = self._model_sleep(rules, seat, stack)
             seat.start(planned)
             if planned.embedder:
                 if planned.embedder.path:
@@ -126,11 +144,36 @@ class Box:
                     with contextlib.suppress(OSError):
                         stack.enter_context(held_in_use(planned.embedder.path))
                 supervisor.start(_embedder(config_path, planned.embedder))
-            supervisor.start(_management(self._config, config_path, planned))
+            _note_advice(self._config, planned)
+            supervisor.start(_management(config_path))
             self._door = _open_door(config_path, run_key=self._ready_file is not None)
             supervisor.start(_web(_LOOPBACK, "loopback", config_path))
             self._config_path = config_path
-            supervisor.run(model_use.tick)
+            supervisor.run(self._tick(model_use, model_sleep, watch))
+
+    def _model_sleep(
+        self, rules: SleepRules, seat: EngineSeat, stack: contextlib.ExitStack
+    ) -> ModelSleep | None:
+        """What lets the model sleep, if it ever may."""
+        if not rules:
+            return None
+        lobby = Lobby(seat.lobby_socket, queue_limit=self._config.queue_limit)
+        stack.callback(lobby.close)
+        self._supervisor.watch(lobby, lobby.hear)
+        return ModelSleep(rules, seat, lobby, clock=local_now)
+
+    def _tick(
+        self, model_use: ModelUse, model_sleep: ModelSleep | None, watch: SpeedWatch
+    ) -> Callable[[], float | None]:
+        def tick() -> float | None:
+            change_s, sleep_s = model_use.tick(), None
+            if model_sleep is not None:
+                # Who started the box is told of its model first.
+                is_held = model_use.is_busy or not self._announced
+                sleep_s = model_sleep.tick(is_changing=is_held)
+            return soonest(change_s, sleep_s, watch.tick())
+
+        return tick
 
     def _on_change(self, _name: str) -> None:
         ready = self._supervisor.is_ready
@@ -139,7 +182,9 @@ class Box:
         if self._config.lan and ready(_MANAGEMENT) and not self._supervisor.has_started(_LAN):
             # The certificate exists now, under the name that the box really has.
             self._supervisor.start(_web(_LAN, "lan", self._config_path))
-        if not all(ready(each) for each in [_MANAGEMENT, _LOOPBACK] + [_LAN] * self._config.lan):
+            if self._config.http_port:
+                self._supervisor.start(_web(_HTTP, "http", self._config_path))
+        if not all(ready(each) for each in self._listeners()):
             return
         if ready(ENGINE) and self._is_settled(_EMBEDDER) and self._is_ready_file_due:
             self._write_ready_file(self._describe())
@@ -147,6 +192,11 @@ class Box:
             self._announced = True
             self._announce(self._describe())
             notify("READY=1")
+
+    def _listeners(self) -> list[str]:
+        """The processes without which nobody can ask anything."""
+        lan = [_LAN] * self._config.lan + [_HTTP] * (self._config.http_port is not None)
+        return [_MANAGEMENT, _LOOPBACK, *lan]
 
     def _is_settled(self, name: str) -> bool:
         """Whether it is known how a process with a model started, or there is none."""
@@ -197,6 +247,12 @@ class Box:
         write_durably(self._ready_file, msgspec.json.format(msgspec.json.encode(ready)))
 
 
+def sleep_rules(config: Config) -> SleepRules:
+    """When the model may leave memory. Raises ConfigError for a calendar that makes no sense."""
+    periods = read_periods(config.sleep)
+    return SleepRules(unload_after_s=config.unload_after_s, periods=periods)
+
+
 def _embedder(config_path: Path, plan: EmbedderPlan) -> ChildSpec:
     argv = _python("atre.embedder.process", "--config", str(config_path), "--lifeline")
     if plan.path is None:
@@ -204,11 +260,15 @@ def _embedder(config_path: Path, plan: EmbedderPlan) -> ChildSpec:
     return ChildSpec(_EMBEDDER, [*argv, "--model", str(plan.path), "--threads", str(plan.threads)])
 
 
-def _management(config: Config, config_path: Path, planned: Planned) -> ChildSpec:
-    path = config.runtime_dir / "profile-note.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(note(planned))))
+def _management(config_path: Path) -> ChildSpec:
     argv = _python("atre.management", "--config", str(config_path), "--lifeline")
-    return ChildSpec(_MANAGEMENT, [*argv, "--note", str(path)])
+    return ChildSpec(_MANAGEMENT, argv)
+
+
+def _note_advice(config: Config, planned: Planned) -> None:
+    """Keep what the catalogue has for this machine where the management daemon finds it."""
+    advice = recommend(planned.machine, planned.choice.profile, load_catalogue())
+    config.advice_file.write_bytes(msgspec.json.format(msgspec.json.encode(advice)))
 
 
 def _web(name: str, listener: str, config_path: Path) -> ChildSpec:
@@ -269,6 +329,8 @@ def _check_ports(config: Config) -> None:
     ports = [("port", "127.0.0.1", config.port)]
     if config.lan:
         ports.append(("lan-port", "0.0.0.0", config.lan_port))  # noqa: S104
+    if config.http_port:
+        ports.append(("http-port", "0.0.0.0", config.http_port))  # noqa: S104
     for option, host, port in ports:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from atre.errors import ConfigError
+from atre.host_name import is_host_name
 
 DEFAULT_PORT = 8765
 DEFAULT_LAN_PORT = 8443
@@ -17,7 +18,11 @@ _MAX_SOCKET_DIR_BYTES = 80
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a box was told: paths, listeners and models. Handed unchanged to every process."""
+    """What a box was told: paths, listeners and models. Handed unchanged to every process.
+
+    The model leaves memory after ``unload_after_s`` without a request, None for never, and in the
+    periods of ``sleep``, a calendar as ``atre.sleep_rules`` reads it.
+    """
 
     data_dir: Path
     runtime_dir: Path
@@ -25,9 +30,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     port: int = DEFAULT_PORT
     lan: bool = False
     lan_port: int = DEFAULT_LAN_PORT
+    http_port: int | None = None
+    plain_http_api: bool = False
+    aliases: tuple[str, ...] = ()
     model: str | None = None
     embedding_model: str | None = None
     queue_limit: int = 64
+    unload_after_s: float | None = None
+    sleep: str = ""
 
     def __post_init__(self) -> None:
         for name in ("port", "lan_port"):
@@ -35,8 +45,28 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise ConfigError(f"{name} must be between 1 and 65535, not {getattr(self, name)}.")
         if self.lan and self.port == self.lan_port:
             raise ConfigError(f"port and lan_port are both {self.port}; choose two different ones.")
+        self._check_http()
+        for alias in self.aliases:
+            if not is_host_name(alias):
+                raise ConfigError(
+                    f"{alias[:100]!r} is no host name: use small letters, digits, hyphens and dots."
+                )
         if self.queue_limit < 1:
             raise ConfigError(f"queue_limit must be 1 or more, not {self.queue_limit}.")
+        if self.unload_after_s is not None and self.unload_after_s <= 0:
+            raise ConfigError(f"unload_after_s must be more than 0, not {self.unload_after_s}.")
+
+    def _check_http(self) -> None:
+        if self.http_port is None:
+            if self.plain_http_api:
+                raise ConfigError("plain_http_api needs http_port, the port without TLS.")
+            return
+        if not self.lan:
+            raise ConfigError("http_port is for the LAN: set lan too.")
+        if not 1 <= self.http_port <= 65535:  # noqa: PLR2004
+            raise ConfigError(f"http_port must be between 1 and 65535, not {self.http_port}.")
+        if self.http_port in (self.port, self.lan_port):
+            raise ConfigError(f"http_port {self.http_port} is taken by the box; choose another.")
 
     @property
     def engine_socket(self) -> Path:
@@ -49,6 +79,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def management_socket(self) -> Path:
         return self.runtime_dir / "atred.sock"
+
+    @property
+    def note_file(self) -> Path:
+        """What the management daemon tells of the plan that runs: atre.planning.ProfileNote."""
+        return self.runtime_dir / "profile-note.json"
+
+    @property
+    def advice_file(self) -> Path:
+        """The model of the catalogue for this machine: atre.recommend.Recommendation or null."""
+        return self.runtime_dir / "model-advice.json"
 
     @property
     def database(self) -> Path:

@@ -11,15 +11,19 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from atre.backend_libraries import hiding
 from atre.config import Config
+from atre.durable import write_durably
 from atre.errors import AtreError, EngineUnavailableError
 from atre.hardware.detect import detect
-from atre.hardware.devices import hiding
 from atre.ipc.client import EngineClient
-from atre.ipc.messages import ChatMessage, Finished, Generate
+from atre.ipc.messages import ChatMessage, EngineDescription, Finished, Generate
+from atre.ipc.presence import Activity
 from atre.models.manifest import FACTORY
 from atre.models.store import held_in_use
-from atre.planning import Planned, factory_model_path, plan_engine
+from atre.notify import LOADED_FRACTION
+from atre.planning import EmbedderPlan, Planned, factory_model_path, note, plan_engine
+from atre.speed_watch import SpeedWatch
 from atre.supervisor import ChildSpec, Supervisor
 
 ENGINE = "atre-engine"
@@ -28,35 +32,106 @@ ENGINE = "atre-engine"
 class EngineSeat:
     """Puts an engine with a model under the supervisor, and another in its place."""
 
-    def __init__(self, config: Config, config_path: Path, supervisor: Supervisor) -> None:
+    def __init__(
+        self, config: Config, config_path: Path, supervisor: Supervisor, watch: SpeedWatch
+    ) -> None:
         self._config = config
         self._config_path = config_path
         self._supervisor = supervisor
+        self._watch = watch
         self._held = contextlib.ExitStack()
         self._outcome: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._planned: queue.SimpleQueue[Planned | str] = queue.SimpleQueue()
         self._failure: str | None = None
+        self._embedder: EmbedderPlan | None = None
+        # What the engine runs, to be planned again as it is.
+        self._loaded_config = replace(config, embedding_model=None)
+        self._loaded_spec: ChildSpec | None = None
+        self._leads_to_lobby = False
+        self._engine = EngineClient(self._main_socket)
 
     def start(self, planned: Planned) -> None:
         """Start the first engine, which may have no model and say why."""
-        self._hold(planned)
-        self._supervisor.start(self._spec(planned))
+        self._embedder = planned.embedder
+        self._note(planned)
+        self._put(planned)
 
     def close(self) -> None:
+        self._watch.remember()
         self._held.close()
+        self._config.engine_socket.unlink(missing_ok=True)
 
     def close_door(self) -> None:
-        """Take the engine's address away: who is being answered stays connected."""
-        with contextlib.suppress(FileNotFoundError):
-            self._config.engine_socket.rename(self._leaving_socket)
+        """Take the engine's address away, unless the lobby has it.
+
+        Who is being answered stays connected.
+        """
+        self._watch.remember()
+        self._watch.subject = None
+        if not self._leads_to_lobby:
+            self._config.engine_socket.unlink(missing_ok=True)
 
     def num_open(self) -> int:
         """How many answers the engine still writes or will, 0 if it is gone or has no model."""
+        activity = self.activity()
+        return activity.num_open if activity else 0
+
+    def activity(self) -> Activity | None:
+        """Who is being answered, None if the engine is gone."""
         try:
-            described = EngineClient(self._leaving_socket).describe()
+            return self._engine.activity()
         except AtreError:
-            return 0
-        return described.num_running + described.num_waiting
+            return None
+
+    def describe(self) -> EngineDescription | None:
+        """The model and the engine, None while there is none of them."""
+        try:
+            return self._engine.describe()
+        except AtreError:
+            return None
+
+    def lead_to_lobby(self) -> None:
+        """Let the engine's address be the lobby's."""
+        self._watch.remember()  # what the engine counted goes with it
+        self._leads_to_lobby = True
+        self._lead_to(self.lobby_socket)
+
+    def lead_to_engine(self) -> None:
+        """Let the engine's address be the engine's own."""
+        self._leads_to_lobby = False
+        self._lead_to(self._main_socket)
+
+    def unload(self) -> None:
+        """End the engine, whose memory is free then; its model stays held in use."""
+        self._supervisor.stop(ENGINE)
+        self._planned = queue.SimpleQueue()
+
+    def wake(self) -> None:
+        """Start the engine again as it was."""
+        self._failure = None
+        if self._loaded_spec is not None:
+            self._supervisor.start(self._loaded_spec)
+
+    def reload(self) -> None:
+        """Plan the same model again, with the memory that is free now, and start it."""
+        self._load(self._loaded_config)
+
+    def loaded_fraction(self) -> float:
+        """How much of the model is in memory."""
+        try:
+            return float(self._supervisor.told(ENGINE, LOADED_FRACTION) or 0.0)
+        except ValueError:
+            return 0.0
+
+    def wake_failure(self) -> str | None:
+        """Why the engine has no model or will have none, None while it may or has."""
+        reason = self.load_failure()
+        if reason is None and self.is_loaded():
+            try:
+                self._engine.describe()
+            except AtreError as error:
+                reason = str(error)
+        return reason
 
     def load(self, model: str) -> None:
         """End the engine; plan one with ``model``, then start it.
@@ -64,13 +139,15 @@ class EngineSeat:
         Planned only now, because what the engine before took is free only now, and in a thread:
         devices that never ran this model race first.
         """
-        self._supervisor.stop(ENGINE)
-        self._leaving_socket.unlink(missing_ok=True)
-        self._failure = None
-        self._planned = queue.SimpleQueue()
         asked = str(factory_model_path()) if model == FACTORY else model
         # An embedding model runs on beside it, and is in the memory that is taken already.
-        config, planned = replace(self._config, model=asked, embedding_model=None), self._planned
+        self._load(replace(self._config, model=asked, embedding_model=None))
+
+    def _load(self, config: Config) -> None:
+        self._supervisor.stop(ENGINE)
+        self._failure = None
+        self._loaded_config = config
+        planned = self._planned = queue.SimpleQueue[Planned | str]()
         threading.Thread(
             target=lambda: planned.put(_plan(config)), name="plan-model", daemon=True
         ).start()
@@ -96,13 +173,14 @@ class EngineSeat:
             return
         # A driver that ends whoever loads it must not end the engine either.
         os.environ.update(hiding(planned.machine.hidden_backends))
-        self._hold(planned)
-        self._supervisor.start(self._spec(planned))
+        # The embedding model was planned once, at the start, and runs on.
+        self._note(replace(planned, embedder=self._embedder))
+        self._put(planned)
 
     def ask_for_a_token(self) -> None:
         """Have the model write one token, in a thread: that may take seconds."""
         self._outcome = queue.SimpleQueue()
-        client, outcome = EngineClient(self._config.engine_socket), self._outcome
+        client, outcome = self._engine, self._outcome
         threading.Thread(
             target=lambda: outcome.put(_one_token(client)), name="first-token", daemon=True
         ).start()
@@ -115,19 +193,49 @@ class EngineSeat:
             return None
 
     @property
-    def _leaving_socket(self) -> Path:
-        return self._config.engine_socket.with_name("engine-leaving.sock")
+    def lobby_socket(self) -> Path:
+        """Where a lobby listens, which the engine's address can lead to."""
+        return self._config.engine_socket.with_name("engine-lobby.sock")
+
+    @property
+    def _main_socket(self) -> Path:
+        return self._config.engine_socket.with_name("engine-main.sock")
+
+    def _lead_to(self, socket_path: Path) -> None:
+        # connect(2) follows links; replacing one leaves no moment without an address.
+        door = self._config.engine_socket
+        made = door.with_name("engine-door")
+        made.unlink(missing_ok=True)
+        made.symlink_to(socket_path.name)
+        made.replace(door)
+
+    def _put(self, planned: Planned) -> None:
+        self._hold(planned)
+        self._loaded_spec = self._spec(planned)
+        if not self._leads_to_lobby:
+            self._lead_to(self._main_socket)
+        self._supervisor.start(self._loaded_spec)
+
+    def _note(self, planned: Planned) -> None:
+        """Keep what people may want to know of the plan that runs now."""
+        # A full disk must not stop a change half way; the note then stays that of the plan before.
+        with contextlib.suppress(OSError):
+            write_durably(self._config.note_file, msgspec.json.encode(note(planned)))
 
     def _hold(self, planned: Planned) -> None:
         self._held.close()
+        self._watch.subject = planned.subject
         if planned.plan:
-            # A disk that knows no locks must not keep the box from starting.
-            with contextlib.suppress(OSError):
-                self._held.enter_context(held_in_use(Path(planned.plan.model_path)))
+            adapters = [adapter.path for adapter in planned.plan.adapters]
+            for path in (planned.plan.model_path, *adapters):
+                # A disk that knows no locks must not keep the box from starting.
+                with contextlib.suppress(OSError):
+                    self._held.enter_context(held_in_use(Path(path)))
 
     def _spec(self, planned: Planned) -> ChildSpec:
         argv = [sys.executable, "-m", "atre.engine.process"]
         argv += ["--config", str(self._config_path), "--lifeline"]
+        argv += ["--socket", str(self._main_socket)]
         if planned.plan is None:
             return ChildSpec(ENGINE, [*argv, "--no-model", planned.no_model_reason])
         path = self._config.runtime_dir / "engine-plan.json"

@@ -7,7 +7,10 @@ AtreError
 │  ├─ InvalidRequestError       a field is missing, of the wrong type or out of range
 │  ├─ ModelNotFoundError        no such model on this box
 │  ├─ ContextLengthError        prompt and answer do not fit in the window
-│  └─ QueueFullError            too many requests are waiting
+│  ├─ QueueFullError            too many requests are waiting
+│  ├─ QuotaError                this person has had all that the office allows for now
+│  ├─ ForbiddenError            this person or key may not do that
+│  └─ ConflictError             somebody else changed the same thing
 ├─ EngineError                  the box failed; the caller did nothing wrong
 │  ├─ ModelLoadError            the model file cannot be used
 │  ├─ DecodeError               llama.cpp refused a batch
@@ -20,6 +23,8 @@ AtreError
 
 A message says what happened and what to do about it.
 """
+
+from enum import StrEnum
 
 
 class AtreError(Exception):
@@ -73,6 +78,22 @@ class QueueFullError(RequestError):
         self.retry_after_s = retry_after_s
 
 
+class QuotaError(RequestError):
+    """This person has had all that the office allows for now."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ForbiddenError(RequestError):
+    """This person or key may not do that."""
+
+
+class ConflictError(RequestError):
+    """Somebody else changed the same thing meanwhile."""
+
+
 class EngineError(AtreError):
     """The box failed; the caller did nothing wrong."""
 
@@ -97,12 +118,54 @@ class StorageError(AtreError):
     """The box's database cannot be read or written."""
 
 
+class ModelProblem(StrEnum):
+    """What a ModelStoreError is about, for programs and for the panel's own words; never renamed.
+
+    ``OTHER`` is what only a person who reads the message can act on.
+    """
+
+    ADAPTER_ONLY = "model_is_adapter"
+    BAD_NAME = "model_name"
+    BUSY = "model_job_running"
+    CHANGING = "model_changing"
+    DAMAGED = "model_damaged"
+    DISK_FAILED = "disk_failed"
+    DISK_FULL = "disk_full"
+    FIXED = "model_fixed"
+    GATED = "hub_gated"
+    HUB_REFUSED = "hub_refused"
+    INTERRUPTED = "download_interrupted"
+    IN_USE = "model_in_use"
+    JOB_LOST = "model_job_lost"
+    NEEDED = "model_needed"
+    NOT_ON_HUB = "hub_no_file"
+    NO_JOB = "no_model_job"
+    OFFLINE = "hub_unreachable"
+    OTHER = "model_error"
+    OUTSIDE = "path_not_allowed"
+    PATH_UNKNOWN = "path_unknown"
+    TAKEN = "model_taken"
+    UNKNOWN = "model_unknown"
+    UNUSABLE = "model_unusable"
+    WRONG_DIGEST = "wrong_digest"
+
+
 class ModelStoreError(AtreError):
-    """A model cannot be stored, found, fetched or removed."""
+    """A model cannot be stored, found, fetched or removed; ``problem`` says which of these."""
+
+    problem = ModelProblem.OTHER
+
+    def __init__(self, message: str, *, problem: ModelProblem = ModelProblem.OTHER) -> None:
+        super().__init__(message)
+        self.problem = problem
 
 
 class DiscoveryError(AtreError):
-    """The box could not be announced or found."""
+    """The box could not be announced or found; ``french`` says it for the status page."""
+
+    def __init__(self, message: str, french: str = "") -> None:
+        super().__init__(message)
+        self.french = french or message
 
 
 class BenchmarkError(AtreError):

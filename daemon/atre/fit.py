@@ -3,19 +3,25 @@
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
 
+from atre import fit_words
 from atre.allocation import Allocation
-from atre.engine_plan import EnginePlan
+from atre.engine_plan import EnginePlan, with_words
 from atre.errors import ModelLoadError
+from atre.expected_allocation import expected_allocation
 from atre.hardware.machine import GgmlDevice, Machine
 from atre.hardware.profiles import Profile, RunSettings
 from atre.hardware.threads import count_threads
 from atre.hardware.usage import best_gpu, shares_main_memory
-from atre.models.footprint import CELL_PADDING, buffer_bytes, cache_bytes, kv_cell_bytes
+from atre.models.footprint import CELL_PADDING, kv_cell_bytes
 from atre.models.gguf_header import GgufHeader
+from atre.models.split import whole_name
+from atre.sentence import Sentence
 
 _MIN_POOL_TOKENS = 2048  # below, a question with one page of text no longer fits
 # Copies of what ended answers held take a quarter of what is left. The least comes out of the
@@ -81,22 +87,45 @@ def fit(
     room = _room(machine, gpu, run.reserve_bytes)
     rehearsals = 0
     smallest_bytes = 0
-    for estimate in _loads(header, run, wanted, use_gpu=gpu is not None):
+    divided = partial(_divided, machine, run, header, device, rehearse)
+    for run_here, estimate in _loads(header, run, wanted, divided, use_gpu=gpu is not None):
         smallest_bytes = estimate.main_bytes
         if not _fits(estimate, room):
             continue
-        plan = _plan(machine, run, header, estimate, device)
+        plan = _plan(machine, run_here, header, estimate, device)
         allocation = None
         if rehearse is not None and rehearsals < _MOST_REHEARSALS:
             rehearsals += 1
             allocation = rehearse(plan)
-        load = _load(header, run, estimate.pool, estimate.layers, allocation)
+        load = _load(header, run_here, estimate.pool, estimate.layers, allocation)
         if _fits(load, room):
-            return _explained(plan, machine, run, header, load, room, gpu, wanted)
+            return _explained(plan, machine, run_here, header, load, room, gpu, wanted)
     raise ModelLoadError(
-        f"{header.path} needs {_size(smallest_bytes)} of memory even with the smallest context, "
-        f"and {_size(room.main_bytes)} can be used. Choose a smaller model or quantisation."
+        f"{header.path} needs {fit_words.size(smallest_bytes)} of memory even with the smallest "
+        f"context, and {fit_words.size(room.main_bytes)} can be used. Choose a smaller model or "
+        "quantisation."
     )
+
+
+def _divided(
+    machine: Machine,
+    run: RunSettings,
+    header: GgufHeader,
+    device: str | None,
+    rehearse: Rehearse | None,
+) -> RunSettings:
+    """The settings for some of the layers on the GPU, with flash attention if the GPU knows it.
+
+    Left to choose, llama.cpp asks with a token for each sequence, of which we announce many: from
+    32 on the GPU also computes other layers, which it takes for missing support
+    (llama-context.cpp, resolve_fused_ops). With the whole model there, it asks in earnest.
+    """
+    if run.flash_attention != "auto" or rehearse is None:
+        return run
+    whole = _load(header, run, _MIN_POOL_TOKENS, header.n_layer + 1, None)
+    allocation = rehearse(_plan(machine, run, header, whole, device))
+    knows_it = allocation is not None and allocation.flash_attention
+    return replace(run, flash_attention="on") if knows_it else run
 
 
 def _plan(
@@ -105,6 +134,7 @@ def _plan(
     n_batch = min(run.batch_tokens, load.pool)
     return EnginePlan(
         model_path=header.path,
+        name=whole_name(Path(header.path)),
         n_ctx=load.pool,
         max_sequence_tokens=min(run.sequence_tokens, header.n_ctx_train, load.pool),
         num_slots=run.slots,
@@ -112,7 +142,7 @@ def _plan(
         n_ubatch=min(run.micro_batch_tokens, n_batch),
         threads=count_threads(machine.cpu, run.threads)[0],
         threads_batch=count_threads(machine.cpu, run.threads_batch)[0],
-        cell_bytes=kv_cell_bytes(header, run.kv_type),
+        cell_bytes=max(1, kv_cell_bytes(header, run.kv_type)),  # purely recurrent ones have none
         n_gpu_layers=load.layers,
         device=device,
         kv_type=run.kv_type,
@@ -132,19 +162,16 @@ def _explained(
 ) -> EnginePlan:
     """The plan with what is left given to copies, its reasons and its issues."""
     snapshot_bytes = _snapshot_bytes(load, room)
-    return replace(
-        plan,
-        snapshot_bytes=snapshot_bytes,
-        reasons=[
-            count_threads(machine.cpu, run.threads)[1],
-            _window_reason(plan.max_sequence_tokens, header),
-            f"{run.slots} requests at once share a context of {load.pool} tokens.",
-            _memory_reason(load, room),
-            f"Up to {_size(snapshot_bytes)} more keep what was read, for whoever goes on with it.",
-            _device_reason(gpu, load, header),
-        ],
-        issues=_issues(run, gpu, room, load, header, wanted),
-    )
+    reasons = [
+        count_threads(machine.cpu, run.threads)[1],
+        fit_words.window(plan.max_sequence_tokens, header.n_ctx_train),
+        fit_words.shared_context(run.slots, load.pool),
+        fit_words.memory(load.main_bytes, room.main_bytes, is_rehearsed=load.is_rehearsed),
+        fit_words.snapshots(snapshot_bytes),
+        _device_reason(gpu, load, header),
+    ]
+    issues = _issues(run, gpu, room, load, header, wanted)
+    return with_words(replace(plan, snapshot_bytes=snapshot_bytes), reasons, issues)
 
 
 def _on(machine: Machine, run: RunSettings, device: str | None) -> RunSettings:
@@ -157,8 +184,11 @@ def _on(machine: Machine, run: RunSettings, device: str | None) -> RunSettings:
 
 
 def _gpu(machine: Machine, device: str | None) -> GgmlDevice | None:
-    devices = machine.devices or ()
-    return best_gpu(found for found in devices if device in {None, found.name})
+    """The GPU named ``device``, in software too, or the best one."""
+    if device is None:
+        return best_gpu(machine.devices)
+    named = (found for found in machine.devices or () if found.is_gpu and found.name == device)
+    return next(named, None)
 
 
 def _padded(num_tokens: int) -> int:
@@ -188,16 +218,30 @@ def _own_bytes(machine: Machine, gpu: GgmlDevice) -> int:
     )
 
 
-def _loads(header: GgufHeader, run: RunSettings, wanted: int, *, use_gpu: bool) -> Iterator[_Load]:
-    """Estimates, the best first: ever smaller pools, then ever fewer layers on the GPU."""
+def _loads(
+    header: GgufHeader,
+    run: RunSettings,
+    wanted: int,
+    divided: Callable[[], RunSettings],
+    *,
+    use_gpu: bool,
+) -> Iterator[tuple[RunSettings, _Load]]:
+    """Settings and estimates, the best first: ever smaller pools, then fewer layers on the GPU.
+
+    ``divided`` gives the settings for some of the layers there, which it takes a while to know.
+    """
     top = _top_layers(header, run) if use_gpu else 0
     pools = [wanted]
     while pools[-1] > _MIN_POOL_TOKENS:
         pools.append(max(_MIN_POOL_TOKENS, _padded(pools[-1] // 2)))
     ways = [(pool, top) for pool in pools]
     ways += [(pools[-1], layers) for layers in range(top - 1, -1, -1)]
+    run_divided: RunSettings | None = None
     for pool, layers in ways:
-        yield _load(header, run, pool, layers, None)
+        run_here = run
+        if 0 < layers <= header.n_layer:
+            run_here = run_divided = run_divided or divided()
+        yield run_here, _load(header, run_here, pool, layers, None)
 
 
 def _blocks_on_gpu(layers: int) -> int:
@@ -213,7 +257,7 @@ def _top_layers(header: GgufHeader, run: RunSettings) -> int:
 def _load(
     header: GgufHeader, run: RunSettings, pool: int, layers: int, allocation: Allocation | None
 ) -> _Load:
-    figures = allocation or _estimate(header, run, pool, layers)
+    figures = allocation or expected_allocation(header, run, pool, layers)
     # llama.cpp moves the output first, then the last blocks; the input stays (llama-model.cpp).
     blocks = _blocks_on_gpu(layers) / header.n_layer
     moved = math.ceil((header.block_bytes + figures.cache_bytes) * blocks)
@@ -227,31 +271,6 @@ def _load(
         main_bytes=kept + figures.host_buffer_bytes,
         gpu_bytes=moved + figures.device_buffer_bytes,
         is_rehearsed=allocation is not None,
-    )
-
-
-def _estimate(header: GgufHeader, run: RunSettings, pool: int, layers: int) -> Allocation:
-    """What llama.cpp would say, from above; with a GPU, whole buffers on both sides."""
-    n_ubatch = min(run.micro_batch_tokens, pool)
-    flash_attention = run.flash_attention != "off"
-    buffers = buffer_bytes(
-        header,
-        n_ctx=pool,
-        n_ubatch=n_ubatch,
-        num_slots=run.slots,
-        flash_attention=flash_attention,
-    )
-    return Allocation(
-        cache_bytes=cache_bytes(
-            header,
-            run.kv_type,
-            n_ctx=pool,
-            n_ubatch=n_ubatch,
-            num_slots=run.slots,
-            flash_attention=flash_attention,
-        ),
-        host_buffer_bytes=buffers,
-        device_buffer_bytes=buffers if layers else 0,
     )
 
 
@@ -279,28 +298,13 @@ def _snapshot_bytes(load: _Load, room: _Room) -> int:
     return min(max(wanted, _LEAST_SNAPSHOT_BYTES), _MOST_SNAPSHOT_BYTES)
 
 
-def _window_reason(window: int, header: GgufHeader) -> str:
-    if window == header.n_ctx_train:
-        return f"One request may use {window} tokens: the model was trained for no more."
-    return f"One request may use {window} of the {header.n_ctx_train} tokens it was trained for."
-
-
-def _memory_reason(load: _Load, room: _Room) -> str:
-    free = "how much is free is unknown"
-    if room.main_bytes is not None:
-        free = f"{_size(room.main_bytes)} can be used"
-    basis = "as llama.cpp itself plans it" if load.is_rehearsed else "estimated from the model file"
-    return f"About {_size(load.main_bytes)} of main memory are needed, {basis}; {free}."
-
-
-def _device_reason(gpu: GgmlDevice | None, load: _Load, header: GgufHeader) -> str:
+def _device_reason(gpu: GgmlDevice | None, load: _Load, header: GgufHeader) -> Sentence:
     if gpu is None:
-        return "The model runs on the processor."
-    blocks = _blocks_on_gpu(load.layers)
-    return (
-        f"{blocks} of {header.n_layer} layers run on {gpu.description} ({gpu.name}), with "
-        f"{_size(load.gpu_bytes)} of its memory."
-    )
+        return fit_words.on_processor()
+    return fit_words.on_gpu(
+        _blocks_on_gpu(load.layers), header.n_layer, f"{gpu.description} ({gpu.name})",
+        load.gpu_bytes,
+    )  # fmt: skip
 
 
 def _issues(
@@ -310,26 +314,14 @@ def _issues(
     load: _Load,
     header: GgufHeader,
     wanted: int,
-) -> list[str]:
-    issues: list[str] = []
+) -> list[Sentence]:
+    issues: list[Sentence] = []
     if load.pool < wanted:
-        issues.append(
-            f"The context was lowered from {wanted} to {load.pool} tokens to fit in memory. Use a "
-            "smaller model, or free memory, to get it back."
-        )
+        issues.append(fit_words.context_lowered(wanted, load.pool))
     if room.main_bytes is None:
-        issues.append("The free memory is unknown, so nothing was checked against it.")
+        issues.append(fit_words.memory_unknown())
     if run.layers_on_gpu != "none" and gpu is None:
-        issues.append("The profile wants a GPU, but llama.cpp reports none: the processor is used.")
+        issues.append(fit_words.no_gpu())
     elif gpu is not None and load.layers < _top_layers(header, run):
-        issues.append(
-            f"Only {_blocks_on_gpu(load.layers)} of {header.n_layer} layers fit on the GPU; "
-            "the rest runs on the processor and is slower. Use a smaller model."
-        )
+        issues.append(fit_words.few_layers(_blocks_on_gpu(load.layers), header.n_layer))
     return issues
-
-
-def _size(num_bytes: int | None) -> str:
-    if num_bytes is None:
-        return "an unknown amount"
-    return f"{num_bytes / 2**30:.1f} GiB" if num_bytes >= 2**30 else f"{num_bytes / 2**20:.0f} MiB"

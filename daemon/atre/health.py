@@ -105,8 +105,9 @@ def _advice(found: Inspection) -> Iterator[HealthNote]:
             "If something is missing above, send the file of `atre doctor --bundle FILE`.",
             "S’il manque quelque chose, envoyez le fichier de `atre doctor --bundle FICHIER`.",
         )
-    for sentence in found.plan.issues if found.plan else ():
-        yield _note(sentence, sentence, "", "")
+    if found.plan:
+        for text, text_fr in zip(found.plan.issues, found.plan.issues_fr, strict=True):
+            yield _note(text, text_fr, "", "")
 
 
 def _memory(memory: Memory) -> Iterator[HealthNote]:

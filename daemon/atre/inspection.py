@@ -17,6 +17,7 @@ from atre.planning import factory_model_path, outcome, plan_with
 from atre.race.race import Race
 from atre.race.verdict import Verdict
 from atre.rehearsal import Rehearsal
+from atre.speed.record import Known, SpeedRecord
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,13 +40,15 @@ def inspect(
     profiles_dir: Path,
     model: Path | None = None,
     race: Race | None = None,
+    record: SpeedRecord | None = None,
     *,
     race_now: bool = False,
     eco: bool = False,
 ) -> Inspection:
     """Look at ``model``, or the factory model, on ``machine``.
 
-    A remembered race counts; ``race_now`` runs one. Raises ConfigError for wrong profiles.
+    A remembered race counts, and so do the speeds of ``record``; ``race_now`` runs one. Raises
+    ConfigError for wrong profiles.
     """
     choice = choose(machine, load_profiles(profiles_dir))
     plan, problem, verdict = None, "", None
@@ -59,7 +62,8 @@ def inspect(
             )
         # Only this machine has a race, and only on it can a load be rehearsed.
         rehearse = Rehearsal(machine) if race is not None else None
-        plan = plan_with(machine, choice.profile, header, verdict, rehearse)
+        known = record.known(machine) if record is not None else Known()
+        plan = plan_with(machine, choice.profile, header, verdict, rehearse, known)
     except EngineError as error:
         problem = str(error)
     decided = outcome(plan, choice.profile, verdict)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``atred``, the management daemon: the box's names on the LAN and its certificate."""
+"""``atred``, the management daemon: the box's names on the LAN, its certificate, its models."""
 
 import datetime as dt
 import logging
 import signal
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -13,36 +14,51 @@ import msgspec
 
 from atre import __version__
 from atre import config as configuration
-from atre.certificate import ensure_certificate
+from atre.certificate import served
+from atre.certificate.names import BoxNames
 from atre.config import Config
 from atre.discovery.advertiser import Advertiser
-from atre.errors import InvalidRequestError
+from atre.errors import AtreError, InvalidRequestError, StorageError
 from atre.ipc.failure import failure
-from atre.ipc.messages import BoxDescription, DiscoveryState, ManagementRequest
+from atre.ipc.messages import (
+    BoxDescription,
+    CertificateSource,
+    DiscoveryState,
+    ManagementRequest,
+    ResetCertificate,
+    UseCertificate,
+)
+from atre.ipc.model_messages import ModelRequest
 from atre.ipc.server import Connection, Server
 from atre.lifeline import end_with_parent
+from atre.model_verbs import ModelVerbs
 from atre.notify import notify
 from atre.planning import ProfileNote
+from atre.sentence import Sentence
 
 _log = logging.getLogger(__name__)
 
-_RENEWAL_CHECK_S = 3600.0
+# Often, because a clock that was wrong may be set right at any moment, and a certificate that does
+# not fit the new time ends every new connection. Nothing is written while nothing changes.
+_RENEWAL_CHECK_S = 60.0
 # Probing takes a second; with many conflicts the box starts under a name that may still change.
 _SETTLE_TIMEOUT_S = 8.0
+# Requests about models read disks, which may be slow; the facts about the box never wait for them.
+_NUM_WORKERS = 2
+
+_decoder = msgspec.msgpack.Decoder(ManagementRequest | ModelRequest)
 
 
 @click.command()
 @click.option("--config", "config_path", type=click.Path(path_type=Path), required=True)
-@click.option("--note", "note_path", type=click.Path(path_type=Path), required=True)
 @click.option("--lifeline", is_flag=True, help="End when standard input closes.")
-def main(config_path: Path, note_path: Path, *, lifeline: bool) -> None:
-    """Run the management daemon: discovery, certificate, facts about the box."""
+def main(config_path: Path, *, lifeline: bool) -> None:
+    """Run the management daemon: discovery, certificate, models, facts about the box."""
     logging.basicConfig(level=logging.INFO, format="atred: %(message)s", stream=sys.stderr)
     if lifeline:
         end_with_parent()
     config = configuration.load(config_path)
-    note = msgspec.json.decode(note_path.read_bytes(), type=ProfileNote)
-    daemon = ManagementDaemon(config, note)
+    daemon = ManagementDaemon(config)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -57,16 +73,20 @@ def main(config_path: Path, note_path: Path, *, lifeline: bool) -> None:
 class ManagementDaemon:
     """Keeps the box findable and its certificate right, and answers on ``atred.sock``."""
 
-    def __init__(self, config: Config, note: ProfileNote) -> None:
+    def __init__(self, config: Config) -> None:
         self._config = config
-        self._note = note
         self._lock = threading.Lock()
-        self._certificate_sha256: str | None = None
+        self._served: served.Served | None = None
         self.settled = threading.Event()
-        self._issue = ""
+        self._issue: Sentence | None = None
         self._advertiser = Advertiser(
-            config.state_dir, https_port=config.lan_port, on_change=self._on_change
+            config.state_dir,
+            https_port=config.lan_port,
+            http_port=config.http_port,
+            on_change=self._on_change,
         )
+        self._models = ModelVerbs(config)
+        self._workers = ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="models")
         self._server = Server(config.management_socket, self._on_frame, lambda _: None)
 
     def start(self) -> None:
@@ -80,6 +100,8 @@ class ManagementDaemon:
     def close(self) -> None:
         self._advertiser.close()
         self._server.close()
+        self._models.close()
+        self._workers.shutdown(cancel_futures=True)
 
     def _on_change(self) -> None:
         self.renew_certificate()
@@ -90,20 +112,58 @@ class ManagementDaemon:
         """Make the certificate say the box's present name and addresses."""
         with self._lock:
             try:
-                self._certificate_sha256 = ensure_certificate(
-                    self._config.tls_dir,
-                    host_name=self._advertiser.host_name,
-                    addresses=self._advertiser.addresses,
-                    now=dt.datetime.now(dt.UTC),
+                self._served = served.refresh(
+                    self._config.tls_dir, self._names(), dt.datetime.now(dt.UTC)
                 )
-                self._issue = ""
+                self._issue = None
             except OSError as error:
-                self._issue = f"The certificate cannot be written: {error}. Free some disk space."
+                self._issue = Sentence(
+                    f"The certificate cannot be written: {error}. Free some disk space.",
+                    f"Le certificat ne peut pas être écrit\N{NO-BREAK SPACE}: {error}. Libérez "
+                    "de la place sur le disque.",
+                )
                 _log.exception("the certificate cannot be written")
+
+    def use_certificate(self, request: UseCertificate) -> None:
+        """Serve the owner's certificate. Raises InvalidRequestError if it cannot be served."""
+        with self._lock:
+            try:
+                served.use_imported(
+                    self._config.tls_dir,
+                    request.certificate,
+                    request.key,
+                    request.chain,
+                    self._names(),
+                    dt.datetime.now(dt.UTC),
+                )
+            except OSError as error:
+                raise StorageError(f"The certificate cannot be written: {error}.") from error
+        self.renew_certificate()
+
+    def reset_certificate(self, request: ResetCertificate) -> None:
+        """Serve the box's own certificate."""
+        with self._lock:
+            try:
+                served.forget_imported(self._config.tls_dir)
+                if request.authority:
+                    served.forget_authority(self._config.tls_dir)
+            except OSError as error:
+                raise StorageError(f"The certificate cannot be removed: {error}.") from error
+        self.renew_certificate()
+
+    def _names(self) -> BoxNames:
+        return BoxNames(
+            host_name=self._advertiser.host_name,
+            aliases=self._config.aliases,
+            addresses=self._advertiser.addresses,
+        )
 
     def describe(self) -> BoxDescription:
         status = self._advertiser.status
         lan = self._config.lan
+        certificate = self._served if lan else None
+        own = [self._issue] if self._issue else []
+        note = self._read_note()
         return BoxDescription(
             version=__version__,
             mdns_name=status.host_name if lan else None,
@@ -112,20 +172,55 @@ class ManagementDaemon:
             discovery=status.state if lan else DiscoveryState.OFF,
             detail=status.detail,
             responder=status.responder,
-            certificate_sha256=self._certificate_sha256 if lan else None,
-            profile=self._note.profile,
-            profile_fr=self._note.profile_fr,
-            profile_reason=self._note.reason,
-            profile_reason_fr=self._note.reason_fr,
-            issues=[*self._note.issues, *filter(None, [self._issue])],
+            certificate_sha256=certificate.sha256 if certificate else None,
+            profile=note.profile,
+            profile_fr=note.profile_fr,
+            profile_reason=note.reason,
+            profile_reason_fr=note.reason_fr,
+            issues=[*note.issues, *(issue.text for issue in own)],
+            issues_fr=[*note.issues_fr, *(issue.text_fr for issue in own)],
+            detail_fr=status.detail_fr,
+            notices=certificate.notices if certificate else [],
+            authority_sha256=certificate.authority_sha256 if certificate else None,
+            certificate_source=certificate.source if certificate else CertificateSource.OWN,
+            certificate_ends_at=certificate.ends_at.timestamp() if certificate else None,
+            http_port=self._config.http_port,
+            plain_http_api=self._config.plain_http_api,
         )
 
     def _on_frame(self, connection: Connection, body: bytes) -> None:
         try:
-            msgspec.msgpack.decode(body, type=ManagementRequest)
+            request = _decoder.decode(body)
+            if not isinstance(request, ManagementRequest):
+                self._workers.submit(self._answer, connection, request)
+                return
+            if isinstance(request, UseCertificate):
+                self.use_certificate(request)
+            elif isinstance(request, ResetCertificate):
+                self.reset_certificate(request)
             connection.send(self.describe())
+        except AtreError as error:
+            connection.send(failure(error))
         except msgspec.DecodeError as error:
             connection.send(failure(InvalidRequestError(f"The request is malformed: {error}.")))
+
+    def _answer(self, connection: Connection, request: ModelRequest) -> None:
+        try:
+            connection.send(self._models.answer(request))
+        except AtreError as error:
+            connection.send(failure(error))
+        except Exception:  # noqa: BLE001 -- a surprise must not leave its caller waiting
+            _log.exception("a request about models failed")
+            connection.send(failure(AtreError("The box failed at this; its log says why.")))
+
+    def _read_note(self) -> ProfileNote:
+        """What there is to say of the plan that runs: it changes with the model."""
+        try:
+            return msgspec.json.decode(self._config.note_file.read_bytes(), type=ProfileNote)
+        except (OSError, msgspec.DecodeError):
+            return ProfileNote(
+                profile="", profile_fr="", reason="", reason_fr="", issues=[], issues_fr=[]
+            )
 
 
 if __name__ == "__main__":

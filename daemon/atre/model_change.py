@@ -11,10 +11,11 @@ requests are told to come back; those that were being answered are answered to t
 """
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Protocol
 
 import msgspec
+
+from atre.ipc.model_messages import Phase
 
 _POLL_S = 0.25
 # Between being read and being counted a request is invisible for a moment: ask twice.
@@ -24,25 +25,20 @@ _MAX_LOAD_S = 900.0  # 20 GB from a USB disk take minutes, and so may a race of 
 _MAX_TRY_S = 180.0
 
 
-class Phase(StrEnum):
-    """How far a change is."""
-
-    DRAINING = "draining"
-    LOADING = "loading"
-    TRYING = "trying"
-    RETURNING = "returning"
-    DONE = "done"
-    FAILED = "failed"
-
-
 class ChangeStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person who waits for a change is told; ``num_open`` answers are being finished."""
+    """What a person who waits for a change is told; ``num_open`` answers are being finished.
+
+    ``failed_at`` is how far ``wanted`` got, None while nothing is wrong or if it was refused at
+    once. ``loaded`` is the model that answers once the change has ended.
+    """
 
     request_id: str
     wanted: str
     phase: Phase
     reason: str = ""
     num_open: int = 0
+    failed_at: Phase | None = None
+    loaded: str = ""
 
 
 class Seat(Protocol):
@@ -89,6 +85,7 @@ class ModelChange:
         self._fallbacks = list(fallbacks)
         self._note = note
         self._reason = ""
+        self._failed_at: Phase | None = None
         self._quiet_polls = 0
         self.phase = Phase.DRAINING
         self._since_s = now_s
@@ -148,6 +145,7 @@ class ModelChange:
 
     def _go_back(self, reason: str, now_s: float) -> None:
         self._reason = reason
+        self._failed_at = self.phase
         self._load_fallback(now_s)
 
     def _load_fallback(self, now_s: float) -> None:
@@ -171,5 +169,7 @@ class ModelChange:
                 phase=self.phase,
                 reason=self._reason,
                 num_open=num_open,
+                failed_at=self._failed_at,
+                loaded=self.loaded,
             )
         )

@@ -69,11 +69,21 @@ def write_status(runtime_dir: Path, status: ChangeStatus) -> None:
 
 def read_status(runtime_dir: Path, request_id: str) -> ChangeStatus | None:
     """How far the request is, None as long as the box has not taken it up."""
+    status = last_status(runtime_dir)
+    return status if status is not None and status.request_id == request_id else None
+
+
+def last_status(runtime_dir: Path) -> ChangeStatus | None:
+    """The change that runs, or the last one since the box started, whoever asked for it."""
     try:
-        status = msgspec.json.decode(_status_path(runtime_dir).read_bytes(), type=ChangeStatus)
+        return msgspec.json.decode(_status_path(runtime_dir).read_bytes(), type=ChangeStatus)
     except (OSError, msgspec.DecodeError):
         return None
-    return status if status.request_id == request_id else None
+
+
+def forget_status(runtime_dir: Path) -> None:
+    """A box that starts has no change that runs, whatever the one before it wrote last."""
+    _status_path(runtime_dir).unlink(missing_ok=True)
 
 
 def _socket_path(runtime_dir: Path) -> Path:

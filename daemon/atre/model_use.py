@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from atre.config import Config
 from atre.errors import ModelStoreError
-from atre.model_change import ChangeStatus, ModelChange, Phase, Seat
-from atre.model_request import RequestSocket, UseModel, write_status
+from atre.ipc.model_messages import Phase
+from atre.model_change import ChangeStatus, ModelChange, Seat
+from atre.model_request import RequestSocket, UseModel, forget_status, write_status
 from atre.models.manifest import FACTORY
 from atre.planning import model_store
 
@@ -32,6 +33,7 @@ class ModelUse:
         self._clock = clock
         self._store = model_store(config.data_dir)
         self._running = self._store.chosen() or FACTORY
+        forget_status(config.runtime_dir)
         self._requests = RequestSocket(config.runtime_dir)
         self._change: ModelChange | None = None
         self._next: UseModel | None = None
@@ -76,7 +78,11 @@ class ModelUse:
         if refusal:
             self._note(
                 ChangeStatus(
-                    request_id=request.id, wanted=request.name, phase=Phase.FAILED, reason=refusal
+                    request_id=request.id,
+                    wanted=request.name,
+                    phase=Phase.FAILED,
+                    reason=refusal,
+                    loaded=self._running,
                 )
             )
             return

@@ -2,6 +2,9 @@
 import os
 import socket
 
+# sd_notify(3) leaves names that begin with X_ to applications.
+LOADED_FRACTION = "X_ATRE_LOADED"
+
 
 def notify(*assignments: str) -> None:
     """Tell the service manager, systemd or ``atre serve``, how this process is doing.

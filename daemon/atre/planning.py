@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a machine and a model file to how the engine runs: detect, choose, race, fit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
 
+from atre import fit_words
+from atre.adapters import Found, find, with_adapters, with_room
 from atre.config import Config
 from atre.embedder.encoder import MAX_INPUT_TOKENS
-from atre.engine_plan import EnginePlan
+from atre.engine_plan import EnginePlan, with_words
 from atre.errors import EngineError, ModelLoadError, ModelStoreError
 from atre.fit import Rehearse, fit
 from atre.hardware.choose import Choice, choose
 from atre.hardware.explain import puts_layers_on_gpu
-from atre.hardware.machine import Machine
+from atre.hardware.machine import GgmlDevice, Machine
 from atre.hardware.profiles import Profile, load_profiles
 from atre.hardware.remedies import words
 from atre.hardware.threads import count_threads
@@ -26,6 +28,12 @@ from atre.models.store import Store
 from atre.race.race import Race
 from atre.race.verdict import Verdict, use_codes
 from atre.rehearsal import Rehearsal
+from atre.sentence import Sentence
+from atre.speed.estimate import Subject
+from atre.speed.outlook import outlook, subject
+from atre.speed.record import Known, SpeedRecord
+
+_NOTHING_KNOWN = Known()
 
 
 class EmbedderPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +52,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """This machine, the profile that fits it, and the engine's plan or why there is none.
 
     ``verdict`` is None where only the processor can compute. ``embedder`` is None unless an
-    embedding model was asked for.
+    embedding model was asked for. Of ``subject`` the engine's counters will tell the speed.
     """
 
     machine: Machine
@@ -53,6 +61,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     no_model_reason: str
     verdict: Verdict | None
     embedder: EmbedderPlan | None
+    subject: Subject | None = None
 
 
 class ProfileNote(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +72,7 @@ class ProfileNote(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     reason_fr: str
     issues: list[str]
+    issues_fr: list[str]
 
 
 def plan_engine(config: Config, machine: Machine, race: Race | None = None) -> Planned:
@@ -75,9 +85,9 @@ def plan_engine(config: Config, machine: Machine, race: Race | None = None) -> P
     embedder = plan_embedder(config, machine)
     left = without_memory(machine, embedder.memory_bytes) if embedder else machine
     race = race or Race(config.state_dir)
-    plan, reason, verdict = None, "", None
+    plan, reason, verdict, header = None, "", None, None
     try:
-        plan, verdict = _plan(config, left, choice, race)
+        plan, verdict, header = _plan(config, left, choice, race)
     except EngineError as error:
         reason = str(error)
     return Planned(
@@ -87,6 +97,7 @@ def plan_engine(config: Config, machine: Machine, race: Race | None = None) -> P
         no_model_reason=reason,
         verdict=verdict,
         embedder=embedder,
+        subject=subject(machine, header, plan) if plan and header else None,
     )
 
 
@@ -96,20 +107,28 @@ def plan_with(
     header: GgufHeader,
     verdict: Verdict | None,
     rehearse: Rehearse | None = None,
+    known: Known = _NOTHING_KNOWN,
 ) -> EnginePlan:
-    """The plan for the device that won, with the race's reason and failures.
+    """The plan for the device that won, its speed, and the race's reason and failures.
 
     Raises ModelLoadError as ``fit`` does.
     """
+    winner = verdict.winner if verdict else None
+    plan = fit(machine, profile, header, device=winner, rehearse=rehearse)
+    plan = replace(plan, speed=outlook(machine, profile, header, plan, known))
     if verdict is None:
-        return fit(machine, profile, header, rehearse=rehearse)
-    plan = fit(machine, profile, header, device=verdict.winner, rehearse=rehearse)
-    failures = [
-        f"{result.name} was left out when the devices were measured: {result.detail}. Run "
-        "`atre detect --race` once its driver was updated."
-        for result in verdict.failures
-    ]
-    return replace(plan, reasons=[*plan.reasons, verdict.reason], issues=[*plan.issues, *failures])
+        return plan
+    failures = [fit_words.left_out(result.name, result.detail) for result in verdict.failures]
+    plan = with_words(plan, reasons=[Sentence(verdict.reason, verdict.reason_fr)])
+    return _with_last(plan, failures)
+
+
+def _with_last(plan: EnginePlan, issues: Sequence[Sentence]) -> EnginePlan:
+    return replace(
+        plan,
+        issues=[*plan.issues, *(each.text for each in issues)],
+        issues_fr=[*plan.issues_fr, *(each.text_fr for each in issues)],
+    )
 
 
 def outcome(plan: EnginePlan | None, profile: Profile, verdict: Verdict | None) -> Outcome | None:
@@ -126,25 +145,38 @@ def outcome(plan: EnginePlan | None, profile: Profile, verdict: Verdict | None) 
 
 def _plan(
     config: Config, machine: Machine, choice: Choice, race: Race
-) -> tuple[EnginePlan, Verdict | None]:
+) -> tuple[EnginePlan, Verdict | None, GgufHeader]:
     """The model of the command line, else the chosen one, else the factory model."""
     chosen = model_store(config.data_dir).chosen() if config.model is None else None
     if chosen is None:
-        return _plan_file(model_path(config), machine, choice, race)
+        asked = config.model or str(factory_model_path())
+        return _plan_model(asked, config, machine, choice, race)
     try:
-        return _plan_file(_find(chosen, config.data_dir), machine, choice, race)
+        return _plan_model(chosen, config, machine, choice, race)
     except EngineError as error:
-        plan, verdict = _plan_file(factory_model_path(), machine, choice, race)
-        issue = f"The factory model answers, because {chosen} cannot be used: {error}"
-        return replace(plan, issues=[issue, *plan.issues]), verdict
+        factory = Found(factory_model_path())
+        plan, verdict, header = _plan_found(factory, config, machine, choice, race)
+        issue = fit_words.factory_instead(chosen, str(error))
+        return with_words(plan, issues=[issue]), verdict, header
 
 
-def _plan_file(
-    path: Path, machine: Machine, choice: Choice, race: Race
-) -> tuple[EnginePlan, Verdict | None]:
-    header = read_header(path)
+def _plan_model(
+    asked: str, config: Config, machine: Machine, choice: Choice, race: Race
+) -> tuple[EnginePlan, Verdict | None, GgufHeader]:
+    store, rows = model_store(config.data_dir), choice.profile.run.micro_batch_tokens
+    found = find(asked, store, n_ubatch=rows)
+    return _plan_found(found, config, machine, choice, race)
+
+
+def _plan_found(
+    found: Found, config: Config, machine: Machine, choice: Choice, race: Race
+) -> tuple[EnginePlan, Verdict | None, GgufHeader]:
+    header = read_header(found.path)
     verdict = race.settle(machine, choice.profile, header)
-    return plan_with(machine, choice.profile, header, verdict, Rehearsal(machine)), verdict
+    known = SpeedRecord(config.state_dir).known(machine)
+    room = with_room(header, found)
+    plan = plan_with(machine, choice.profile, room, verdict, Rehearsal(machine), known)
+    return with_adapters(plan, found.adapters), verdict, header
 
 
 def plan_embedder(config: Config, machine: Machine) -> EmbedderPlan | None:
@@ -188,37 +220,25 @@ def _less(size_bytes: int | None, used_bytes: int) -> int | None:
     return None if size_bytes is None else max(0, size_bytes - used_bytes)
 
 
-def model_path(config: Config) -> Path:
-    """The model file that was asked for, or the factory model.
+def chosen_model_path(data_dir: Path) -> Path:
+    """The stored model that the box would answer with, the factory model if none was chosen.
 
-    A name without a path is looked for among the models in the data directory. Raises
-    ModelLoadError for a name that is not there.
+    Raises ModelLoadError if its file is gone, or the store cannot be read.
     """
-    return factory_model_path() if config.model is None else _find(config.model, config.data_dir)
+    try:
+        chosen = model_store(data_dir).chosen()
+    except ModelStoreError as error:
+        raise ModelLoadError(str(error)) from error
+    return factory_model_path() if chosen is None else _find(chosen, data_dir)
+
+
+def _find(asked: str, data_dir: Path) -> Path:
+    return find(asked, model_store(data_dir), n_ubatch=0).path
 
 
 def model_store(data_dir: Path) -> Store:
     """The models that the box keeps."""
     return Store(data_dir / "models")
-
-
-def _find(model: str, data_dir: Path) -> Path:
-    asked = Path(model).expanduser()
-    if asked.exists() or asked.parent != Path():
-        return asked.resolve()
-    store, name = model_store(data_dir), asked.name.removesuffix(".gguf")
-    if store.has(name):
-        try:
-            return store.path(name)
-        except ModelStoreError as error:
-            raise ModelLoadError(str(error)) from error
-    unmanaged = store.root / f"{name}.gguf"
-    if not unmanaged.exists():
-        raise ModelLoadError(
-            f"There is no model {model!r}: neither a file of that name here nor a stored model. "
-            "`atre model list` shows those; or give the path of a GGUF file."
-        )
-    return unmanaged
 
 
 def factory_model_path() -> Path:
@@ -240,6 +260,7 @@ def note(planned: Planned) -> ProfileNote:
         reason="; ".join(english for english, _ in why),
         reason_fr="\N{NO-BREAK SPACE}; ".join(french for _, french in why),
         issues=issues + (planned.plan.issues if planned.plan else []),
+        issues_fr=issues + (planned.plan.issues_fr if planned.plan else []),
     )
 
 
@@ -256,7 +277,8 @@ def _why(planned: Planned) -> Iterator[tuple[str, str]]:
     )
     for use in uses:
         if use.code is not UseCode.USED and use.npu_state is None:
-            text, place = words(use), use.device.address
+            text, device = words(use), use.device
+            place = device.name if isinstance(device, GgmlDevice) else device.address
             yield (
                 f"{place}: {text.reason}. {text.remedy}",
                 f"{place}\N{NO-BREAK SPACE}: {text.reason_fr}. {text.remedy_fr}",

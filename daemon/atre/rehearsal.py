@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 
 from atre.allocation import Allocation
+from atre.backend_libraries import hiding
 from atre.engine_plan import EnginePlan
 from atre.hardware.ask import ask
-from atre.hardware.devices import hiding
 from atre.hardware.machine import Issue, Machine
 
 _log = logging.getLogger(__name__)

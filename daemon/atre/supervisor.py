@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -42,6 +42,7 @@ class _Child:
     restart_at_s: float | None = None
     num_failures: int = 0
     is_ready: bool = False
+    told: dict[str, str] = field(default_factory=dict)
 
 
 class Supervisor:
@@ -94,6 +95,10 @@ class Supervisor:
     def is_ready(self, name: str) -> bool:
         return name in self._children and self._children[name].is_ready
 
+    def told(self, name: str, key: str) -> str | None:
+        """What the process last said of ``key`` since it was started, None for nothing."""
+        return self._children[name].told.get(key) if name in self._children else None
+
     def has_started(self, name: str) -> bool:
         return name in self._children
 
@@ -137,6 +142,7 @@ class Supervisor:
         address = self._runtime_dir / f"notify-{child.spec.name}.sock"
         child.restart_at_s = None
         child.started_s = time.monotonic()
+        child.told = {}
         child.process = subprocess.Popen(
             child.spec.argv,
             stdin=subprocess.PIPE,
@@ -172,7 +178,9 @@ class Supervisor:
             message = child.notifications.recv(_NOTIFICATION_BYTES)
         except BlockingIOError:
             return
-        if b"READY=1" in message.split(b"\n") and not child.is_ready:
+        lines = message.decode("utf-8", "replace").split("\n")
+        child.told |= {key: value for key, _, value in (line.partition("=") for line in lines)}
+        if "READY=1" in lines and not child.is_ready:
             child.is_ready = True
             self._on_change(child.spec.name)
 

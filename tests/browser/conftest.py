@@ -11,11 +11,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -29,6 +31,7 @@ _FACTORY_MODEL = Path(atre.__file__).parent / "models" / "factory.gguf"
 _START_S = 120  # a busy two-core machine loading the model; a start that fails ends at once
 _STOP_S = 20
 _PATIENCE_MS = 60_000  # an upper bound: other test processes may share the two cores
+_REFUSALS = {400, 401, 403, 410, 429}
 _FLAGS = [
     "--disable-gpu",
     "--disable-quic",
@@ -41,18 +44,41 @@ _FLAGS = [
 
 @dataclass(frozen=True)
 class RunningBox:
-    """A box that answers: its panel, a key, and the one-time link of this start."""
+    """A box that answers: its panel, a key, and the one-time link that claims it."""
 
     url: str
     key: str
     link: str
 
 
+LOGIN, PASSWORD = "marie", "quatre mots à la suite"
+
+
 @pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBox]:
-    """One box for a file of tests; its link works once, so one test uses it."""
+def new_box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBox]:
+    """One box for a file of tests, which is nobody's yet."""
     with running_box(tmp_path_factory.mktemp("box")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def box(new_box: RunningBox) -> RunningBox:
+    """The same, as Marie's."""
+    claim(new_box)
+    return new_box
+
+
+def claim(box: RunningBox) -> None:
+    """Make the box Marie's, as the form of the claim page would."""
+    code = parse_qs(urlsplit(box.link).query)["code"][0]
+    form = {"code": code, "name": "Marie Roy", "login": LOGIN, "password": PASSWORD}
+    request = Request(  # noqa: S310 -- http on loopback
+        f"{box.url}claim",
+        data=urlencode(form).encode(),
+        headers={"Origin": box.url.rstrip("/"), "Accept": "text/html"},
+    )
+    with urlopen(request, timeout=_STOP_S) as answer:  # noqa: S310
+        assert answer.status == HTTPStatus.OK
 
 
 # Not wider: Playwright keeps an event loop running in this thread, and other tests run their own.
@@ -87,7 +113,7 @@ class Watch:
 
     def _console(self, message: "sync_api.ConsoleMessage") -> None:
         url = message.location["url"]
-        # Chromium reports the login page's own 401 as an error.
+        # Chromium reports the status of a page that refuses as an error.
         if url in self._login_pages or urlsplit(url).path in self._may_fail:
             return
         if message.type in {"error", "warning"}:
@@ -99,7 +125,13 @@ class Watch:
             self.problems.append(f"request to {request.url}")
 
     def _response(self, response: "sync_api.Response") -> None:
-        if response.request.is_navigation_request() and response.status in {401, 429}:
+        if response.request.is_navigation_request() and response.status in {
+            400,
+            401,
+            403,
+            410,
+            429,
+        }:
             self._login_pages.add(response.url)
 
 
@@ -131,31 +163,48 @@ def visit(chromium: "sync_api.Browser", box: RunningBox) -> Iterator[Visit]:
 
 
 @pytest.fixture
-def enter(visit: Visit, box: RunningBox) -> Visit:
-    """Open a fresh profile and log in with the key."""
+def enter(visit: Visit) -> Visit:
+    """Open a fresh profile and sign in as Marie."""
 
     def log_in(**options: Any) -> "sync_api.Page":
         page = visit(**options)
         page.goto("/login")
-        page.locator("#key").fill(box.key)
-        page.locator("#key").press("Enter")
+        page.locator("#login").fill(LOGIN)
+        page.locator("#password").fill(PASSWORD)
+        page.locator("#password").press("Enter")
         page.locator("#suggestions").wait_for()
         return page
 
     return log_in
 
 
+@pytest.fixture(scope="session")
+def serve_box() -> Callable[..., AbstractContextManager[RunningBox]]:
+    """``running_box``, for Marie's boxes of other options."""
+
+    @contextmanager
+    def serve(folder: Path, model: Path | None = _FACTORY_MODEL) -> Iterator[RunningBox]:
+        with running_box(folder, model) as running:
+            claim(running)
+            yield running
+
+    return serve
+
+
 @contextmanager
-def running_box(folder: Path) -> Iterator[RunningBox]:
-    """Start ``atre serve`` as a user would, and stop it as Ctrl-C does."""
+def running_box(folder: Path, model: Path | None = _FACTORY_MODEL) -> Iterator[RunningBox]:
+    """Start ``atre serve`` as a user would, and stop it as Ctrl-C does.
+
+    ``model`` None leaves the choice to the panel.
+    """
     ready_file = folder / "ready.json"
     # fmt: off
     command = [
         str(Path(sys.executable).parent / "atre"), "serve",
         "--data-dir", str(folder / "data"),
         "--port", str(_free_port()),
-        "--model", str(_FACTORY_MODEL),
         "--ready-file", str(ready_file),
+        *(["--model", str(model)] if model else []),
     ]
     # fmt: on
     with subprocess.Popen(
@@ -186,7 +235,7 @@ def _link_printed_by(process: subprocess.Popen[str]) -> str:
         line = lines.get(timeout=_START_S)
         assert line is not None, f"atre serve ended:\n{printed}"
         printed += line
-    found = re.search(r"http://\S+/login/link/\S+", printed)
+    found = re.search(r"http://\S+/claim\?code=\S+", printed)
     assert found, printed
     return found[0]
 

@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+"""From a box that is nobody's to the first answer of an invited colleague."""
+
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -6,11 +9,71 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
+PASSWORD = "quatre mots à la suite"
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
-def test_the_key_opens_the_panel_and_stays_open(visit: Callable[..., Any], box: Any) -> None:
+
+@pytest.fixture(scope="module")
+def box(new_box: Any) -> Any:
+    """A box that is nobody's until the first test."""
+    return new_box
+
+
+class Hand:
+    """Counts what a person does."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.num_clicks = self.num_fields = 0
+
+    def click(self, name: str, role: str = "button") -> None:
+        self.page.get_by_role(role, name=name).click()
+        self.num_clicks += 1
+
+    def fill(self, label: str, text: str) -> None:
+        self.page.get_by_label(label, exact=False).fill(text)
+        self.num_fields += 1
+
+
+def test_a_fresh_box_to_a_colleagues_first_answer(visit: Callable[..., Any], box: Any) -> None:
+    marie = Hand(visit(**PHONE))
+    # As from a terminal: a navigation that no page started.
+    marie.page.goto(box.link)
+    marie.fill("Votre nom", "Marie Roy")
+    marie.fill("Identifiant", "marie")
+    marie.fill("Mot de passe", PASSWORD)
+    marie.click("Ce boîtier est à moi")
+    marie.page.get_by_role("heading", name="Vos codes de secours").wait_for()
+    assert marie.page.locator(".codes code").count() == 8
+    marie.click("C’est noté", "link")
+    marie.click("Personnes", "link")
+    marie.fill("Son nom", "Luc")
+    marie.click("Créer l’invitation")
+    link = marie.page.locator("#link").inner_text()
+    assert marie.page.locator("svg.qr").is_visible()
+
+    luc = Hand(visit(**PHONE))
+    luc.page.goto(link)
+    assert luc.page.get_by_label("Votre nom").input_value() == "Luc"
+    luc.fill("Identifiant", "luc")
+    luc.fill("Mot de passe", PASSWORD)
+    luc.click("Entrer")
+    luc.click("Que pouvez-vous faire")
+    luc.page.locator(".again:visible").wait_for()
+    assert luc.page.locator("#thread .prose").inner_text()
+    assert (marie.num_fields, marie.num_clicks) == (4, 4)
+    assert (luc.num_fields, luc.num_clicks) == (2, 2)
+
+    again = visit()
+    again.goto(link)
+    assert "déjà servi" in again.get_by_role("alert").inner_text()
+
+
+def test_a_password_opens_the_panel_and_stays_open(visit: Callable[..., Any]) -> None:
     page = visit()
     page.goto("/status")
-    page.get_by_label("Clé d’accès").fill(box.key)
+    page.get_by_label("Identifiant").fill("marie")
+    page.get_by_label("Mot de passe").fill(PASSWORD)
     page.get_by_role("button", name="Entrer").click()
     page.get_by_role("heading", name="Que voulez-vous savoir").wait_for()
     page.goto("/status")
@@ -19,36 +82,42 @@ def test_the_key_opens_the_panel_and_stays_open(visit: Callable[..., Any], box: 
     assert cookies["atre"]["httpOnly"]
     assert cookies["atre"]["sameSite"] == "Strict"
     page.get_by_role("button", name="Se déconnecter").click()
-    page.get_by_label("Clé d’accès").wait_for()
+    page.get_by_label("Identifiant").wait_for()
     page.goto("/")
-    page.get_by_label("Clé d’accès").wait_for()
+    page.get_by_label("Identifiant").wait_for()
 
 
-def test_the_printed_link_opens_the_panel_once(visit: Callable[..., Any], box: Any) -> None:
-    page = visit()
-    # As from a terminal: a navigation that no page started.
-    page.goto(box.link)
-    page.get_by_role("button", name="Entrer").click()
-    page.get_by_role("heading", name="Que voulez-vous savoir").wait_for()
-    second = visit()
-    second.goto(box.link)
-    assert "déjà servi" in second.get_by_role("alert").inner_text()
-
-
-def test_a_wrong_key_says_what_to_do(visit: Callable[..., Any]) -> None:
+def test_a_wrong_password_says_what_to_do(visit: Callable[..., Any]) -> None:
     page = visit(locale="en-GB")
     page.goto("/")
-    page.get_by_label("Access key").fill("atre-wrong")
+    page.get_by_label("Login name").fill("marie")
+    page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Enter").click()
-    assert "Check it and try again" in page.get_by_role("alert").inner_text()
-    assert page.evaluate("document.activeElement.id") == "key"
+    assert "is not the right one" in page.get_by_role("alert").inner_text()
+    assert page.evaluate("document.activeElement.id") == "password"
 
 
-def test_the_login_page_works_without_javascript(visit: Callable[..., Any], box: Any) -> None:
+def test_accounts_work_without_javascript(visit: Callable[..., Any]) -> None:
     page = visit(java_script_enabled=False)
     page.goto("/")
-    page.get_by_label("Clé d’accès").fill(box.key)
+    page.get_by_label("Identifiant").fill("marie")
+    page.get_by_label("Mot de passe").fill(PASSWORD)
     page.get_by_role("button", name="Entrer").click()
     page.locator("noscript p").wait_for()
-    page.goto("/status")
-    page.get_by_role("heading", name="État du boîtier").wait_for()
+    page.goto("/account")
+    page.get_by_label("Nom de la nouvelle clé").fill("LibreOffice")
+    page.get_by_role("button", name="Créer une clé").click()
+    assert re.fullmatch(r"atre-[\w-]{43}", page.locator(".secret code").inner_text())
+
+
+def test_account_pages_fit_a_phone(visit: Callable[..., Any]) -> None:
+    page = visit(**PHONE | {"viewport": {"width": 320, "height": 640}})
+    page.goto("/login")
+    page.get_by_label("Identifiant").fill("marie")
+    page.get_by_label("Mot de passe").fill(PASSWORD)
+    page.get_by_role("button", name="Entrer").click()
+    page.get_by_role("heading", name="Que voulez-vous savoir").wait_for()
+    for path in ("/account", "/people", "/"):
+        page.goto(path)
+        root = "document.documentElement"
+        assert page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") == 0, path

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.runner import LlamaRunner
-from atre.engine.llama.start import start_runner
+from atre.engine.llama.start import load_model, start_runner
 from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
 from atre.errors import ModelLoadError
@@ -41,7 +41,7 @@ pages = int(Path("/proc/self/statm").read_text().split()[0])
 limit = pages * resource.getpagesize() + int(sys.argv[2]) * 2**20
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 _, plan, issues = start_runner(model, PLAN, Snapshots(max_bytes=0))
-print(plan.n_ctx, *issues, flush=True)
+print(plan.n_ctx, *(issue.text for issue in issues), flush=True)
 """
 
 
@@ -83,3 +83,26 @@ def test_a_start_is_tried_twice_at_most(tiny_model: Callable[..., Path]) -> None
         start_runner(model, smallest, Snapshots(max_bytes=0), refuse)
     assert tried == [smallest]
     model.close()
+
+
+def test_weights_that_a_gpu_cannot_hold_are_tried_once_with_half_of_the_layers(
+    tiny_model: Callable[..., Path],
+) -> None:
+    path, tried = tiny_model("llama"), list[int]()
+
+    def load_small(plan: EnginePlan, reason: str = "unable to allocate CUDA0 buffer") -> LlamaModel:
+        tried.append(plan.n_gpu_layers)
+        if plan.n_gpu_layers > 4:
+            raise ModelLoadError(reason)
+        return load(path)
+
+    model, plan, issues = load_model(replace(PLAN, n_gpu_layers=8), load_small)
+    model.close()
+    assert (tried, plan.n_gpu_layers) == ([8, 4], 4)
+    assert "4 layers are on the GPU instead of 8" in issues[0].text
+    with pytest.raises(ModelLoadError):
+        load_model(replace(PLAN, n_gpu_layers=99), load_small)
+    tried.clear()
+    with pytest.raises(ModelLoadError):
+        load_model(replace(PLAN, n_gpu_layers=8), lambda plan: load_small(plan, "unknown tensor"))
+    assert tried == [8]

@@ -104,7 +104,7 @@ class Caller:
 
     def head(self, method: str, path: str, **headers: object) -> bytes:
         """Request line and headers, without the empty line that ends them."""
-        lines = [f"{method} {path} HTTP/1.1", "Host: box"]
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
         if self.key is not None:
             lines.append(f"Authorization: Bearer {self.key}")
         if method == "POST":

@@ -208,20 +208,30 @@ def lan_client(lan_box: "RunningBox", cable: "Cable") -> "Caller":
 @pytest.fixture
 def start_lan_box(
     tmp_path: Path, four_slots: list[str]
-) -> Iterator[Callable[["Cable"], tuple["RunningBox", "Caller"]]]:
+) -> Iterator[Callable[..., tuple["RunningBox", "Caller"]]]:
     """Start a box that serves the LAN at the end of a cable, for one test alone."""
     with ExitStack() as stack:
 
-        def start(cable: "Cable") -> tuple["RunningBox", "Caller"]:
-            options = ["--lan", *four_slots]
+        def start(cable: "Cable", *options: str) -> tuple["RunningBox", "Caller"]:
             made: RunningBox = running_box_module.RunningBox(
-                tmp_path, *options, prefix=cable.in_box()
+                tmp_path, "--lan", *four_slots, *options, prefix=cable.in_box()
             )
             stack.callback(made.clean_up)
             made.start()
             return made, _lan_caller(made, cable)
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def make_caller_in() -> Callable[..., "Caller"]:
+    """A caller in clear from the other machine: ``make_caller_in(cable, address, port, key)``."""
+
+    def make(cable: "Cable", address: str, port: int, key: str | None) -> "Caller":
+        made: Caller = caller_module.Caller(lambda: cable.connect(cable.peer, address, port), key)
+        return made
+
+    return make
 
 
 def _lan_caller(box: "RunningBox", cable: "Cable") -> "Caller":

@@ -26,7 +26,7 @@ STOP_TIMEOUT_S = 30.0
 _POLL_S = 0.02
 _LAST_ANNOUNCED = "Ctrl-C to stop."
 _FIRST_KEY = "  API key, shown this once: write it down: "
-_LOGIN = "  Open the panel (single-use link, 60 minutes): "
+_CLAIM = "  Make the box yours (60 minutes): "
 
 
 def free_port() -> int:
@@ -153,8 +153,8 @@ class RunningBox:
         return self._announced_after(_FIRST_KEY)
 
     @property
-    def login_link(self) -> str | None:
-        return self._announced_after(_LOGIN)
+    def claim_link(self) -> str | None:
+        return self._announced_after(_CLAIM)
 
     @property
     def runtime_dir(self) -> Path:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nothing but the health route and the CA certificate answers somebody without a key."""
+"""Nothing but the health route and how to trust the box answers somebody without a key."""
 
 import json
 import re
@@ -17,14 +17,10 @@ if TYPE_CHECKING:
     from tests.integration.conftest import CallerMaker
     from tests.integration.running_box import RunningBox
 
-OPEN = {"/healthz", "/ca.crt"}
-# What the two forms answer to somebody who shows nothing: which methods they have, and that a form
-# must come from the box's own page.
-LOGIN_FORMS = {
-    (method, path, status)
-    for path in ("/login", "/login/link/x")
-    for method, status in (("OPTIONS", 200), ("POST", 403))
-}
+OPEN = {"/healthz", "/trust", "/ca.crt", "/ca.cer", "/atre.mobileconfig"}
+# What the forms of strangers answer to somebody who shows nothing: a page, or that a form must come
+# from the box's own page. tests/unit/test_authorisation.py says who may use what.
+FORMS = {"/claim", "/login", "/login/recovery", "/invitation/x"}
 TIMEOUT_S = 30
 
 
@@ -53,8 +49,9 @@ def test_every_route_refuses_strangers(
             with stranger.get(path, method) as answered:
                 if answered.status != 401:
                     answered_to_strangers.add((method, path, answered.status))
-    assert {each for each in answered_to_strangers if each[1] not in OPEN} == LOGIN_FORMS
-    assert {path for _, path, _ in answered_to_strangers} >= OPEN
+    assert {path for _, path, _ in answered_to_strangers} == OPEN | FORMS
+    posted = {status for method, path, status in answered_to_strangers if method == "POST"}
+    assert posted == {403}
 
 
 @pytest.mark.parametrize(
@@ -64,10 +61,29 @@ def test_every_route_refuses_strangers(
 def test_a_wrong_authorization_is_refused(client: "Caller", value: str) -> None:
     line = f"Authorization: {value.format(key=client.key)}\r\n\r\n".encode()
     with client.connect() as refused:
-        refused.send(b"GET /v1/models HTTP/1.1\r\nHost: box\r\n" + line)
+        refused.send(b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n" + line)
         assert refused.status == 401
         assert refused.response.headers["WWW-Authenticate"].startswith("Bearer")
         assert "atre key create" in refused.error()["message"]
+
+
+def test_nobody_speaks_for_a_proxy(client: "Caller") -> None:
+    forged = {
+        "X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "on", "X-Forwarded-For": "10.0.0.9",
+        "X-Forwarded-Host": "evil.example", "Forwarded": "proto=https;host=evil.example",
+    }  # fmt: skip
+    head = client.head("GET", "/v1/models?lang=en", **forged)
+    with client.connect().send(head + b"\r\n") as answered:
+        assert answered.status == 200
+        # A request that counts as TLS would get a Secure cookie.
+        assert "Secure" not in answered.response.headers["Set-Cookie"]
+
+
+def test_another_sites_name_is_refused_whoever_asks(client: "Caller") -> None:
+    head = client.head("GET", "/v1/models").replace(b"Host: localhost", b"Host: evil.example")
+    with client.connect().send(head + b"\r\n") as refused:
+        assert refused.status == 421
+        assert refused.error()["code"] == "wrong_host"
 
 
 def test_an_unknown_route_is_not_told_apart_from_a_known_one(

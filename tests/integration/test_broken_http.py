@@ -112,7 +112,7 @@ def test_a_connection_closed_within_the_body_harms_nobody(
 
 
 def test_requests_on_one_connection_are_answered_in_order(client: "Caller") -> None:
-    health = b"GET /healthz HTTP/1.1\r\nHost: box\r\n\r\n"
+    health = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with client.connect() as call:
         call.send(health * 3)
         seen = b""

@@ -92,7 +92,7 @@ def test_a_frame_that_is_too_long_ends_the_connection(box: "RunningBox", length:
 
 def test_text_without_frames_ends_the_connection(box: "RunningBox") -> None:
     with peer(box) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: box\r\n\r\n")
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         (answer,) = events(connection)
         assert isinstance(answer, Failed)
 

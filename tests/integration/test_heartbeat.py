@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from atre.ipc.client import EngineClient
+from atre.ipc.message import Message
 from atre.ipc.messages import (
     Accepted,
     Delta,
+    EngineEvent,
     Finished,
     FinishReason,
     Generate,
-    Message,
     Queued,
     Reading,
 )
@@ -44,6 +45,14 @@ END = Finished(
     first_token_ms=1.0,
     total_ms=1.0,
 )
+
+
+class Uncounted:
+    """A meter that nobody reads."""
+
+    def count(self, index: int, event: EngineEvent) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class SlowEngine:
@@ -98,7 +107,9 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SlowEngin
 
 def test_comments_come_while_there_is_nothing_to_say(engine: SlowEngine, tmp_path: Path) -> None:
     client = EngineClient(tmp_path / "engine.sock")
-    relay = Relay(client, [Generate(prompt="Bonjour")], Interruption(), heartbeat_s=QUICK_S)
+    relay = Relay(
+        client, [Generate(prompt="Bonjour")], Interruption(), meter=Uncounted(), heartbeat_s=QUICK_S
+    )
     with streamed_answer(relay, ChatShape(), WISHES) as answer:
         pieces = iter(answer.response)
         assert b"assistant" in next(pieces)
@@ -115,7 +126,7 @@ def test_the_promise_is_kept_with_a_margin() -> None:
 
 def test_leaving_cancels(engine: SlowEngine, tmp_path: Path) -> None:
     client = EngineClient(tmp_path / "engine.sock")
-    with Relay(client, [Generate(prompt="Bonjour")], Interruption()) as relay:
+    with Relay(client, [Generate(prompt="Bonjour")], Interruption(), meter=Uncounted()) as relay:
         assert next(relay.events()) is not None
         assert not engine.left.is_set()
     assert engine.left.wait(PROMISED_S)
@@ -125,7 +136,7 @@ def test_a_client_that_left_is_noticed_at_once(engine: SlowEngine, tmp_path: Pat
     ours, theirs = socket.socketpair()
     client = EngineClient(tmp_path / "engine.sock")
     until = Interruption(client_fd=ours.fileno())
-    with ours, Relay(client, [Generate(prompt="Bonjour")], until) as relay:
+    with ours, Relay(client, [Generate(prompt="Bonjour")], until, meter=Uncounted()) as relay:
         events = relay.events()
         assert next(events) is not None
         theirs.close()
@@ -137,7 +148,9 @@ def test_a_client_that_left_is_noticed_at_once(engine: SlowEngine, tmp_path: Pat
 def test_who_is_still_answered_hears_that_the_box_stops(engine: SlowEngine, tmp_path: Path) -> None:
     closing_fd, say_closing = os.pipe()
     client = EngineClient(tmp_path / "engine.sock")
-    relay = Relay(client, [Generate(prompt="Bonjour")], Interruption(closing_fd=closing_fd))
+    relay = Relay(
+        client, [Generate(prompt="Bonjour")], Interruption(closing_fd=closing_fd), meter=Uncounted()
+    )
     with streamed_answer(relay, ChatShape(), WISHES) as answer:
         pieces = iter(answer.response)
         next(pieces)

@@ -100,10 +100,10 @@ def test_peers_that_do_not_shake_hands_hold_up_nobody_for_long(
 
 def test_strangers_are_refused_on_the_lan_too(lan_client: "Caller") -> None:
     with lan_client.connect() as refused:
-        refused.send(b"GET /v1/models HTTP/1.1\r\nHost: box\r\n\r\n")
+        refused.send(b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert refused.status == 401
     with lan_client.connect() as answered:
-        answered.send(b"GET /ca.crt HTTP/1.1\r\nHost: box\r\n\r\n")
+        answered.send(b"GET /ca.crt HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert b"BEGIN CERTIFICATE" in answered.body()
 
 

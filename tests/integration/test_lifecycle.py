@@ -42,12 +42,12 @@ def test_what_is_announced_is_enough_for_a_person(
     box: "RunningBox", make_caller: "CallerMaker"
 ) -> None:
     assert box.first_key is not None
-    assert box.login_link is not None
+    assert box.claim_link is not None
     base = f"http://127.0.0.1:{box.port}"
     assert f"  OpenAI-compatible API: {base}/v1" in box.announced
     with make_caller(box, box.first_key).get("/v1/models") as answered:
         assert answered.status == 200
-    with make_caller(box, None).get(box.login_link.removeprefix(base)) as answered:
+    with make_caller(box, None).get(box.claim_link.removeprefix(base)) as answered:
         assert answered.status == 200
         assert b"<form" in answered.body()
 

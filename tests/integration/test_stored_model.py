@@ -7,6 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from gguf import GGUFReader
+
 from atre.models.store import Store
 from atre.planning import factory_model_path
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 _TIMEOUT_S = 60.0
 _LONG_ANSWER = 400
 _POLL_S = 0.05
+_ADAPTED = "blk.0.attn_q.weight"
 
 
 def model(box: "RunningBox", *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -93,7 +96,7 @@ def test_a_model_in_parts_answers_from_the_store(
     assert imported.returncode == 0, imported.stderr
     changed = model(box, "use", "gros")
     assert changed.returncode == 0, changed.stderr
-    assert box.describe().model.startswith("gros")
+    assert box.describe().model == "gros", "as it is stored, not as its first file"
 
 
 def test_a_model_that_aborts_when_it_is_loaded_gives_way_to_the_one_before(
@@ -130,6 +133,52 @@ def test_a_chosen_model_that_aborts_at_the_start_gives_way_to_the_factory_model(
     while Store(box.data_dir / "models").chosen() is not None:
         assert time.monotonic() < deadline_s
         time.sleep(_POLL_S)
+
+
+def test_an_adapter_acts_until_another_model_is_used(
+    start_box: "BoxStarter", make_caller: "CallerMaker", tiny_gguf: ModuleType, tmp_path: Path
+) -> None:
+    factory = factory_model_path()
+    [width] = {int(t.shape[0]) for t in GGUFReader(factory).tensors if t.name == _ADAPTED}
+    adapter = tiny_gguf.write_adapter(tmp_path / "lettres.gguf", n_embd=width)
+    box = start_box()
+    for name in ("mine", "other"):
+        assert model(box, "import", str(factory), "--name", name).returncode == 0
+    assert model(box, "import", str(adapter), "--base", "mine").returncode == 0
+    caller = make_caller(box, box.ready["api_key"])
+
+    def answer() -> str:
+        with caller.completion(max_tokens=12, temperature=0) as answered:
+            assert answered.status == 200
+            return str(answered.json()["choices"][0]["text"])
+
+    assert model(box, "use", "mine").returncode == 0
+    before, engine = answer(), box.child("atre.engine.process").pid
+    refused = model(box, "use", "other", "--adapter", "lettres")
+    assert "an adapter for mine, not for other" in refused.stderr
+    assert box.child("atre.engine.process").pid == engine
+
+    changed = model(box, "use", "mine", "--adapter", "lettres")
+    assert changed.returncode == 0, changed.stderr
+    with caller.get("/v1/models") as listed:
+        assert listed.json()["data"][0]["adapters"] == [{"name": "lettres", "scale": 1.0}]
+    adapted = answer()
+    assert adapted != before
+    assert answer() == adapted
+    assert model(box, "remove", "lettres").returncode == 1
+
+    store = Store(box.data_dir / "models")
+    [blob] = store.blobs(store.manifest("lettres"))
+    whole = blob.read_bytes()
+    blob.chmod(0o600)
+    blob.write_bytes(whole[:200])
+    failed = model(box, "use", "mine", "--adapter", "lettres:0.5")
+    assert failed.returncode == 1
+    assert "the model before answers" in failed.stderr
+    assert box.describe().model == "factory"  # the one before needs the same file
+    blob.write_bytes(whole)
+    assert model(box, "use", "mine").returncode == 0
+    assert answer() == before
 
 
 def test_a_model_named_on_the_command_line_is_not_changed(start_box: "BoxStarter") -> None:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import sqlite3
 import stat
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,10 +9,9 @@ import pytest
 
 from atre.config import Config
 from atre.errors import InvalidRequestError, StorageError
-from atre_web.accounts import keys, login, login_links, sessions, throttle
+from atre_web.accounts import claim, invitations, keys, people, recovery, sessions, throttle
 from atre_web.accounts.database import connect, transaction
 from atre_web.accounts.door import open_door
-from atre_web.accounts.login import Opened, Refused
 from atre_web.accounts.migrations import MIGRATIONS, migrate, schema_version
 
 NOW = 1_800_000_000.0
@@ -33,6 +31,11 @@ def connection(database: Path) -> Iterator[sqlite3.Connection]:
         yield opened
 
 
+def person(connection: sqlite3.Connection, login: str = "marie") -> str:
+    name = login.capitalize()
+    return people.create(connection, name, login, "member", password=None, now=NOW).id
+
+
 def everything_stored(connection: sqlite3.Connection) -> str:
     return "\n".join(connection.iterdump())
 
@@ -43,7 +46,8 @@ def test_a_key_opens_until_it_is_revoked(connection: sqlite3.Connection) -> None
     assert len(secret) == len("atre-") + 43
     verified = keys.verify(connection, secret, now=NOW)
     assert verified is not None
-    assert verified.id == made.id
+    assert verified.key == made
+    assert verified.scopes == {"chat", "embeddings", "models"}
     keys.revoke(connection, "n8n", now=NOW + 1)
     assert keys.verify(connection, secret, now=NOW + 2) is None
 
@@ -63,11 +67,15 @@ def test_bytes_that_are_no_utf8_are_a_wrong_key(connection: sqlite3.Connection) 
 
 def test_no_secret_is_stored(connection: sqlite3.Connection) -> None:
     _, secret = keys.create(connection, "n8n", now=NOW)
-    session = sessions.create(connection, "n8n", now=NOW)
-    link = login_links.create(connection, now=NOW)
+    marie = person(connection)
+    session = sessions.create(connection, marie, device="", now=NOW)
+    _, link = invitations.invite(connection, "Luc", "member", created_by=marie, now=NOW)
+    code = claim.new_code(connection, "label", uptime=0.0)
+    codes = recovery.renew(connection, marie)
     stored = everything_stored(connection)
-    for clear in (secret, secret.removeprefix("atre-"), session, link):
+    for clear in (secret, secret.removeprefix("atre-"), session, link, code, codes[0]):
         assert clear not in stored
+        assert clear.replace("-", "") not in stored
 
 
 def test_last_use_is_written_at_most_once_a_minute(connection: sqlite3.Connection) -> None:
@@ -104,113 +112,42 @@ def test_revoking_a_key_by_id_or_an_unknown_one(connection: sqlite3.Connection) 
         keys.revoke(connection, made.id, now=NOW)
 
 
-def test_revoking_a_key_closes_the_sessions_it_opened(connection: sqlite3.Connection) -> None:
-    _, secret = keys.create(connection, "Word", now=NOW)
-    opened = login.with_key(connection, secret, address="192.0.2.1", now=NOW)
-    other = sessions.create(connection, "link", now=NOW)
-    assert isinstance(opened, Opened)
-    assert sessions.verify(connection, opened.token, now=NOW) is not None
-    keys.revoke(connection, "Word", now=NOW)
-    assert sessions.verify(connection, opened.token, now=NOW) is None
-    assert sessions.verify(connection, other, now=NOW) is not None
-
-
 def test_a_session_ends_after_thirty_days_or_when_closed(connection: sqlite3.Connection) -> None:
-    first = sessions.create(connection, "a", now=NOW)
-    second = sessions.create(connection, "b", now=NOW)
+    marie = person(connection)
+    first = sessions.create(connection, marie, device="", now=NOW)
+    second = sessions.create(connection, marie, device="", now=NOW)
     day_s = 24 * 3600
     assert sessions.verify(connection, first, now=NOW + 30 * day_s - 1) is not None
     assert sessions.verify(connection, first, now=NOW + 30 * day_s) is None
     opened = sessions.verify(connection, second, now=NOW)
     assert opened is not None
-    sessions.revoke(connection, opened.id, now=NOW)
+    assert (opened.name, opened.role) == ("Marie", "member")
+    sessions.revoke(connection, "somebody-else", opened.id)
+    assert sessions.verify(connection, second, now=NOW) is not None
+    sessions.revoke(connection, marie, opened.id)
     assert sessions.verify(connection, second, now=NOW) is None
 
 
 def test_expired_sessions_are_deleted(connection: sqlite3.Connection) -> None:
-    sessions.create(connection, "old", now=NOW)
-    sessions.create(connection, "new", now=NOW + 31 * 24 * 3600)
-    assert [row["name"] for row in connection.execute("SELECT name FROM sessions")] == ["new"]
+    marie = person(connection)
+    sessions.create(connection, marie, device="old", now=NOW)
+    sessions.create(connection, marie, device="new", now=NOW + 31 * 24 * 3600)
+    assert [row["device"] for row in connection.execute("SELECT device FROM sessions")] == ["new"]
 
 
-def test_active_sessions_are_those_seen_lately(connection: sqlite3.Connection) -> None:
-    sessions.create(connection, "gone", now=NOW - 1000)
-    token = sessions.create(connection, "back", now=NOW - 1000)
-    sessions.create(connection, "here", now=NOW)
+def test_active_people_are_those_seen_lately(connection: sqlite3.Connection) -> None:
+    sessions.create(connection, person(connection, "gone"), device="", now=NOW - 1000)
+    token = sessions.create(connection, person(connection, "back"), device="", now=NOW - 1000)
+    sessions.create(connection, person(connection, "here"), device="", now=NOW)
     assert sessions.num_active(connection, since=NOW - 300) == 1
     sessions.verify(connection, token, now=NOW)
     assert sessions.num_active(connection, since=NOW - 300) == 2
 
 
-def test_a_link_works_once(connection: sqlite3.Connection) -> None:
-    token = login_links.create(connection, now=NOW)
-    assert login_links.is_valid(connection, token, now=NOW)
-    assert login_links.is_valid(connection, token, now=NOW), "looking must not consume"
-    assert login_links.consume(connection, token, now=NOW)
-    assert not login_links.is_valid(connection, token, now=NOW)
-    assert not login_links.consume(connection, token, now=NOW)
-
-
-def test_a_link_lasts_an_hour(connection: sqlite3.Connection) -> None:
-    token = login_links.create(connection, now=NOW)
-    assert login_links.is_valid(connection, token, now=NOW + 3599)
-    assert not login_links.is_valid(connection, token, now=NOW + 3600)
-    assert not login_links.consume(connection, token, now=NOW + 3600)
-
-
-def test_a_new_link_replaces_the_last(connection: sqlite3.Connection) -> None:
-    old = login_links.create(connection, now=NOW)
-    login_links.create(connection, now=NOW + 1)
-    assert not login_links.consume(connection, old, now=NOW + 2)
-
-
-def test_of_many_simultaneous_uses_of_a_link_one_wins(
-    database: Path, connection: sqlite3.Connection
-) -> None:
-    token = login_links.create(connection, now=NOW)
-    start = threading.Barrier(8)
-    won: list[bool] = []
-
-    def use() -> None:
-        with closing(connect(database)) as own:
-            start.wait()
-            won.append(login_links.consume(own, token, now=NOW))
-
-    threads = [threading.Thread(target=use) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(won) == [False] * 7 + [True]
-
-
 def test_five_wrong_tries_then_a_growing_wait() -> None:
     assert [throttle.delay_s(n) for n in (0, 4, 5, 6, 7)] == [0, 0, 10, 20, 40]
     assert throttle.delay_s(1_000_000) == 900
-
-
-def test_a_throttled_address_is_refused_even_with_the_right_key(
-    connection: sqlite3.Connection,
-) -> None:
-    _, secret = keys.create(connection, "Word", now=NOW)
-
-    def attempt(text: str, at_s: float, address: str = "192.0.2.1") -> Opened | Refused:
-        return login.with_key(connection, text, address=address, now=NOW + at_s)
-
-    assert [attempt("wrong", 0) for _ in range(4)] == [Refused(None)] * 4
-    assert attempt("wrong", 0) == Refused(10)
-    assert attempt(secret, 9) == Refused(1)
-    assert isinstance(attempt(secret, 9, address="192.0.2.2"), Opened)
-    assert isinstance(attempt(secret, 10), Opened)
-    assert attempt("wrong", 11) == Refused(None), "a right key forgets the wrong ones"
-
-
-def test_wrong_links_are_throttled_too(connection: sqlite3.Connection) -> None:
-    token = login_links.create(connection, now=NOW)
-    for _ in range(5):
-        login.with_link(connection, "guess", address="192.0.2.1", now=NOW)
-    assert login.with_link(connection, token, address="192.0.2.1", now=NOW) == Refused(10)
-    assert isinstance(login.with_link(connection, token, address="192.0.2.9", now=NOW), Opened)
+    assert throttle.delay_s(1_000_000, throttle.BY_LOGIN) == 60
 
 
 def test_a_clock_set_back_locks_nobody_out(connection: sqlite3.Connection) -> None:
@@ -241,7 +178,7 @@ def test_migrating_twice_changes_nothing(connection: sqlite3.Connection) -> None
 
 def test_foreign_keys_are_enforced(connection: sqlite3.Connection) -> None:
     with pytest.raises(sqlite3.IntegrityError):
-        sessions.create(connection, "x", now=NOW, key_id="no-such-key")
+        sessions.create(connection, "nobody", device="", now=NOW)
 
 
 def test_a_failed_transaction_leaves_nothing(connection: sqlite3.Connection) -> None:
@@ -297,25 +234,8 @@ def test_a_run_key_lives_until_the_next_start(config: Config) -> None:
         assert [key.purpose for key in keys.list_keys(connection)].count("run") == 1
 
 
-def test_a_browser_that_used_a_run_key_is_logged_out_at_the_next_start(config: Config) -> None:
-    secret = open_door(config, run_key=True).run_key or ""
-    with closing(connect(config.database)) as connection:
-        opened = login.with_key(connection, secret, address="127.0.0.1", now=NOW)
-        assert isinstance(opened, Opened)
-        open_door(config, run_key=False)
-        assert sessions.verify(connection, opened.token, now=NOW) is None
-
-
 def test_a_box_whose_keys_were_all_revoked_gets_a_new_one(config: Config) -> None:
     open_door(config, run_key=True)
     with closing(connect(config.database)) as connection:
         keys.revoke(connection, "first", now=NOW)
     assert open_door(config, run_key=True).first_key is not None
-
-
-def test_the_door_link_opens_a_session(config: Config) -> None:
-    door = open_door(config, run_key=False, clock=lambda: NOW)
-    token = door.login_path.removeprefix("/login/link/")
-    with closing(connect(config.database)) as connection:
-        outcome = login.with_link(connection, token, address="127.0.0.1", now=NOW)
-    assert isinstance(outcome, Opened)

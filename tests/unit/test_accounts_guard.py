@@ -7,11 +7,21 @@ import pytest
 from flask import Flask, Response
 from flask.testing import FlaskClient
 
-from atre_web.accounts import current, guard, keys, sessions
+from atre_web.accounts import current, guard, keys, people, sessions
+from atre_web.accounts.authorisation import Access
+from atre_web.accounts.current import Accounts
 from atre_web.accounts.database import connect
+from atre_web.accounts.guard import Pages
 from atre_web.accounts.migrations import migrate
 
 NOW = 1_800_000_000.0
+WHO = Access("guest", "chat")
+TABLE = {
+    "GET /healthz": Access("anybody", None),
+    **{f"{method} {rule}": WHO for method in ("GET", "POST") for rule in ("/who", "/v1/who")},
+    "GET /manage": Access("manager", "admin"),
+    "GET /v1/manage": Access("manager", "admin"),
+}
 LOOPBACK = "http://127.0.0.1:8765"
 TLS = "https://atre-7f3a.local:8443"
 
@@ -33,15 +43,17 @@ def secret(database: Path) -> str:
 @pytest.fixture
 def session(database: Path) -> str:
     with closing(connect(database)) as connection:
-        return sessions.create(connection, "link", now=NOW)
+        marie = people.create(connection, "Marie", "marie", "member", password=None, now=NOW)
+        return sessions.create(connection, marie.id, device="", now=NOW)
 
 
 @pytest.fixture
 def client(database: Path) -> Iterator[FlaskClient]:
     app = Flask(__name__, static_folder=None)
-    guard.install(
-        app, database, login_page=lambda: Response("login page", 401), clock=lambda: NOW + 1
+    pages = Pages(
+        sign_in=lambda: Response("login page", 401), forbidden=lambda: Response("not you", 403)
     )
+    guard.install(app, Accounts(database, lambda: NOW + 1), pages=pages, table=TABLE)
 
     @app.route("/healthz")
     def healthz() -> str:
@@ -52,6 +64,12 @@ def client(database: Path) -> Iterator[FlaskClient]:
     def who() -> dict[str, str]:
         principal = current.principal()
         return {"kind": principal.kind, "name": principal.name}
+
+    @app.route("/v1/manage")
+    @app.route("/manage")
+    @app.route("/forgotten")
+    def manage() -> str:
+        return "managed"
 
     with app.test_client() as made:
         yield made
@@ -128,7 +146,7 @@ def test_a_revoked_key_closes_at_once(client: FlaskClient, secret: str, database
 
 def test_a_session_opens(client: FlaskClient, session: str) -> None:
     set_session(client, session)
-    assert client.get("/who", base_url=LOOPBACK).json == {"kind": "session", "name": "link"}
+    assert client.get("/who", base_url=LOOPBACK).json == {"kind": "session", "name": "Marie"}
 
 
 def test_the_loopback_cookie_does_not_open_over_tls(client: FlaskClient, session: str) -> None:
@@ -174,6 +192,29 @@ def test_another_sites_page_cannot_ride_the_cookie(
     assert answer.json is not None
     assert answer.json["error"]["code"] == "cross_origin"
     assert client.get("/v1/who", base_url=LOOPBACK, headers=headers).status_code == 200
+
+
+def test_a_role_or_a_key_that_is_too_little_is_403(
+    client: FlaskClient, session: str, secret: str
+) -> None:
+    set_session(client, session)
+    browser = {"Accept": "text/html"}
+    assert client.get("/manage", base_url=LOOPBACK, headers=browser).text == "not you"
+    for path, headers in (("/v1/manage", {}), ("/v1/manage", bearer(secret))):
+        answer = client.get(path, base_url=LOOPBACK, headers=headers)
+        assert answer.status_code == 403
+        assert answer.json is not None
+        assert answer.json["error"]["code"] == "permission_denied"
+
+
+def test_a_route_that_is_in_no_table_is_nobodys(
+    client: FlaskClient, session: str, secret: str
+) -> None:
+    assert client.get("/forgotten").status_code == 401
+    assert client.get("/forgotten", headers=bearer(secret)).status_code == 403
+    set_session(client, session)
+    assert client.get("/forgotten", base_url=LOOPBACK).status_code == 403
+    assert client.get("/nowhere", base_url=LOOPBACK).status_code == 404
 
 
 def test_a_key_needs_no_origin(client: FlaskClient, secret: str) -> None:

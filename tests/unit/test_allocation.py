@@ -38,6 +38,21 @@ def test_sums_are_those_of_the_log_rounded_up() -> None:
         assert 0 < excess_bytes <= num_lines * (0.005 * _MIB + 1)
 
 
+@pytest.mark.parametrize(
+    ("line", "choice"),
+    [
+        ("resolve_fused_ops: Flash Attention enabled", True),
+        ("resolve_fused_ops: Flash Attention not supported, set to disabled", False),
+        ("sched_reserve: Flash Attention was auto, set to enabled", True),
+        ("but Flash Attention is assigned to device CUDA0 (usually due to missing support)", None),
+    ],
+)
+def test_the_choice_of_flash_attention_is_heard(line: str, *, choice: bool | None) -> None:
+    found = read_allocation([*_LINES, line])
+    assert found is not None
+    assert found.flash_attention is choice
+
+
 def test_a_recurrent_state_is_no_buffer_to_compute_in() -> None:
     state = "llama_memory_recurrent:      CUDA0 RS buffer size =     3.00 MiB"
     found = read_allocation([*_LINES, state])

@@ -13,7 +13,9 @@ def config(**changes: object) -> Config:
 
 
 def test_what_is_saved_is_loaded_unchanged(tmp_path: Path) -> None:
-    saved = config(lan=True, model="some/model.gguf", queue_limit=3)
+    saved = config(
+        lan=True, model="some/model.gguf", queue_limit=3, http_port=80, aliases=("ia.example",)
+    )
     save(saved, tmp_path / "c.json")
     assert load(tmp_path / "c.json") == saved
 
@@ -43,7 +45,18 @@ def test_a_wrong_file_is_an_error_that_names_file_and_field(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"port": 0}, {"lan_port": 70000}, {"lan": True, "port": 8443}, {"queue_limit": 0}],
+    [
+        {"port": 0},
+        {"lan_port": 70000},
+        {"lan": True, "port": 8443},
+        {"queue_limit": 0},
+        {"http_port": 8080},
+        {"lan": True, "http_port": 0},
+        {"lan": True, "http_port": 8443},
+        {"lan": True, "plain_http_api": True},
+        {"aliases": ("ia bureau",)},
+        {"aliases": ("10.0.0.1",)},
+    ],
 )
 def test_contradictions_are_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ConfigError):

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from atre.backend_libraries import hiding
 from atre.hardware.ask import ask
 from atre.hardware.choose import choose
 from atre.hardware.detect import detect
-from atre.hardware.devices import DeviceReport, ask_devices, hiding
+from atre.hardware.devices import DeviceReport, ask_devices
 from atre.hardware.explain import explain
 from atre.hardware.machine import DeviceType, Issue, IssueCode
 from atre.hardware.profiles import load_profiles

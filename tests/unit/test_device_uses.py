@@ -10,6 +10,7 @@ from atre.fit import fit
 from atre.hardware.choose import choose
 from atre.hardware.detect import detect
 from atre.hardware.devices import DeviceReport
+from atre.hardware.explain import explain
 from atre.hardware.machine import (
     Access,
     DeviceType,
@@ -27,6 +28,7 @@ from atre.hardware.usage import (
     NpuState,
     Outcome,
     UseCode,
+    best_gpu,
     device_uses,
     shares_main_memory,
 )
@@ -154,9 +156,32 @@ def test_the_outcome_of_a_race_is_the_reason_of_a_device_that_llama_cpp_sees() -
     assert (lost.code, lost.name) == (UseCode.RACE_CRASHED, "Vulkan0")
 
 
+_LAVAPIPE = replace(
+    _VULKAN, description="llvmpipe (LLVM 15.0.6)", pci_address=None, is_software=True
+)
+
+
 def test_mesa_on_the_processor_is_not_taken_for_the_gpu() -> None:
-    software = replace(_VULKAN, description="llvmpipe (LLVM 15.0.6, 256 bits)", pci_address=None)
-    assert only_use(machine_with(card(driver=None), software)).code is UseCode.NO_DRIVER
+    machine = machine_with(card(driver=None), _LAVAPIPE)
+    gpu, software = device_uses(machine, runs_on_gpu=True)
+    assert gpu.code is UseCode.NO_DRIVER
+    assert (software.code, software.device) == (UseCode.SOFTWARE, _LAVAPIPE)
+    assert shares_main_memory(machine, _LAVAPIPE)
+    assert best_gpu(machine.devices) is None
+
+
+def test_mesa_on_the_processor_says_what_it_is_and_what_became_of_it() -> None:
+    machine = replace(machine_with(card(), _LAVAPIPE), gpus=())
+    choice = choose(machine, load_profiles(default_profiles_dir()))
+    assert choice.profile.run.layers_on_gpu == "none"
+    assert (
+        "GPU: Vulkan0 [llvmpipe (LLVM 15.0.6)], software on the processor: not used: it is no GPU, "
+        "but a program on the processor that poses as one. Take it out of GGML_VK_VISIBLE_DEVICES; "
+        "install the GPU's own driver if there is a GPU (software)"
+    ) in explain(machine, choice)
+    lost = Outcome(chosen=None, refused={"Vulkan0": UseCode.PROCESSOR_FASTER})
+    assert only_use(machine, lost).code is UseCode.PROCESSOR_FASTER
+    assert only_use(machine, Outcome(chosen="Vulkan0")).code is UseCode.USED
 
 
 def test_a_gpu_on_no_bus_is_the_one_that_llama_cpp_means() -> None:

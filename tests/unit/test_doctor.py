@@ -3,13 +3,17 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from atre.cli import main
+from atre.cli.detect import look
 from atre.config import default_profiles_dir
 from atre.hardware.detect import detect
 from atre.hardware.usage import UseCode
 from atre.health import check
 from atre.inspection import inspect
+from atre.models.import_files import candidates, import_model
+from atre.planning import factory_model_path, model_store
 from atre.race.race import Race
 
 _MACHINES = Path(__file__).parents[1] / "machines"
@@ -84,3 +88,22 @@ def test_a_race_of_this_machine_is_remembered_and_shown(tmp_path: Path) -> None:
     again = inspect(machine, default_profiles_dir(), None, race)
     assert again.verdict == found.verdict
     assert [use.code for use in again.uses] == [UseCode.NO_BACKEND]
+
+
+def test_this_machine_is_looked_at_with_the_model_that_was_chosen(tmp_path: Path) -> None:
+    machine = detect(_MACHINES / "n100-mini-pc")
+    factory = look(machine, None, tmp_path, is_here=True)
+    assert factory.plan is not None
+    assert factory.plan.model_path.endswith("factory.gguf")
+    store, (candidate,) = model_store(tmp_path), candidates(factory_model_path())
+    import_model(store, replace(candidate, name="chosen"), reserve_bytes=0)
+    store.choose("chosen")
+    chosen = look(machine, None, tmp_path, is_here=True)
+    assert chosen.plan is not None
+    assert chosen.plan.model_path.endswith("chosen.gguf")
+    asked = look(machine, factory_model_path(), tmp_path, is_here=True)
+    assert asked.plan is not None
+    assert asked.plan.model_path.endswith("factory.gguf")
+    recorded = look(machine, None, tmp_path, is_here=False)
+    assert recorded.plan is not None
+    assert recorded.plan.model_path.endswith("factory.gguf")

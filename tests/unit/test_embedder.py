@@ -14,7 +14,8 @@ from atre.embedder.job import Job
 from atre.embedder.normalise import normalise
 from atre.embedder.turns import Turns
 from atre.errors import DecodeError, EngineError, QueueFullError
-from atre.ipc.messages import Embedded, Failed, Message, Vector
+from atre.ipc.message import Message
+from atre.ipc.messages import Embedded, Failed, Vector
 
 STEP_TOKENS, STEP_INPUTS = 20, 4
 POISON, SILENCE = 13, 14

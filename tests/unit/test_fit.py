@@ -203,6 +203,47 @@ def test_the_context_steps_down_to_what_llama_cpp_says_fits() -> None:
         fit(machine(12 * _GIB), _CPU, LARGE, rehearse=takes(0, 12 * _GIB))
 
 
+def test_buffers_on_a_card_that_holds_some_layers_are_those_without_flash_attention() -> None:
+    # That is what llama.cpp chooses by itself for a divided model: docs/vulkan.md.
+    many_heads = msgspec.structs.replace(LARGE, n_head=(256,) * 32)
+    divided = machine(16 * _GIB, devices=(gpu(DeviceType.GPU, 4 * _GIB),))
+    layers = {}
+    for flash_attention in ("auto", "on", "off"):
+        run = msgspec.structs.replace(_NVIDIA.run, flash_attention=flash_attention)
+        profile = msgspec.structs.replace(_NVIDIA, run=run)
+        layers[flash_attention] = fit(divided, profile, many_heads).n_gpu_layers
+    assert 0 < layers["auto"] == layers["off"] < layers["on"] <= LARGE.n_layer
+
+
+@pytest.mark.parametrize(("knows_it", "planned"), [(True, True), (False, None), (None, None)])
+def test_a_divided_model_uses_flash_attention_if_the_card_knows_it(
+    *, knows_it: bool | None, planned: bool | None
+) -> None:
+    def rehearse(plan: EnginePlan) -> Allocation | None:
+        whole = plan.n_gpu_layers > LARGE.n_layer
+        if not whole or knows_it is None:
+            return None
+        return Allocation(
+            cache_bytes=99 * _GIB,
+            host_buffer_bytes=0,
+            device_buffer_bytes=0,
+            flash_attention=knows_it,
+        )
+
+    devices = (gpu(DeviceType.GPU, 4 * _GIB),)
+    plan = fit(machine(16 * _GIB, devices=devices), _NVIDIA, LARGE, rehearse=rehearse)
+    assert 0 < plan.n_gpu_layers <= LARGE.n_layer
+    assert plan.flash_attention is planned
+    whole = fit(machine(devices=(gpu(DeviceType.GPU, 24 * _GIB),)), _NVIDIA, LARGE)
+    assert whole.flash_attention is None
+
+
+def test_a_model_without_cells_has_a_plan() -> None:
+    state = LayerCache(state_numbers=1000)
+    recurrent = msgspec.structs.replace(TINY, cache=CacheLayout(layers=(state,) * TINY.n_layer))
+    assert fit(machine(), _CPU, recurrent).cell_bytes == 1
+
+
 def test_a_start_waits_for_few_rehearsals() -> None:
     asked: list[EnginePlan] = []
 
@@ -212,7 +253,14 @@ def test_a_start_waits_for_few_rehearsals() -> None:
 
     devices = (gpu(DeviceType.GPU, 4 * _GIB),)
     plan = fit(machine(16 * _GIB, devices=devices), _NVIDIA, LARGE, rehearse=refuse)
-    assert len(asked) == 4
+    # One more asks whether the card knows flash attention, with the whole model on it.
+    assert [plan.n_gpu_layers > LARGE.n_layer for plan in asked] == [
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
     assert any("estimated" in reason for reason in plan.reasons)
 
 

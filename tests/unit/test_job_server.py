@@ -13,15 +13,10 @@ from atre.errors import AtreError, EngineUnavailableError, InvalidRequestError
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.frame import FrameReader, encode_frame
 from atre.ipc.job_server import Caller, JobServer
-from atre.ipc.messages import (
-    Embed,
-    Embedded,
-    EmbedderDescription,
-    EmbedderRequest,
-    Failed,
-    Message,
-)
+from atre.ipc.message import Message
+from atre.ipc.messages import Embed, Embedded, EmbedderDescription, EmbedderRequest, Failed
 from atre.ipc.peer import Peer
+from atre.ipc.presence import Activity, DescribeActivity
 
 DESCRIPTION = EmbedderDescription(
     model="m", name="M", dimensions=1, max_input_tokens=1, pooling="mean", threads=1,
@@ -63,7 +58,10 @@ class Hands:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[JobServer[Embed, Caller]]:
     made: JobServer[Embed, Caller] = JobServer(
-        tmp_path / "j.sock", model="test model", requests=EmbedderRequest, job_request=Embed
+        tmp_path / "j.sock",
+        model="test model",
+        requests=EmbedderRequest | DescribeActivity,
+        job_request=Embed,
     )
     made.start()
     yield made
@@ -99,6 +97,34 @@ def test_a_job_is_answered_on_its_own_connection(hands: Hands, client: EmbedderC
         for caller in callers:
             caller.send(DONE)
         assert one.read() == other.read() == [DONE]
+
+
+def test_a_job_is_open_from_its_arrival_until_its_caller_leaves(
+    hands: Hands, client: EmbedderClient, tmp_path: Path
+) -> None:
+    peer = Peer(tmp_path / "j.sock", "test model")
+
+    def activity() -> Activity:
+        return peer.ask(DescribeActivity(), Activity)
+
+    hands.may_prepare.clear()
+    with client.embed(Embed(texts=["a"])):
+        hands.preparing.get(timeout=TIMEOUT_S)
+        assert activity() == Activity(num_open=1, idle_s=0.0)
+        hands.may_prepare.set()
+        hands.submitted.get(timeout=TIMEOUT_S).send(DONE)
+        assert activity().num_open == 1
+    hands.aborted.get(timeout=TIMEOUT_S)
+    first, second = activity(), activity()
+    assert first.num_open == 0
+    assert 0.0 < first.idle_s < second.idle_s
+
+
+def test_before_there_is_a_model_nobody_is_answered(
+    server: JobServer[Embed, Caller], tmp_path: Path
+) -> None:
+    assert server
+    assert Peer(tmp_path / "j.sock", "m").ask(DescribeActivity(), Activity).num_open == 0
 
 
 def test_a_job_whose_caller_leaves_is_aborted(hands: Hands, client: EmbedderClient) -> None:

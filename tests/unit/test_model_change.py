@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from atre.config import Config
-from atre.model_change import ChangeStatus, ModelChange, Phase
+from atre.ipc.model_messages import Phase
+from atre.model_change import ChangeStatus, ModelChange
 from atre.model_request import RequestSocket, ask_for_model, read_status, write_status
 from atre.model_use import ModelUse
 from atre.models.manifest import Facts, Manifest, StoredFile

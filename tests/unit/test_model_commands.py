@@ -12,7 +12,7 @@ from atre.cli import main as atre
 from atre.config import Config, default_profiles_dir
 from atre.hardware.machine import Cpu, Machine, Memory
 from atre.models import import_files
-from atre.planning import factory_model_path, model_path, model_store, plan_engine
+from atre.planning import factory_model_path, model_store, plan_engine
 
 _MACHINE = Machine(
     os="linux",
@@ -68,6 +68,70 @@ def test_a_model_is_imported_listed_verified_chosen_and_removed(
     assert json.loads(run(data_dir, "list", "--json").stdout)["models"] == []
 
 
+@pytest.fixture
+def two_bases(data_dir: Path, tmp_path: Path, tiny_gguf: ModuleType) -> Path:
+    """The data directory with ``essai``, ``autre`` and ``lettres``, an adapter for the first."""
+    for seed, name in enumerate(("essai", "autre")):
+        source = tiny_gguf.write_model(tmp_path / f"{name}.gguf", seed=seed)
+        run(data_dir, "import", str(source))
+    adapter = tiny_gguf.write_adapter(tmp_path / "lettres.gguf")
+    done = run(data_dir, "import", str(adapter), "--base", "essai")
+    assert "atre model use essai --adapter lettres" in done.stdout
+    return data_dir
+
+
+def test_an_adapter_is_chosen_with_its_base_and_neither_is_removed_then(two_bases: Path) -> None:
+    assert run(two_bases, "use", "essai", "--adapter", "lettres:0.5").exit_code == 0
+    assert chosen(two_bases) == "essai+lettres:0.5"
+    assert run(two_bases, "list").stdout.count("→") == 2
+    plan = plan_engine(config(two_bases), _MACHINE).plan
+    assert plan is not None
+    assert Path(plan.model_path).name == "essai.gguf"
+    assert [(Path(each.path).name, each.scale) for each in plan.adapters] == [("lettres.gguf", 0.5)]
+    assert "The adapter lettres acts, times 0.5." in plan.reasons
+    for name in ("essai", "lettres"):
+        refused = run(two_bases, "remove", name)
+        assert "what the box answers with" in refused.stderr
+    run(two_bases, "use", "factory")
+    assert "belongs to essai" in run(two_bases, "remove", "essai").stderr
+    assert run(two_bases, "remove", "lettres").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["autre", "--adapter", "lettres"], "lettres is an adapter for essai, not for autre"),
+        (["essai", "--adapter", "autre"], "autre is a whole model"),
+        (["essai", "--adapter", "nothing"], "No model 'nothing' is stored"),
+        (["essai", "--adapter", "lettres:0"], "names no scale"),
+        (["essai", "--adapter", "lettres:nan"], "names no scale"),
+        (["essai", "--adapter", "lettres:"], "names no scale"),
+        (["essai", "--adapter", "lettres", "--adapter", "lettres:2"], "names an adapter twice"),
+        (["factory", "--adapter", "lettres"], "factory model takes no adapters"),
+        (["lettres"], "atre model use essai --adapter lettres"),
+    ],
+)
+def test_an_adapter_that_does_not_belong_there_is_refused(
+    two_bases: Path, arguments: list[str], why: str
+) -> None:
+    refused = run(two_bases, "use", *arguments)
+    assert refused.exit_code == 1
+    assert why in refused.stderr
+    assert chosen(two_bases) == "factory"
+
+
+def test_adapters_are_in_the_planned_memory(
+    two_bases: Path, tmp_path: Path, tiny_gguf: ModuleType
+) -> None:
+    large = tiny_gguf.write_adapter(tmp_path / "large.gguf", rank=200_000)
+    run(two_bases, "import", str(large), "--base", "essai")
+    plans = [
+        plan_engine(config(two_bases, name), _MACHINE).plan for name in ("essai", "essai+large")
+    ]
+    [without, with_] = [plan.reasons[3] for plan in plans if plan]
+    assert int(with_.split()[1]) - int(without.split()[1]) > large.stat().st_size / 2**20
+
+
 def test_it_speaks_french_in_a_french_terminal(
     data_dir: Path, tmp_path: Path, tiny_gguf: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,8 +171,7 @@ def test_the_box_runs_the_stored_model_of_a_name(
     data_dir: Path, tmp_path: Path, tiny_gguf: ModuleType
 ) -> None:
     run(data_dir, "import", str(tiny_gguf.write_model(tmp_path / "essai.gguf")))
-    found = model_path(config(data_dir, "essai"))
-    assert found == data_dir / "models" / "essai.gguf"
+    found = data_dir / "models" / "essai.gguf"
     planned = plan_engine(config(data_dir, "essai"), _MACHINE)
     assert planned.plan is not None
     assert planned.plan.model_path == str(found)
@@ -118,7 +181,9 @@ def test_a_model_put_into_the_folder_by_hand_still_has_a_name(data_dir: Path) ->
     by_hand = data_dir / "models" / "mine.gguf"
     by_hand.parent.mkdir(parents=True)
     by_hand.write_bytes(factory_model_path().read_bytes())
-    assert model_path(config(data_dir, "mine")) == by_hand
+    plan = plan_engine(config(data_dir, "mine"), _MACHINE).plan
+    assert plan is not None
+    assert Path(plan.model_path) == by_hand
 
 
 def test_the_chosen_model_answers_unless_the_command_line_says_otherwise(

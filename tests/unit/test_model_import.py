@@ -166,6 +166,7 @@ def test_an_adapter_alone_asks_for_its_base(
         ({"n_embd": 128}, r"blk\.0\.attn_q\.weight is \(64, 64\) there and \(128, 128\)"),
         ({"architecture": "gemma3"}, "made for gemma3, not llama"),
         ({"only_half": True}, "only one half of the pair"),
+        ({"is_activated": True}, "acts only after certain words"),
     ],
 )
 def test_an_adapter_for_another_base_is_refused(

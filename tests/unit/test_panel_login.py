@@ -1,61 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
+"""From a box that is nobody's to colleagues who sign in, as a browser without scripts sees it."""
+
 import re
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from atre.config import Config
-from atre.errors import EngineUnavailableError
-from atre.ipc.messages import BoxDescription, EngineDescription
-from atre_web.accounts import keys, login_links
+from atre_web import create_app
+from atre_web.accounts import passwords, people
 from atre_web.accounts.database import connect
 from atre_web.accounts.door import Door, open_door
-from atre_web.panel import install as panel
 
-NOW = 1_800_000_000.0
 LOOPBACK = "http://127.0.0.1:8765"
-TLS = "https://atre-7f3a.local:8443"
+TLS = "https://127.0.0.1:8443"
 BROWSER = {"Accept": "text/html,*/*;q=0.8"}
+PASSWORD = "quatre mots à la suite"
+NAME = {"name": "Marie Roy", "login": "Marie", "password": PASSWORD}
 
 
-class AbsentEngine:
-    def describe(self) -> EngineDescription:
-        raise EngineUnavailableError("The engine is not running. Wait a moment.")
-
-
-class AbsentBox:
-    def describe(self) -> BoxDescription:
-        raise EngineUnavailableError("The management daemon is not running.")
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return Config(data_dir=tmp_path, runtime_dir=tmp_path, profiles_dir=tmp_path)
+@pytest.fixture(autouse=True)
+def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "_MEMORY_KIB", 64)
+    monkeypatch.setattr(passwords, "_PASSES", 1)
 
 
 @pytest.fixture
 def door(config: Config) -> Door:
-    return open_door(config, run_key=True, clock=lambda: NOW)
+    return open_door(config, run_key=True)
 
 
 @pytest.fixture
-def client(config: Config, door: Door) -> Iterator[FlaskClient]:
-    assert door.run_key
-    app = Flask("atre_web")
-    panel.install(
-        app,
-        database=config.database,
-        engine=AbsentEngine(),
-        box=AbsentBox(),
-        clock=lambda: NOW + 1,
-    )
-    with app.test_client() as made:
+def stranger(config: Config, door: Door) -> Iterator[FlaskClient]:
+    assert door.claim_code
+    with create_app(config).test_client() as made:
         yield made
+
+
+@pytest.fixture
+def marie(stranger: FlaskClient, door: Door) -> FlaskClient:
+    """The browser with which the box was claimed."""
+    assert post(stranger, "/claim", NAME | {"code": str(door.claim_code)}).status_code == 200
+    return stranger
+
+
+@pytest.fixture
+def other(marie: FlaskClient) -> FlaskClient:
+    """Another browser on the same box."""
+    return marie.application.test_client()
 
 
 def post(
@@ -69,142 +64,260 @@ def get(client: FlaskClient, path: str, *, base: str = LOOPBACK) -> TestResponse
     return client.get(path, base_url=base, headers=BROWSER)
 
 
-def test_every_page_is_the_login_page_to_a_stranger(client: FlaskClient) -> None:
-    for path in ("/", "/status", "/login", "/static/atre.css", "/no/such/page"):
-        answer = get(client, path)
+def session_of(client: FlaskClient) -> str:
+    kept = client.get_cookie("atre", domain="127.0.0.1")
+    assert kept
+    return str(kept.value)
+
+
+def invited(marie: FlaskClient, role: str = "member") -> str:
+    """The path of a fresh invitation."""
+    page = post(marie, "/people/invitations", {"name": "Luc", "role": role}).text
+    found = re.search(r"/invitation/[\w-]+", page)
+    assert found
+    return found[0]
+
+
+def test_every_page_of_a_box_without_owner_leads_to_the_claim(
+    stranger: FlaskClient, door: Door
+) -> None:
+    for path in ("/", "/status", "/login", "/people", "/no/such/page"):
+        answer = get(stranger, path)
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/claim")
+    assert f'value="{door.claim_code}"' in get(stranger, str(door.claim_path)).text
+    assert stranger.get("/v1/models").status_code == 401
+
+
+def test_claiming_signs_in_and_shows_the_recovery_codes_once(
+    stranger: FlaskClient, door: Door
+) -> None:
+    answer = post(stranger, "/claim", NAME | {"code": str(door.claim_code), "office": "Étude"})
+    assert answer.status_code == 200
+    codes = re.findall(r"<code>([\w-]{19})</code>", answer.text)
+    assert len(set(codes)) == 8
+    assert get(stranger, "/people").status_code == 200
+    assert get(stranger, "/claim").headers["Location"] == "/login"
+    assert post(stranger, "/claim", NAME | {"code": str(door.claim_code)}).status_code == 400
+    other = stranger.application.test_client()
+    assert "Étude" in get(other, "/").text
+
+
+def test_a_claim_from_beyond_the_network_is_refused_whatever_it_says(
+    stranger: FlaskClient, door: Door
+) -> None:
+    answer = stranger.post(
+        "/claim",
+        data=NAME | {"code": str(door.claim_code)},
+        headers=BROWSER | {"Origin": "http://localhost", "X-Forwarded-For": "127.0.0.1"},
+        environ_base={"REMOTE_ADDR": "203.0.113.9"},
+    )
+    assert answer.status_code == 400
+    assert "depuis le réseau du boîtier" in answer.text
+
+
+def test_wrong_codes_are_slowed_down(stranger: FlaskClient, door: Door) -> None:
+    wrong = NAME | {"code": "0000-0000-0000"}
+    assert [post(stranger, "/claim", wrong).status_code for _ in range(5)] == [403] * 4 + [429]
+    answer = post(stranger, "/claim", NAME | {"code": str(door.claim_code)})
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["Retry-After"]) <= 10
+
+
+@pytest.mark.parametrize("path", ["/login", "/claim", "/login/recovery"])
+def test_a_strangers_page_needs_no_other_file(
+    stranger: FlaskClient, marie: FlaskClient, path: str
+) -> None:
+    page = get(marie.application.test_client(), path)
+    if path != "/claim":
+        assert "<script" not in page.text
+        assert re.findall(r'(?:src|href)="([^"?#]+)', page.text.split("<body")[0]) == ["data:,"]
+        nonce = re.search(r'<style nonce="([^"]+)"', page.text)
+        assert nonce
+        assert f"style-src 'nonce-{nonce[1]}'" in page.headers["Content-Security-Policy"]
+    assert stranger
+
+
+def test_every_page_is_the_login_page_to_a_stranger(other: FlaskClient) -> None:
+    for path in ("/", "/status", "/static/atre.css", "/no/such/page", "/people", "/account"):
+        answer = get(other, path)
         assert answer.status_code == 401
         assert 'action="/login"' in answer.text
 
 
-def test_the_login_page_needs_no_other_file(client: FlaskClient) -> None:
-    page = get(client, "/").text
-    assert "<script" not in page
-    assert "<img" not in page
-    assert re.findall(r'(?:src|href)="([^"?#]+)', page) == ["data:,"]
-
-
-def test_the_login_pages_style_carries_this_answers_nonce(client: FlaskClient) -> None:
-    first, second = get(client, "/"), get(client, "/")
-    nonces = [re.search(r'<style nonce="([^"]+)"', answer.text) for answer in (first, second)]
-    assert nonces[0]
-    assert nonces[1]
-    assert nonces[0][1] != nonces[1][1]
-    assert f"style-src 'nonce-{nonces[0][1]}'" in first.headers["Content-Security-Policy"]
-
-
-def test_a_key_logs_in(client: FlaskClient, door: Door) -> None:
-    answer = post(client, "/login", {"key": f" {door.first_key} "})
-    assert answer.status_code == 303
-    assert answer.headers["Location"] == "/"
-    cookie = answer.headers["Set-Cookie"]
-    assert cookie.startswith("atre=")
+@pytest.mark.parametrize("base", [LOOPBACK, TLS])
+def test_a_password_signs_in_with_a_cookie_of_this_host(other: FlaskClient, base: str) -> None:
+    answer = post(other, "/login", {"login": "MARIE", "password": PASSWORD}, base=base)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    cookie = answer.headers.getlist("Set-Cookie")[0]
+    assert cookie.startswith("__Host-atre=" if base == TLS else "atre=")
     for attribute in ("HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=2592000"):
         assert attribute in cookie
-    assert "Secure" not in cookie
-    assert get(client, "/").status_code == 200
-    assert get(client, "/login").status_code == 303
-
-
-def test_over_tls_the_cookie_is_bound_to_the_host(client: FlaskClient, door: Door) -> None:
-    cookie = post(client, "/login", {"key": str(door.first_key)}, base=TLS).headers["Set-Cookie"]
-    assert cookie.startswith("__Host-atre=")
-    for attribute in ("Secure", "HttpOnly", "SameSite=Strict", "Path=/"):
-        assert attribute in cookie
+    assert ("Secure" in cookie) == (base == TLS)
     assert "Domain" not in cookie
-    assert get(client, "/", base=TLS).status_code == 200
+    assert get(other, "/", base=base).status_code == 200
+    assert get(other, "/login", base=base).status_code == 303
 
 
-@pytest.mark.parametrize("key", ["", "wrong", "atre-" + "x" * 100_000, "\x00", "caf\u00e9"])
-def test_a_wrong_key_is_told(client: FlaskClient, key: str) -> None:
-    answer = post(client, "/login", {"key": key})
+@pytest.mark.parametrize(
+    "form",
+    [
+        {},
+        {"login": "marie"},
+        {"login": "marie", "password": "x" * 100_000},
+        {"login": "nobody", "password": PASSWORD},
+        {"login": "\x00\u202e", "password": "\x00"},
+        {"login": "x" * 1_000_000, "password": "y", "extra": "<script>"},
+    ],
+)
+def test_what_is_wrong_is_told_without_saying_which(
+    other: FlaskClient, form: dict[str, str]
+) -> None:
+    answer = post(other, "/login", form)
     assert answer.status_code == 401
-    assert "révoquée" in answer.text
+    assert "L’identifiant ou le mot de passe" in answer.text
     assert "Set-Cookie" not in answer.headers
+    assert "<script>" not in answer.text
 
 
-def test_a_form_without_the_field_is_a_wrong_key(client: FlaskClient) -> None:
-    assert post(client, "/login").status_code == 401
-
-
-def test_guessing_is_slowed_down(client: FlaskClient, door: Door) -> None:
-    answers = [post(client, "/login", {"key": "guess"}) for _ in range(5)]
+def test_guessing_is_slowed_down(other: FlaskClient) -> None:
+    wrong = {"login": "marie", "password": "guess"}
+    answers = [post(other, "/login", wrong) for _ in range(5)]
     assert [answer.status_code for answer in answers] == [401] * 4 + [429]
     assert answers[-1].headers["Retry-After"] == "10"
     assert "10 secondes" in answers[-1].text
-    assert post(client, "/login", {"key": str(door.first_key)}).status_code == 429
+    assert post(other, "/login", {"login": "marie", "password": PASSWORD}).status_code == 429
 
 
-@pytest.mark.parametrize("path", ["/login", "link"])
+def test_signing_out_closes_the_session_itself(marie: FlaskClient) -> None:
+    kept = session_of(marie)
+    assert post(marie, "/logout").status_code == 303
+    assert marie.get_cookie("atre", domain="127.0.0.1") is None
+    marie.set_cookie("atre", kept, domain="127.0.0.1")
+    assert get(marie, "/").status_code == 401
+
+
+def test_signing_in_replaces_the_session_before(marie: FlaskClient) -> None:
+    before = session_of(marie)
+    post(marie, "/login", {"login": "marie", "password": PASSWORD})
+    assert session_of(marie) != before, "a session planted before is not kept"
+    marie.set_cookie("atre", before, domain="127.0.0.1")
+    assert get(marie, "/").status_code == 401
+
+
+def test_an_invited_colleague_joins_with_one_form(marie: FlaskClient, other: FlaskClient) -> None:
+    link = invited(marie)
+    for _ in range(2):
+        assert get(other, link).status_code == 200, "looking must not use the link up"
+    form = {"name": "Luc", "login": "luc", "password": PASSWORD}
+    assert post(other, link, form | {"password": "short"}).status_code == 400
+    assert post(other, link, form).headers["Location"] == "/"
+    assert get(other, "/status").status_code == 200
+    assert get(other, "/people").status_code == 403
+    assert get(other, link).status_code == 410
+    assert post(other, link, form | {"login": "luc2"}).status_code == 410
+    assert "Luc" in get(marie, "/people").text
+
+
+def test_a_guest_sees_the_chat_and_no_keys(marie: FlaskClient, other: FlaskClient) -> None:
+    post(other, invited(marie, "guest"), {"name": "G", "login": "g", "password": PASSWORD})
+    assert get(other, "/").status_code == 200
+    assert get(other, "/status").status_code == 403
+    assert "/account/keys" not in get(other, "/account").text
+    assert post(other, "/account/keys", {"name": "x", "scope": "chat"}).status_code == 403
+
+
+def test_a_key_is_shown_once_and_works_until_revoked(
+    marie: FlaskClient, other: FlaskClient
+) -> None:
+    page = post(marie, "/account/keys", {"name": "<b>n8n</b>", "scope": "models"}).text
+    found = re.search(r"atre-[\w-]{43}", page)
+    assert found
+    assert "<b>n8n</b>" not in page
+    headers = {"Authorization": f"Bearer {found[0]}"}
+    assert other.get("/v1/models", headers=headers).status_code == 200
+    assert other.post("/v1/chat/completions", headers=headers).status_code == 403
+    account = get(marie, "/account").text
+    assert found[0] not in account
+    revoke = re.search(r"/account/keys/\w+/revoke", account)
+    assert revoke
+    assert post(marie, revoke[0]).status_code == 303
+    assert other.get("/v1/models", headers=headers).status_code == 401
+
+
+def test_a_new_password_ends_the_other_sessions(marie: FlaskClient, other: FlaskClient) -> None:
+    post(other, "/login", {"login": "marie", "password": PASSWORD})
+    new = "encore quatre mots"
+    for current, status in (("wrong", 403), (PASSWORD, 303)):
+        answer = post(marie, "/account/password", {"current": current, "password": new})
+        assert answer.status_code == status
+    assert get(marie, "/account").status_code == 200
+    assert get(other, "/account").status_code == 401
+    assert post(other, "/login", {"login": "marie", "password": new}).status_code == 303
+
+
+def test_a_recovery_code_lets_somebody_back_in(marie: FlaskClient, other: FlaskClient) -> None:
+    page = post(marie, "/account/recovery", {"current": PASSWORD}).text
+    codes = re.findall(r"<code>([\w-]{19})</code>", page)
+    form = {"login": "marie", "code": codes[0], "password": "encore quatre mots"}
+    assert post(other, "/login/recovery", form | {"code": "0" * 16}).status_code == 401
+    assert post(other, "/login/recovery", form).status_code == 303
+    assert get(other, "/people").status_code == 200
+    assert get(marie, "/people").status_code == 401
+
+
+def test_two_managers_who_change_the_same_person(
+    marie: FlaskClient, other: FlaskClient, config: Config
+) -> None:
+    post(other, invited(marie), {"name": "Luc", "login": "luc", "password": PASSWORD})
+    with closing(connect(config.database)) as connection:
+        luc = people.by_login(connection, "luc")
+    assert luc
+    change = {"role": "guest", "version": "1"}
+    assert post(marie, f"/people/{luc.id}", change).status_code == 303
+    late = post(marie, f"/people/{luc.id}", change | {"role": "manager"})
+    assert late.status_code == 409
+    assert "vient de modifier" in late.text
+    assert post(marie, f"/people/{luc.id}/delete", {"version": "1"}).status_code == 409
+    assert get(marie, f"/people/{luc.id}/delete").status_code == 200
+    assert post(marie, f"/people/{luc.id}/delete", {"version": "2"}).status_code == 303
+    assert get(other, "/").status_code == 401
+
+
 @pytest.mark.parametrize(
-    "headers",
-    [{}, {"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}],
+    ("path", "form"),
+    [
+        ("/people/gone", {"role": "member", "version": "1"}),
+        ("/people/gone/delete", {}),
+        ("/people/gone/reset", {}),
+        ("/people/gone/door", {"door": "close", "version": "x"}),
+        ("/people/invitations", {}),
+        ("/people/invitations/gone/revoke", {}),
+        ("/people/groups", {"name": "x" * 1_000_000}),
+        ("/people/groups/gone/delete", {}),
+        ("/people/local", {"role": "guest", "version": "1"}),
+        ("/account", {"name": "\u202e", "locale": "xx"}),
+        ("/account/password", {}),
+        ("/account/keys", {"name": "x", "scope": "everything"}),
+        ("/account/keys/gone/revoke", {}),
+        ("/account/sessions/gone/end", {}),
+    ],
 )
-def test_another_site_cannot_log_a_browser_in(
-    client: FlaskClient, door: Door, path: str, headers: dict[str, str]
+def test_no_form_of_garbage_is_the_boxs_fault(
+    marie: FlaskClient, path: str, form: dict[str, str]
 ) -> None:
-    target = door.login_path if path == "link" else path
-    answer = client.post(target, data={"key": door.first_key}, base_url=LOOPBACK, headers=headers)
-    assert answer.status_code == 403
-    assert "Set-Cookie" not in answer.headers
+    assert post(marie, path, form).status_code < 500
+    assert get(marie, "/people").status_code == 200
 
 
-def test_opening_a_link_shows_a_button_and_uses_nothing_up(client: FlaskClient, door: Door) -> None:
-    for _ in range(3):
-        answer = get(client, door.login_path)
-        assert answer.status_code == 200
-        assert '<form method="post">' in answer.text
-        assert "Set-Cookie" not in answer.headers
-    assert client.head(door.login_path, base_url=LOOPBACK).status_code == 200
-    assert post(client, door.login_path).status_code == 303
-    assert get(client, "/").status_code == 200
-
-
-def test_a_used_link_shows_the_login_page(client: FlaskClient, door: Door) -> None:
-    post(client, door.login_path)
-    for answer in (get(client, door.login_path), post(client, door.login_path)):
-        assert answer.status_code == 401
-        assert "déjà servi" in answer.text
-
-
-def test_logging_out_closes_the_session_itself(client: FlaskClient, door: Door) -> None:
-    post(client, "/login", {"key": str(door.first_key)})
-    kept = client.get_cookie("atre", domain="127.0.0.1")
-    assert kept
-    answer = post(client, "/logout")
-    assert answer.status_code == 303
-    assert client.get_cookie("atre", domain="127.0.0.1") is None
-    client.set_cookie("atre", kept.value, domain="127.0.0.1")
-    assert get(client, "/").status_code == 401
-
-
-def test_logging_in_again_closes_the_earlier_session(client: FlaskClient, door: Door) -> None:
-    post(client, "/login", {"key": str(door.first_key)})
-    kept = client.get_cookie("atre", domain="127.0.0.1")
-    assert kept
-    post(client, "/login", {"key": str(door.first_key)})
-    client.set_cookie("atre", kept.value, domain="127.0.0.1")
-    assert get(client, "/").status_code == 401
-
-
-def test_a_session_planted_before_login_is_not_kept(client: FlaskClient, door: Door) -> None:
-    client.set_cookie("atre", "planted", domain="127.0.0.1")
-    post(client, "/login", {"key": str(door.first_key)})
-    kept = client.get_cookie("atre", domain="127.0.0.1")
-    assert kept
-    assert kept.value != "planted"
-
-
-def test_revoking_the_key_logs_its_browsers_out(
-    client: FlaskClient, door: Door, config: Config
-) -> None:
-    post(client, "/login", {"key": str(door.first_key)})
+def test_a_manager_cannot_lock_the_office_out(marie: FlaskClient, config: Config) -> None:
     with closing(connect(config.database)) as connection:
-        keys.revoke(connection, "first", now=NOW)
-    assert get(client, "/").status_code == 401
-
-
-def test_a_link_that_expired(client: FlaskClient, config: Config) -> None:
-    with closing(connect(config.database)) as connection:
-        token = login_links.create(connection, now=NOW - 3600)
-    assert get(client, f"/login/link/{token}").status_code == 401
-    assert post(client, f"/login/link/{token}").status_code == 401
+        me = people.by_login(connection, "marie")
+    assert me
+    for path, form in (
+        ("", {"role": "member", "version": "1"}),
+        ("/door", {"door": "close", "version": "1"}),
+        ("/delete", {"version": "1"}),
+    ):
+        answer = post(marie, f"/people/{me.id}{path}", form)
+        assert answer.status_code == 400
+        assert "Il ne resterait personne" in answer.text

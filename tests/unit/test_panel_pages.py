@@ -2,7 +2,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ from atre.ipc.messages import (
     EmbedderDescription,
     EngineDescription,
 )
+from atre.speed_figure import SpeedBasis, SpeedFigure
+from atre_web.accounts import people, sessions
+from atre_web.accounts.database import connect
 from atre_web.accounts.door import Door, open_door
 from atre_web.panel import install as panel
 from atre_web.panel.address import panel_urls, qr_svg
@@ -46,6 +49,13 @@ ENGINE = EngineDescription(
     kv_cells_used=0,
     kv_cells_total=8192,
     decode_tokens_per_s=12.44,
+    speed=SpeedFigure(
+        low_tokens_s=8.5,
+        high_tokens_s=15.0,
+        basis=SpeedBasis.ESTIMATED,
+        why="By its memory.",
+        why_fr="D’après sa mémoire.",
+    ),
     prefill_tokens_per_s=0.0,
     completion_tokens_total=0,
     requests_total=1234,
@@ -172,6 +182,9 @@ def test_numbers_are_written_in_the_readers_language(client: FlaskClient) -> Non
     french, english = live(client, "fr")["fields"], live(client, "en")["fields"]
     assert french["decode"] == "12,4 jetons/s"
     assert english["decode"] == "12.4 tokens/s"
+    assert french["expected"] == "8,5–15 jetons/s (estimé)"
+    assert english["expected"] == "8.5–15 tokens/s (estimated)"
+    assert french["expected_why"] == "D’après sa mémoire."
     assert french["answers"] == "1\u202f234"
     assert english["answers"] == "1,234"
     assert french["size"] == "7\u202f240 millions de paramètres, 4\u202f370 Mo"
@@ -246,9 +259,13 @@ def test_the_page_has_a_place_for_every_figure(client: FlaskClient) -> None:
         ),
         (
             lambda office: setattr(
-                office, "engine", msgspec.structs.replace(ENGINE, issues=["Half the context."])
+                office,
+                "engine",
+                msgspec.structs.replace(
+                    ENGINE, issues=["Half the context."], issues_fr=["La moitié du contexte."]
+                ),
             ),
-            "Half the context.",
+            "La moitié du contexte.",
         ),
     ],
 )
@@ -355,12 +372,14 @@ def test_a_box_for_this_machine_alone_shows_no_code(client: FlaskClient, office:
     assert "atre serve --lan" in page
 
 
-def test_people_are_counted_by_session(client: FlaskClient, door: Door) -> None:
+def test_people_are_counted_not_their_browsers(client: FlaskClient, tmp_path: Path) -> None:
     assert live(client)["fields"]["people"] == "0"
-    browser = client.application.test_client()
-    browser.post("/login", data={"key": door.first_key}, headers={"Origin": "http://localhost"})
-    browser.get("/")
-    assert live(client)["fields"]["people"] == "1"
+    with closing(connect(tmp_path / "atre.db")) as connection:
+        for login in ("marie", "luc"):
+            person = people.create(connection, login, login, "member", password=None, now=NOW)
+            for _ in range(2):
+                sessions.create(connection, person.id, device="", now=NOW)
+    assert live(client)["fields"]["people"] == "2"
 
 
 def test_the_scripts_weigh_less_than_their_budget() -> None:

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole application, every route of it, as a stranger and as a browser sees it."""
+"""The whole application as a browser sees it; who may what is in test_authorisation."""
 
-import re
 from collections.abc import Iterator
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from atre.config import Config
 from atre_web import create_app
-from atre_web.accounts.guard import OPEN_RULES
+from atre_web.accounts import authorisation
+from atre_web.accounts.authorisation import Access
 
 PANEL_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -27,31 +28,14 @@ def client(config: Config, key: str) -> Iterator[FlaskClient]:
         yield made
 
 
-def requests_of(client: FlaskClient) -> list[tuple[str, str, str]]:
-    """Every (rule, path, method) of the application, with a word in place of each variable."""
-    return [
-        (rule.rule, re.sub(r"<[^>]+>", "anything", rule.rule), method)
-        for rule in client.application.url_map.iter_rules()
-        for method in sorted(rule.methods or ())
-    ]
-
-
-def test_a_stranger_gets_401_from_every_route_but_the_open_ones(client: FlaskClient) -> None:
-    crawled = requests_of(client)
-    assert {"/", "/status", "/v1/models", "/v1/chat/completions"} <= {each[0] for each in crawled}
-    for rule, path, method in crawled:
-        status = client.open(path, method=method).status_code
-        if rule not in OPEN_RULES:
-            assert status == 401, (method, path)
-
-
-def test_the_open_routes_are_these_and_no_more(client: FlaskClient) -> None:
-    assert {"/healthz", "/ca.crt", "/login", "/login/link/<token>"} == OPEN_RULES
-    assert {rule for rule, _, _ in requests_of(client)} >= OPEN_RULES
-    assert client.get("/healthz").status_code in {200, 503}
-    assert client.get("/login/link/anything").status_code == 401
-    assert client.post("/login", headers={"Origin": "http://localhost"}).status_code == 401
-    assert client.post("/login").status_code == 403
+def test_a_route_that_is_in_no_table_stops_the_start(client: FlaskClient) -> None:
+    app = Flask("atre_web")
+    app.add_url_rule("/new", view_func=lambda: "")
+    with pytest.raises(RuntimeError, match="GET /new"):
+        authorisation.check(app, authorisation.TABLE)
+    left_over = authorisation.TABLE | {"GET /gone": Access("manager", None)}
+    with pytest.raises(RuntimeError, match=r"no longer served: .'GET /gone'.\."):
+        authorisation.check(client.application, left_over)
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/models", "/healthz", "/static/atre.css", "/nowhere"])

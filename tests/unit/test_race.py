@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from atre.config import Config
 from atre.engine_plan import EnginePlan
+from atre.errors import ModelLoadError
 from atre.fit import fit
 from atre.hardware.choose import choose
 from atre.hardware.machine import Cpu, DeviceType, GgmlDevice, IssueCode, Machine, Memory, PciDevice
@@ -74,7 +75,9 @@ def settle(
 
 
 def field(*kinds: str) -> Field:
-    names = {"processor": PROCESSOR, "integrated": "Vulkan0", "card": "CUDA0"}
+    names = {
+        "processor": PROCESSOR, "integrated": "Vulkan0", "card": "CUDA0", "software": "Vulkan1",
+    }  # fmt: skip
     return Field(
         candidates=tuple(
             msgspec.convert({"name": names[kind], "description": "", "kind": kind}, type=Candidate)
@@ -125,6 +128,23 @@ def test_whoever_alone_can_run_the_model_wins() -> None:
     verdict = judge(raced, [failed, Result(name="CUDA0", speed=speed(9.0))], eco=False, date="")
     assert verdict.winner == "CUDA0"
     assert judge(raced, [failed], eco=False, date="").winner is None
+
+
+def test_a_device_in_software_wins_only_if_nothing_else_runs_the_model() -> None:
+    raced = field("processor", "software")
+    # As it was measured on a machine whose processors were busy with something else.
+    disturbed = [
+        Result(name=PROCESSOR, speed=speed(3.6, 27.8)),
+        Result(name="Vulkan1", speed=speed(5.9, 30.0)),
+    ]
+    verdict = judge(raced, disturbed, eco=False, date="")
+    assert verdict.winner == PROCESSOR
+    assert use_codes(verdict) == {"Vulkan1": UseCode.SOFTWARE}
+    failed = Result(name=PROCESSOR, problem=IssueCode.FAILED, detail="no memory")
+    assert judge(raced, [failed, disturbed[1]], eco=False, date="").winner == "Vulkan1"
+    crashed = Result(name="Vulkan1", problem=IssueCode.CRASHED, detail="signal 6")
+    verdict = judge(raced, [disturbed[0], crashed], eco=False, date="")
+    assert use_codes(verdict) == {"Vulkan1": UseCode.RACE_CRASHED}
 
 
 def test_in_eco_mode_joules_decide_if_they_cover_every_device() -> None:
@@ -344,6 +364,23 @@ def test_candidates_are_the_processor_first_then_gpus_of_both_kinds() -> None:
         ("CUDA0", "card"),
         ("Vulkan0", "integrated"),
     ]
+    # llama.cpp lists it only because somebody asked for it by number.
+    software = replace(gpu("Vulkan0"), is_software=True)
+    assert [one.kind for one in candidates(machine_with(software))] == ["processor", "software"]
+
+
+def test_a_device_in_software_takes_main_memory_and_only_when_it_is_named() -> None:
+    software = replace(gpu("Vulkan0"), is_software=True)
+    machine = machine_with(software)
+    profile = choose(machine, _PROFILES).profile
+    assert fit(machine, profile, _HEADER).n_gpu_layers == 0
+    assert fit(machine, profile, _HEADER, device="Vulkan0").n_gpu_layers == _HEADER.n_layer + 1
+    # Each side alone has room for it, but it is the same room.
+    large = replace(_HEADER, weights_bytes=14 * 2**30, block_bytes=13 * 2**30)
+    with pytest.raises(ModelLoadError, match="smaller model"):
+        fit(machine, profile, large, device="Vulkan0")
+    card = machine_with(gpu("Vulkan0"))
+    assert fit(card, profile, large, device="Vulkan0").n_gpu_layers > 0
 
 
 def test_energy_is_counted_once_and_over_the_end_of_the_counter(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ TRANSLATIONS = ROOT / "translations"
 LANGUAGES = sorted(path.name for path in TRANSLATIONS.iterdir() if path.is_dir())
 
 # The same word in both languages.
-SAME = {"Assistant", "Pages", "Conversation", "Dimensions", "Format", "Licence"}
+SAME = {"Assistant", "Pages", "Conversation", "Dimensions", "Format", "Licence", "Invitation"}
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}")
 ORDINARY_SPACE_BEFORE_MARK = re.compile(r" [;:!?»]|« ")
 NO_SPACE_BEFORE_MARK = re.compile(r"[\w)][;!?»]|\w:(?!//)|«\w")

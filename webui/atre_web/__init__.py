@@ -1,22 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
+from typing import TYPE_CHECKING
+
 from flask import Flask, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
+from atre.certificate.files import names_file
 from atre.config import Config
 from atre.errors import AtreError
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
-from atre_web import body_limit, certificate
+from atre.ipc.models_client import ModelsClient
+from atre_web import body_limit, host_check, trust
+from atre_web.accounts import authorisation
 from atre_web.audience import wants_page
+from atre_web.models import install as models
 from atre_web.openai import routes
 from atre_web.openai.errors import error_response, http_error_response, row_of
 from atre_web.openai.interruption import ClientGoneError
 from atre_web.panel import error_page
 from atre_web.panel import install as panel
+from atre_web.panel.snapshot import Sources
+from atre_web.trust import http_app
 
-__all__ = ["create_app"]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+__all__ = ["create_app", "create_http_app"]
 
 _CLIENT_CLOSED_REQUEST = 499  # nginx's number; nobody is there to read it
 
@@ -26,6 +37,7 @@ def create_app(config: Config) -> Flask:
     app = Flask(__name__)
     app.json = _Json(app)
     body_limit.install(app)
+    host_check.install(app, names_file(config.tls_dir))
     engine = EngineClient(config.engine_socket)
     app.extensions["atre.engine"] = engine
     embedder = EmbedderClient(config.embedder_socket) if config.embedding_model else None
@@ -37,12 +49,23 @@ def create_app(config: Config) -> Flask:
         box=ManagementClient(config.management_socket),
         embedder=embedder,
     )
+    models.install(app, ModelsClient(config.management_socket))
     app.register_blueprint(routes.blueprint)
-    certificate.install(app, config.tls_dir)
+    trust.install(app, config.tls_dir)
     app.register_error_handler(AtreError, _error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(ClientGoneError, _client_gone)
+    authorisation.check(app, authorisation.TABLE)
     return app
+
+
+def create_http_app(config: Config) -> "WSGIApplication":
+    """What the LAN gets without TLS: the box's authority, and the API if the config says so."""
+    sources = Sources(
+        EngineClient(config.engine_socket), ManagementClient(config.management_socket), None
+    )
+    api = create_app(config).wsgi_app if config.plain_http_api else None
+    return http_app.make(config, sources, api)
 
 
 class _Json(DefaultJSONProvider):

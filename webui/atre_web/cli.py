@@ -9,7 +9,7 @@ from atre import config as configuration
 from atre.cpu_policy import never_preempt
 from atre.errors import AtreError
 from atre.lifeline import end_with_parent
-from atre_web import create_app
+from atre_web import create_app, create_http_app
 from atre_web.accounts.door import open_door
 from atre_web.listener import Listener, run_listener
 
@@ -38,12 +38,16 @@ def prepare(config_path: Path, *, run_key: bool) -> None:
 @click.option("--listener", type=click.Choice([each.value for each in Listener]), required=True)
 @click.option("--lifeline", is_flag=True, help="End when standard input closes.")
 def serve(config_path: Path, listener: Listener, *, lifeline: bool) -> None:
-    """Serve the panel and the API, in clear on loopback or in TLS on the LAN."""
+    """Serve the panel and the API, in clear on loopback or in TLS on the LAN.
+
+    The listener http hands out the box's certificate authority, for devices to trust.
+    """
     never_preempt()
     if lifeline:
         end_with_parent()
     config = configuration.load(config_path)
-    run_listener(Listener(listener), config, lambda: create_app(config))
+    make = create_http_app if listener == Listener.HTTP else create_app
+    run_listener(Listener(listener), config, lambda: make(config))
 
 
 if __name__ == "__main__":

@@ -3,13 +3,16 @@ import socket
 import ssl
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication
 
+from atre.certificate.files import served_file
 from atre.config import Config
 from atre_web.worker import PatientTlsSocket, QuietLogger, Worker
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 # One thread serves one request, streams included: this many people can wait or read at once.
 _NUM_THREADS = 128
@@ -18,22 +21,29 @@ _KEEP_ALIVE_S = 30  # longer than a browser's pause between two clicks
 
 
 class Listener(StrEnum):
-    """Where requests come from: this machine in clear, or the LAN, always in TLS."""
+    """Where requests come from: this machine in clear, the LAN in TLS, or the LAN in clear.
+
+    The last one hands out the box's certificate authority, and no page or cookie of the panel.
+    """
 
     LOOPBACK = "loopback"
     LAN = "lan"
+    HTTP = "http"
 
 
-def run_listener(listener: Listener, config: Config, make_app: Callable[[], Flask]) -> None:
+def run_listener(
+    listener: Listener, config: Config, make_app: "Callable[[], WSGIApplication]"
+) -> None:
     """Serve until SIGTERM. One worker process: threads share what little state there is."""
-    options = _COMMON | (_loopback(config) if listener is Listener.LOOPBACK else _lan(config))
-    _Server(options, make_app).run()
+    _Server(_COMMON | _ADDRESS[listener](config), make_app).run()
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
     """gunicorn with our settings and nothing from its own configuration files."""
 
-    def __init__(self, options: dict[str, object], make_app: Callable[[], Flask]) -> None:
+    def __init__(
+        self, options: dict[str, object], make_app: "Callable[[], WSGIApplication]"
+    ) -> None:
         self._options = options
         self._make_app = make_app
         super().__init__()
@@ -42,7 +52,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         for name, value in self._options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
+    def load(self) -> "WSGIApplication":
         return self._make_app()
 
 
@@ -57,6 +67,11 @@ _COMMON: dict[str, object] = {
     "accesslog": None,
     "loglevel": "warning",
     "control_socket_disable": True,
+    # No proxy stands before these listeners, so nobody says for somebody else where a request
+    # comes from. gunicorn's own default believes every program on loopback.
+    "forwarded_allow_ips": "",
+    "secure_scheme_headers": {},
+    "forwarder_headers": "",
     "proc_name": "atre-web",
 }
 
@@ -66,13 +81,20 @@ def _loopback(config: Config) -> dict[str, object]:
 
 
 def _lan(config: Config) -> dict[str, object]:
-    host = "[::]" if _has_ipv6() else "0.0.0.0"  # noqa: S104 -- the LAN is the point; TLS only
+    served = str(served_file(config.tls_dir))
     return {
-        "bind": [f"{host}:{config.lan_port}"],
-        "certfile": str(config.tls_dir / "leaf.crt"),
-        "keyfile": str(config.tls_dir / "leaf.key"),
+        "bind": [f"{_everywhere()}:{config.lan_port}"],
+        "certfile": served,
+        "keyfile": served,
         "ssl_context": _tls_1_3,
     }
+
+
+def _http(config: Config) -> dict[str, object]:
+    return {"bind": [f"{_everywhere()}:{config.http_port}"]}
+
+
+_ADDRESS = {Listener.LOOPBACK: _loopback, Listener.LAN: _lan, Listener.HTTP: _http}
 
 
 def _tls_1_3(config: Any, _default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
@@ -82,6 +104,10 @@ def _tls_1_3(config: Any, _default: Callable[[], ssl.SSLContext]) -> ssl.SSLCont
     context.sslsocket_class = PatientTlsSocket
     context.load_cert_chain(config.certfile, config.keyfile)
     return context
+
+
+def _everywhere() -> str:
+    return "[::]" if _has_ipv6() else "0.0.0.0"  # noqa: S104 -- the LAN is the point
 
 
 def _has_ipv6() -> bool:

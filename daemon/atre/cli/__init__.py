@@ -7,6 +7,7 @@ import click
 
 from atre import __version__
 from atre.cli.bench import bench
+from atre.cli.certificate import certificate
 from atre.cli.detect import detect
 from atre.cli.discover import discover
 from atre.cli.doctor import doctor
@@ -33,7 +34,7 @@ def main() -> None:
     """Âtre: an office AI box on your own hardware."""
 
 
-for _verb in (serve, model, detect, doctor, discover, bench):
+for _verb in (serve, model, certificate, detect, doctor, discover, bench):
     main.add_command(_verb)
 for _entry in entry_points(group="atre.commands"):
     main.add_command(_entry.load(), _entry.name)

@@ -12,9 +12,12 @@ _FRENCH = {
     "no_model": "Aucun modèle n’est chargé",
     "embedder": "Modèle de vecteurs",
     "no_embedder": "Le modèle de vecteurs n’est pas chargé",
-    "login": "Ouvrez le panneau (lien à usage unique, 60 minutes)",
+    "claim": "Mettez le boîtier à votre nom (60 minutes)",
+    "code": "Code de mise en service, pour un autre poste ou un téléphone",
+    "label_code": "celui de l’étiquette (atre claim new en fait un autre)",
     "panel": "Panneau sur ce poste",
     "lan": "Depuis un autre poste ou un téléphone",
+    "trust": "Pour que le navigateur n’y avertisse plus",
     "api": "API compatible OpenAI",
     "key": "Clé d’API, affichée cette seule fois : notez-la",
     "other_key": "Autre clé d’API",
@@ -27,9 +30,12 @@ _ENGLISH = {
     "no_model": "No model is loaded",
     "embedder": "Embedding model",
     "no_embedder": "The embedding model is not loaded",
-    "login": "Open the panel (single-use link, 60 minutes)",
+    "claim": "Make the box yours (60 minutes)",
+    "code": "Claim code, for another computer or a phone",
+    "label_code": "the one on the label (atre claim new makes another)",
     "panel": "Panel on this machine",
     "lan": "From another computer or a phone",
+    "trust": "So that browsers do not warn there",
     "api": "OpenAI-compatible API",
     "key": "API key, shown this once: write it down",
     "other_key": "Another API key",
@@ -58,9 +64,12 @@ def _lines(started: Started, words: dict[str, str]) -> list[str]:
         lines.append(line("embedder", f"{started.embedder.name} ({started.embedder.model})"))
     elif started.no_embedder_reason:
         lines.append(line("no_embedder", started.no_embedder_reason))
-    lines.append(line("login", base + started.door.login_path))
+    if started.door.claim_path:
+        lines.append(line("claim", base + started.door.claim_path))
+        lines.append(line("code", started.door.claim_code or words["label_code"]))
     lines.append(line("panel", f"{base}/"))
     lines += [line("lan", url) for url in _lan_urls(started)]
+    lines += [line("trust", url) for url in _trust_url(started)]
     lines.append(line("api", f"{base}/v1"))
     if started.door.first_key:
         lines.append(line("key", started.door.first_key))
@@ -75,6 +84,15 @@ def _lan_urls(started: Started) -> list[str]:
         return []
     hosts = [host for host in [box.mdns_name, *box.addresses] if host and "%" not in host]
     return [f"https://{_bracketed(host)}:{box.lan_port}/" for host in hosts]
+
+
+def _trust_url(started: Started) -> list[str]:
+    """Where devices learn to trust the box, by the best name it has."""
+    box = started.box
+    hosts = [host for host in [box.mdns_name, *box.addresses] if host and "%" not in host]
+    if box.http_port is None or not hosts:
+        return []
+    return [f"http://{_bracketed(hosts[0])}:{box.http_port}/"]
 
 
 def _bracketed(host: str) -> str:

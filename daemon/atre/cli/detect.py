@@ -10,15 +10,20 @@ from typing import Any
 import click
 import msgspec
 
+from atre.cli.language import in_french, lang_option
 from atre.config import default_data_dir, default_profiles_dir
 from atre.errors import ConfigError
 from atre.hardware.bundle import unpack_bundle
 from atre.hardware.detect import detect as detect_machine
 from atre.hardware.explain import explain
+from atre.hardware.machine import Machine
 from atre.hardware.remedies import words
 from atre.hardware.usage import DeviceUse
 from atre.inspection import Inspection, inspect
+from atre.planning import chosen_model_path
 from atre.race.race import Race
+from atre.speed.meter import MemoryMeter
+from atre.speed.record import SpeedRecord
 
 _NOT_HERE = "A recorded machine cannot race: leave out --root, or run this on the machine itself."
 
@@ -42,6 +47,7 @@ _NOT_HERE = "A recorded machine cannot race: leave out --root, or run this on th
 )
 @click.option("--explain", "explained", is_flag=True, help="Also say why, choice by choice.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@lang_option
 def detect(
     root: Path,
     model: Path | None,
@@ -58,18 +64,53 @@ def detect(
     logging.basicConfig(level=logging.INFO, format="atre: %(message)s", stream=sys.stderr)
     with recorded(root) as place:
         machine = detect_machine(place)
-    # What was measured on this machine says nothing about a recorded one.
-    racing = Race(data_dir.expanduser() / "state") if root == Path("/") else None
-    found = inspect(machine, default_profiles_dir(), model, racing, race_now=race, eco=eco)
+    found = look(machine, model, data_dir, is_here=root == Path("/"), race_now=race, eco=eco)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(_report(found), enc_hook=str)))
         return
-    lines = explain(machine, found.choice, found.plan, found.outcome)
-    if not explained:
-        lines = [line for line in lines if not line.startswith("Not ")]
+    lines = explain(
+        machine,
+        found.choice,
+        found.plan,
+        found.outcome,
+        french=in_french(),
+        with_refusals=explained,
+    )
     click.echo("\n".join(lines))
     if found.problem:
         raise click.ClickException(found.problem)
+
+
+def look(
+    machine: Machine,
+    model: Path | None,
+    data_dir: Path,
+    *,
+    is_here: bool,
+    race_now: bool = False,
+    eco: bool = False,
+) -> Inspection:
+    """Inspect this machine with what was measured on it and the model that it answers with.
+
+    What was measured or chosen here says nothing about a recorded machine. ``race_now`` also
+    measures the memory. Raises ConfigError for wrong profiles, ModelLoadError if the chosen model
+    is gone.
+    """
+    if not is_here:
+        return inspect(machine, default_profiles_dir(), model)
+    data_dir = data_dir.expanduser().absolute()
+    record = SpeedRecord(data_dir / "state")
+    if race_now:
+        MemoryMeter(record).measure(machine)
+    return inspect(
+        machine,
+        default_profiles_dir(),
+        model or chosen_model_path(data_dir),
+        Race(data_dir / "state"),
+        record,
+        race_now=race_now,
+        eco=eco,
+    )
 
 
 @contextlib.contextmanager

@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-import os
 import sys
 from pathlib import Path
 
 import click
 
-from atre.cli.announcement import speaks_french
-from atre.cli.detect import recorded
-from atre.config import default_data_dir, default_profiles_dir
+from atre.cli.detect import look, recorded
+from atre.cli.language import in_french, lang_option
+from atre.config import default_data_dir
 from atre.hardware.bundle import collect, write_bundle
 from atre.hardware.detect import detect
 from atre.health import HealthNote, check
-from atre.inspection import inspect
-from atre.race.race import Race
 
 _FRENCH = {
     "sound": "Tout est en ordre.",
@@ -50,9 +47,10 @@ _ENGLISH = {
     show_default="your data directory",
     help="Where the box keeps its data.",
 )
+@lang_option
 def doctor(root: Path, model: Path | None, data_dir: Path, bundle: Path | None) -> None:
     """Say what is wrong with the hardware or the model, and what to do about it."""
-    french = speaks_french(os.environ)
+    french = in_french()
     spoken = _FRENCH if french else _ENGLISH
     data_dir = data_dir.expanduser().absolute()
     with recorded(root) as place:
@@ -61,8 +59,7 @@ def doctor(root: Path, model: Path | None, data_dir: Path, bundle: Path | None) 
             click.echo(f"{spoken['bundle']}{spoken['colon']} {bundle}")
             return
         machine = detect(place)
-    race = Race(data_dir / "state") if root == Path("/") else None
-    notes = check(inspect(machine, default_profiles_dir(), model, race), data_dir)
+    notes = check(look(machine, model, data_dir, is_here=root == Path("/")), data_dir)
     click.echo("\n".join(_lines(notes, spoken, french=french)))
     if any(note.is_problem for note in notes):
         sys.exit(1)

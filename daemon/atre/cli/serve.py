@@ -33,6 +33,19 @@ from atre.config import (
     "--lan-port", type=int, default=DEFAULT_LAN_PORT, show_default=True, help="TLS port on the LAN."
 )
 @click.option(
+    "--http-port",
+    type=int,
+    help="Port without TLS on the LAN that hands out the box's certificate authority.",
+)
+@click.option(
+    "--plain-http-api",
+    is_flag=True,
+    help="Also answer programs that know no TLS on --http-port. Keys and answers are readable.",
+)
+@click.option(
+    "--alias", "aliases", multiple=True, help="Another name of the box, such as ia.bureau.example."
+)
+@click.option(
     "--model", help="A GGUF file, or the name of a stored model. [default: factory model]"
 )
 @click.option(
@@ -41,6 +54,19 @@ from atre.config import (
 )
 @click.option(
     "--queue-limit", type=int, default=64, show_default=True, help="How many requests may wait."
+)
+@click.option(
+    "--unload-after",
+    "unload_after_min",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MINUTES",
+    help="Unload the model after so long without a request; the next one loads it.",
+)
+@click.option(
+    "--sleep",
+    default="",
+    metavar="CALENDAR",
+    help="Unload it in these periods, such as 'mon-fri 19:00-07:00, sat-sun'.",
 )
 @click.option(
     "--ready-file",
@@ -55,16 +81,21 @@ from atre.config import (
     help="Hardware profiles to choose from.",
 )
 def serve(
+    *,
     data_dir: Path,
     port: int,
     lan_port: int,
+    http_port: int | None,
+    aliases: tuple[str, ...],
     model: str | None,
     embedding_model: str | None,
     queue_limit: int,
     ready_file: Path | None,
     profiles_dir: Path,
-    *,
     lan: bool,
+    plain_http_api: bool,
+    unload_after_min: float | None,
+    sleep: str,
 ) -> None:
     """Run the box: engine, panel and API, until Ctrl-C."""
     logging.basicConfig(level=logging.INFO, format="atre: %(message)s", stream=sys.stderr)
@@ -76,9 +107,14 @@ def serve(
         port=port,
         lan=lan,
         lan_port=lan_port,
+        http_port=http_port,
+        plain_http_api=plain_http_api,
+        aliases=tuple(alias.lower().rstrip(".") for alias in aliases),
         model=model,
         embedding_model=embedding_model,
         queue_limit=queue_limit,
+        unload_after_s=None if unload_after_min is None else unload_after_min * 60,
+        sleep=sleep,
     )
     Box(
         config,

@@ -13,7 +13,7 @@ from atre.discovery import host_name
 from atre.discovery.interfaces import LanInterface, advertised_addresses
 from atre.discovery.responder import Advertisement, Event, OnEvent, Outcome, Responder
 from atre.discovery.service import Box, next_host_label, next_instance, services
-from atre.errors import AtreError
+from atre.errors import AtreError, DiscoveryError
 from atre.ipc.messages import DiscoveryState
 
 # RFC 6762 §8.1: after fifteen conflicts in ten seconds, wait five before each further attempt. An
@@ -28,6 +28,10 @@ NO_NETWORK = (
     "No network yet: plug in a network cable or join a Wi-Fi network; "
     "the box will announce itself then."
 )
+NO_NETWORK_FR = (
+    "Pas encore de réseau\N{NO-BREAK SPACE}: branchez un câble ou rejoignez un Wi-Fi, "
+    "le boîtier s’annoncera alors."
+)
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +45,7 @@ class Status:
 
     state: DiscoveryState
     detail: str
+    detail_fr: str
     host_name: str
     instance: str
     addresses: tuple[str, ...]
@@ -89,13 +94,15 @@ class Announcer:
                 await self._next_event()
         except asyncio.CancelledError:
             await self._drop_responder()
-            self._show(state=DiscoveryState.OFF, detail="")
+            self._show(state=DiscoveryState.OFF)
         except Exception as error:  # noqa: BLE001 - our own fault must not stop the box either
             _log.exception("Discovery stopped.")
             await self._drop_responder()
             self._show(
                 state=DiscoveryState.UNAVAILABLE,
                 detail=f"Discovery stopped by an internal error ({error}). Restart the box.",
+                detail_fr=f"La découverte s’est arrêtée sur une erreur interne ({error}). "
+                "Redémarrez le boîtier.",
             )
         finally:
             watching.cancel()
@@ -106,7 +113,12 @@ class Announcer:
         interfaces = self._surroundings.interfaces()
         if not interfaces:
             await self._drop_responder()
-            self._show(state=DiscoveryState.UNAVAILABLE, detail=NO_NETWORK, addresses=())
+            self._show(
+                state=DiscoveryState.UNAVAILABLE,
+                detail=NO_NETWORK,
+                detail_fr=NO_NETWORK_FR,
+                addresses=(),
+            )
             return
         self._announcing = interfaces
         self._attempt = asyncio.create_task(self._announce(interfaces))
@@ -124,11 +136,12 @@ class Announcer:
         except (AtreError, OSError) as error:
             _log.warning("Discovery is unavailable: %s", error)
             await self._drop_responder()
-            self._show(state=DiscoveryState.UNAVAILABLE, detail=str(error))
+            french = error.french if isinstance(error, DiscoveryError) else str(error)
+            self._show(state=DiscoveryState.UNAVAILABLE, detail=str(error), detail_fr=french)
 
     async def _announce(self, interfaces: tuple[LanInterface, ...]) -> None:
         addresses = advertised_addresses(interfaces)
-        self._show(state=DiscoveryState.PROBING, detail="", addresses=addresses)
+        self._show(state=DiscoveryState.PROBING, addresses=addresses)
         while True:
             if self._responder is None:
                 self._responder = await self._surroundings.choose(self._on_event)
@@ -199,7 +212,8 @@ class Announcer:
 
     def _show(self, **changes: Any) -> None:
         responder = "" if self._responder is None else self._responder.name
-        self._status = replace(self._status, responder=responder, **changes)
+        clear = {"detail": "", "detail_fr": ""}
+        self._status = replace(self._status, responder=responder, **clear | changes)
         self._publish(self._status)
 
 
@@ -213,6 +227,7 @@ def initial_status(box: Box, label: str, interfaces: tuple[LanInterface, ...]) -
     return Status(
         state=DiscoveryState.OFF,
         detail="",
+        detail_fr="",
         host_name=f"{label}.local",
         instance=box.instance,
         addresses=advertised_addresses(interfaces),

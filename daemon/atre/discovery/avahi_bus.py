@@ -56,7 +56,10 @@ class AvahiBus:
             bus = MessageBus(bus_address, BusType.SYSTEM)
             self._bus = await asyncio.wait_for(bus.connect(), _CALL_S)
         except (OSError, TimeoutError, EOFError, AuthError, InvalidAddressError) as error:
-            raise DiscoveryError(f"The system's D-Bus cannot be reached ({error}).") from error
+            raise DiscoveryError(
+                f"The system's D-Bus cannot be reached ({error}).",
+                f"Le D-Bus du système est injoignable ({error}).",
+            ) from error
         self._bus.add_message_handler(self._receive)
         self._disconnected = asyncio.ensure_future(
             self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
@@ -102,7 +105,9 @@ class AvahiBus:
         body: list[Any] | None = None,
     ) -> list[Any]:
         if self._bus is None:
-            raise DiscoveryError("The connection to Avahi is closed.")
+            raise DiscoveryError(
+                "The connection to Avahi is closed.", "La connexion à Avahi est fermée."
+            )
         message = Message(
             destination=destination,
             path=path,
@@ -114,11 +119,17 @@ class AvahiBus:
         try:
             reply = await asyncio.wait_for(self._bus.call(message), _CALL_S)
         except (OSError, TimeoutError, EOFError, DBusFastError) as error:
-            raise DiscoveryError(f"Avahi did not answer to {member} ({error}).") from error
+            raise DiscoveryError(
+                f"Avahi did not answer to {member} ({error}).",
+                f"Avahi n’a pas répondu à {member} ({error}).",
+            ) from error
         if reply.message_type is MessageType.ERROR:
             kind = CollisionError if reply.error_name == _COLLISION else DiscoveryError
             reason = reply.body[0] if reply.body else reply.error_name
-            raise kind(f"Avahi refused {member}: {reason}. See avahi-daemon.conf(5).")
+            raise kind(
+                f"Avahi refused {member}: {reason}. See avahi-daemon.conf(5).",
+                f"Avahi a refusé {member}\N{NO-BREAK SPACE}: {reason}. Voyez avahi-daemon.conf(5).",
+            )
         return list(reply.body)
 
     def _receive(self, message: Message) -> None:

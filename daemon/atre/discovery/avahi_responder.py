@@ -67,7 +67,11 @@ class AvahiResponder:
         self._bus = bus = AvahiBus(self._note_state, lambda: self._on_event(Event.LOST))
         await bus.connect(self._bus_address)
         if not await bus.avahi_runs():
-            raise DiscoveryError("avahi-daemon is not running; start it, or disable it for good.")
+            raise DiscoveryError(
+                "avahi-daemon is not running; start it, or disable it for good.",
+                "avahi-daemon ne tourne pas\N{NO-BREAK SPACE}; démarrez-le, ou désactivez-le pour "
+                "de bon.",
+            )
         self._host_group = await self._new_group(bus)
         outcome = await self._claim_host(bus, advertisement)
         if outcome is not Outcome.ANNOUNCED:
@@ -108,9 +112,15 @@ class AvahiResponder:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            raise DiscoveryError("Avahi did not finish announcing; see its log.") from None
+            raise DiscoveryError(
+                "Avahi did not finish announcing; see its log.",
+                "Avahi n’a pas terminé l’annonce\N{NO-BREAK SPACE}; voyez son journal.",
+            ) from None
         if self._groups[path] is GroupState.FAILURE:
-            raise DiscoveryError("Avahi failed to announce; see its log.")
+            raise DiscoveryError(
+                "Avahi failed to announce; see its log.",
+                "Avahi n’a pas réussi à annoncer le boîtier\N{NO-BREAK SPACE}; voyez son journal.",
+            )
         return self._groups[path] is GroupState.ESTABLISHED
 
     def _note_state(self, path: str, state: GroupState) -> None:

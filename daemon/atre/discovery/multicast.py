@@ -68,7 +68,10 @@ def _open_listeners(interfaces: tuple[LanInterface, ...]) -> list[socket.socket]
     if not listeners:
         raise DiscoveryError(
             f"UDP port {_PORT} cannot be opened for discovery ({failure}). Another program may "
-            "hold it without sharing: stop it, or let it share the port."
+            "hold it without sharing: stop it, or let it share the port.",
+            f"Le port UDP {_PORT} ne peut pas être ouvert pour la découverte ({failure}). Un "
+            "autre programme l’occupe peut-être sans le partager\N{NO-BREAK SPACE}: arrêtez-le, "
+            "ou faites-le partager.",
         )
     return listeners
 

@@ -39,7 +39,10 @@ class ZeroconfResponder:
             outcome = await self._announce(advertisement)
         except (OSError, ZeroconfError, RuntimeError) as error:
             await self.close()
-            raise DiscoveryError(f"The network refused the announcement: {error}.") from error
+            raise DiscoveryError(
+                f"The network refused the announcement: {error}.",
+                f"Le réseau a refusé l’annonce\N{NO-BREAK SPACE}: {error}.",
+            ) from error
         if outcome is not Outcome.ANNOUNCED:
             await self.close()
         return outcome

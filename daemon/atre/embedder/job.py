@@ -3,7 +3,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from atre.embedder.encoder import Tokens
-from atre.ipc.messages import Message
+from atre.ipc.message import Message
 
 
 @dataclass(slots=True, eq=False)

@@ -16,7 +16,7 @@ from atre.engine.formats.family import Format, detect
 from atre.engine.kv_cache import KVCache
 from atre.engine.llama.constraint import is_accepted
 from atre.engine.llama.model import LlamaModel
-from atre.engine.llama.start import start_runner
+from atre.engine.llama.start import load_model, start_runner
 from atre.engine.llama.warm_up import warm_up
 from atre.engine.pace import MAX_DRAFT
 from atre.engine.prefix_cache import PrefixCache
@@ -26,8 +26,9 @@ from atre.engine.snapshot_cache import SnapshotCache
 from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
 from atre.errors import EngineUnavailableError, ModelLoadError
-from atre.ipc.messages import EngineDescription
-from atre.notify import notify
+from atre.ipc.messages import AppliedAdapter, EngineDescription
+from atre.notify import LOADED_FRACTION, notify
+from atre.sentence import Sentence
 
 # After a native call Python waits this long for a busy thread to hand over the interpreter: the
 # default of 5 ms would be added to every step while a prompt is being tokenised.
@@ -38,17 +39,23 @@ _SWITCH_INTERVAL_S = 0.0005
 @click.option("--config", "config_path", type=click.Path(path_type=Path), required=True)
 @click.option("--plan", "plan_path", type=click.Path(path_type=Path))
 @click.option("--no-model", "no_model_reason", help="Serve no model and say this instead.")
+@click.option("--socket", "socket_path", type=click.Path(path_type=Path))
 @click.option("--lifeline", is_flag=True, help="End when standard input closes.")
 def main(
-    config_path: Path, plan_path: Path | None, no_model_reason: str | None, *, lifeline: bool
+    config_path: Path,
+    plan_path: Path | None,
+    no_model_reason: str | None,
+    socket_path: Path | None,
+    *,
+    lifeline: bool,
 ) -> None:
-    """Run the inference engine on the box's engine socket."""
+    """Run the inference engine on its socket, or else on the box's address for it."""
     model_process.begin("atre-engine", lifeline=lifeline)
     # Where gdb is installed an abort in ggml would start it, and delay the next start by seconds.
     os.environ["GGML_NO_BACKTRACE"] = "1"
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     config = configuration.load(config_path)
-    server = EngineServer(config.engine_socket)
+    server = EngineServer(socket_path or config.engine_socket)
 
     def serve() -> None:
         if plan_path is None:
@@ -60,24 +67,35 @@ def main(
 
 
 def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
+    told = -1
+
     def on_progress(fraction: float) -> None:
+        nonlocal told
+        if round(100 * fraction) == told:  # llama.cpp calls for every tensor
+            return
+        told = round(100 * fraction)
         server.refusal = EngineUnavailableError(
             f"The model is loading ({fraction:.0%}). Try again in a few seconds."
         )
-        notify(f"STATUS=loading the model, {fraction:.0%}")
+        notify(f"STATUS=loading the model, {fraction:.0%}", f"{LOADED_FRACTION}={fraction:.2f}")
 
-    model = LlamaModel(
-        Path(plan.model_path),
-        n_gpu_layers=plan.n_gpu_layers,
-        device=plan.device,
-        on_progress=on_progress,
-    )
+    def load(plan: EnginePlan) -> LlamaModel:
+        return LlamaModel(
+            Path(plan.model_path),
+            n_gpu_layers=plan.n_gpu_layers,
+            device=plan.device,
+            adapters=plan.adapters,
+            on_progress=on_progress,
+        )
+
+    model, plan, issues = load_model(plan, load)
     template = ChatTemplate(
         model.chat_template or PLAIN_TEMPLATE, bos_token=model.bos_text, eos_token=model.eos_text
     )
     format_ = detect(model.chat_template or "")
     snapshots = Snapshots(max_bytes=plan.snapshot_bytes)
-    runner, plan, issues = start_runner(model, plan, snapshots)
+    runner, plan, less = start_runner(model, plan, snapshots)
+    issues += less
     kv: KVCache
     if model.has_plain_memory:
         kv = prefixes = PrefixCache(
@@ -127,11 +145,11 @@ def _markers(model: LlamaModel, format_: Format) -> dict[int, bytes]:
 
 
 def _describe(
-    model: LlamaModel, plan: EnginePlan, queue_limit: int, issues: list[str]
+    model: LlamaModel, plan: EnginePlan, queue_limit: int, issues: list[Sentence]
 ) -> EngineDescription:
     """The part of the description that does not change while the model is served."""
     return EngineDescription(
-        model=Path(plan.model_path).stem,
+        model=plan.name or Path(plan.model_path).stem,
         name=model.name,
         description=model.description,
         licence=model.metadata("general.license") or "",
@@ -152,7 +170,10 @@ def _describe(
         prefill_tokens_per_s=0.0,
         completion_tokens_total=0,
         requests_total=0,
-        issues=issues,
+        issues=[issue.text for issue in issues],
+        issues_fr=[issue.text_fr for issue in issues],
+        speed=plan.speed,
+        adapters=[AppliedAdapter(name=Path(a.path).stem, scale=a.scale) for a in plan.adapters],
     )
 
 

@@ -16,13 +16,14 @@ from atre.engine.formats.family import Format
 from atre.engine.formats.parts import AnswerParser
 from atre.engine.grammar.grammar import Grammar
 from atre.engine.model_runner import Vocabulary
+from atre.engine.observed import observed
 from atre.engine.prompt import prepare
 from atre.engine.sequence import Sequence
 from atre.engine.snapshots import Snapshots
 from atre.engine.tool_check import check_tools
-from atre.errors import ModelNotFoundError
 from atre.ipc.job_server import Caller, JobServer
 from atre.ipc.messages import EngineDescription, EngineRequest, Generate, ToolChoice
+from atre.ipc.requested_model import check_model
 
 _PLAIN = Format()
 
@@ -53,12 +54,7 @@ class Loaded:
     def prepare(self, request: Generate, caller: Caller) -> Answer:
         """Check, render and tokenise a prompt. Raises RequestError."""
         model = self.description.model
-        if request.model and request.model != model:
-            raise ModelNotFoundError(
-                f"The model {request.model[:200]!r} is not on this box. Use {model!r}, or "
-                "leave the field out.",
-                param="model",
-            )
+        check_model(request.model, model)
         check_tools(request, self.format)
         prompt = prepare(request, self.vocabulary, self.template, window=self.window)
         sequence = Sequence(
@@ -108,6 +104,7 @@ def _parser(request: Generate, prompt: str, format_: Format) -> AnswerParser | N
 def _describe(loaded: Loaded) -> EngineDescription:
     engine = loaded.engine
     now_s = time.monotonic()
+    turns = engine.turns.totals()
     return msgspec.structs.replace(
         loaded.description,
         num_running=engine.num_running,
@@ -117,6 +114,7 @@ def _describe(loaded: Loaded) -> EngineDescription:
         prefill_tokens_per_s=engine.rates.prefill_tokens_per_s(now_s),
         completion_tokens_total=engine.num_completion_tokens,
         requests_total=engine.num_requests,
-        turns=engine.turns.totals(),
+        turns=turns,
+        speed=observed(loaded.description.speed, turns),
         snapshot_bytes=loaded.snapshots.num_bytes,
     )

@@ -29,14 +29,16 @@ class Finding(msgspec.Struct, frozen=True):
     rule: str
     verdict: Verdict
     detail: str
+    detail_fr: str
     grade: int = 0
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """A profile that was not chosen, and why, in one English sentence."""
+    """A profile that was not chosen, and why, in one sentence."""
 
     name: str
     why: str
+    why_fr: str
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -75,7 +77,7 @@ def choose(machine: Machine, profiles: Sequence[Profile]) -> Choice:
         )
     best = min(kept, key=lambda profile: _rank(findings[profile.name], profile.name))
     refused = tuple(
-        Refusal(profile.name, _why_not(findings[profile.name], best.name))
+        Refusal(profile.name, *_why_not(findings[profile.name], best.name))
         for profile in sorted(profiles, key=lambda profile: profile.name)
         if profile is not best
     )
@@ -139,7 +141,11 @@ def _device_types(
 ) -> Finding | None:
     if devices is None:
         return _any_of("device_types", wanted, None)
-    types = [(device.type.value, _GRADES.get(device.type, _OTHER)) for device in devices]
+    types = [
+        (device.type.value, _GRADES.get(device.type, _OTHER))
+        for device in devices
+        if not device.is_software
+    ]
     return _graded_any_of("device_types", wanted, types)
 
 
@@ -164,12 +170,31 @@ def _any_of(rule: str, wanted: Iterable[str], found: Iterable[str] | None) -> Fi
     if not names:
         return None
     if found is None:
-        return Finding(rule, Verdict.UNKNOWN, f"{rule} of this machine unknown")
+        return _unknown(rule)
     common = sorted({name.lower() for name in found}.intersection(names))
     if common:
-        return Finding(rule, Verdict.MATCHES, f"{rule} {', '.join(common)}")
-    have = ", ".join(sorted(found)) or "none"
-    return Finding(rule, Verdict.DIFFERS, f"{rule} must be {' or '.join(names)}, here {have}")
+        return _matching(rule, f"{rule} {', '.join(common)}")
+    have = ", ".join(sorted(found))
+    return Finding(
+        rule,
+        Verdict.DIFFERS,
+        f"{rule} must be {' or '.join(names)}, here {have or 'none'}",
+        f"{rule} doit valoir {' ou '.join(names)}, ici {have or 'rien'}",
+    )
+
+
+def _unknown(rule: str) -> Finding:
+    return Finding(
+        rule,
+        Verdict.UNKNOWN,
+        f"{rule} of this machine unknown",
+        f"{rule} de cette machine inconnu",
+    )
+
+
+def _matching(rule: str, detail: str) -> Finding:
+    """Ids and names of rules are the same in both languages."""
+    return Finding(rule, Verdict.MATCHES, detail, detail)
 
 
 def _all_of(rule: str, wanted: Iterable[str], found: Iterable[str] | None) -> Finding | None:
@@ -177,11 +202,14 @@ def _all_of(rule: str, wanted: Iterable[str], found: Iterable[str] | None) -> Fi
     if not names:
         return None
     if found is None:
-        return Finding(rule, Verdict.UNKNOWN, f"{rule} of this machine unknown")
+        return _unknown(rule)
     missing = [name for name in names if name not in found]
     if missing:
-        return Finding(rule, Verdict.DIFFERS, f"{rule} lack {', '.join(missing)}")
-    return Finding(rule, Verdict.MATCHES, f"{rule} {', '.join(names)}")
+        listed = ", ".join(missing)
+        return Finding(
+            rule, Verdict.DIFFERS, f"{rule} lack {listed}", f"il manque {listed} à {rule}"
+        )
+    return _matching(rule, f"{rule} {', '.join(names)}")
 
 
 def _memory(rules: MatchRules, total_bytes: int | None) -> Finding | None:
@@ -189,16 +217,22 @@ def _memory(rules: MatchRules, total_bytes: int | None) -> Finding | None:
     if least is None and most is None:
         return None
     if total_bytes is None:
-        return Finding("memory", Verdict.UNKNOWN, "memory of this machine unknown")
-    detail = f"memory {total_bytes} bytes"
+        return _unknown("memory")
+    detail, detail_fr = f"memory {total_bytes} bytes", f"memory {total_bytes} octets"
     if (least is not None and total_bytes < least) or (most is not None and total_bytes > most):
         bounds = f"{least or 0} to {most or 'any number of'} bytes"
-        return Finding("memory", Verdict.DIFFERS, f"{detail}, must be {bounds}")
-    return Finding("memory", Verdict.MATCHES, detail)
+        bounds_fr = f"au moins {least or 0} octets" + (f", au plus {most}" if most else "")
+        return Finding(
+            "memory",
+            Verdict.DIFFERS,
+            f"{detail}, must be {bounds}",
+            f"{detail_fr}, il faut {bounds_fr}",
+        )
+    return Finding("memory", Verdict.MATCHES, detail, detail_fr)
 
 
-def _rejections(findings: Sequence[Finding]) -> list[str]:
-    return [finding.detail for finding in findings if finding.verdict is Verdict.DIFFERS]
+def _rejections(findings: Sequence[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.verdict is Verdict.DIFFERS]
 
 
 def _rank(findings: Sequence[Finding], name: str) -> tuple[bool, tuple[int, ...], int, str]:
@@ -220,20 +254,39 @@ def _rank(findings: Sequence[Finding], name: str) -> tuple[bool, tuple[int, ...]
 
 
 def _why(findings: Sequence[Finding]) -> tuple[str, str]:
-    """The reason in English and in French; ids and names of rules are the same in both."""
-    matched = [finding.detail for finding in findings if finding.verdict is Verdict.MATCHES]
-    unknown = [finding.detail for finding in findings if finding.verdict is Verdict.UNKNOWN]
-    doubt = f" ({'; '.join(unknown)})" if unknown else ""
+    """The reason in English and in French."""
+    matched = [finding for finding in findings if finding.verdict is Verdict.MATCHES]
+    doubt, doubt_fr = _doubt(findings)
     if not matched:
-        return f"it fits every machine{doubt}", f"il convient à toute machine{doubt}"
-    found = "; ".join(matched)
-    return f"it matches {found}{doubt}", f"il correspond\N{NO-BREAK SPACE}: {found}{doubt}"
+        return f"it fits every machine{doubt}", f"il convient à toute machine{doubt_fr}"
+    found, found_fr = _both(matched)
+    return (
+        f"it matches {found}{doubt}",
+        f"il correspond\N{NO-BREAK SPACE}: {found_fr}{doubt_fr}",
+    )
 
 
-def _why_not(findings: Sequence[Finding], best: str) -> str:
+def _why_not(findings: Sequence[Finding], best: str) -> tuple[str, str]:
     rejections = _rejections(findings)
     if rejections:
-        return rejections[0]
-    unknown = [finding.detail for finding in findings if finding.verdict is Verdict.UNKNOWN]
-    doubt = f" ({'; '.join(unknown)})" if unknown else ""
-    return f"{best} describes this machine better{doubt}"
+        return rejections[0].detail, rejections[0].detail_fr
+    doubt, doubt_fr = _doubt(findings)
+    return (
+        f"{best} describes this machine better{doubt}",
+        f"{best} décrit mieux cette machine{doubt_fr}",
+    )
+
+
+def _doubt(findings: Sequence[Finding]) -> tuple[str, str]:
+    unknown = [finding for finding in findings if finding.verdict is Verdict.UNKNOWN]
+    if not unknown:
+        return "", ""
+    text, text_fr = _both(unknown)
+    return f" ({text})", f" ({text_fr})"
+
+
+def _both(findings: Sequence[Finding]) -> tuple[str, str]:
+    return (
+        "; ".join(finding.detail for finding in findings),
+        "\N{NO-BREAK SPACE}; ".join(finding.detail_fr for finding in findings),
+    )

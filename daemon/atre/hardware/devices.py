@@ -8,7 +8,6 @@ Source: llama.cpp ggml/include/ggml-backend.h.
 
 import ctypes
 import sys
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,15 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from atre.backend_libraries import HIDEABLE, hiding, load_backends
 from atre.hardware.ask import ask
 from atre.hardware.machine import DeviceType, GgmlDevice, Issue, IssueCode
+from atre.hardware.software_vulkan import VULKAN, software_names
 
 # Drivers of several GPUs can take seconds to start on a cold machine; a hang never ends.
 _TIME_LIMIT_S = 10.0
 # -P: a folder named like a library in the current directory must not be imported instead of it.
 _COMMAND = (sys.executable, "-P", "-m", "atre.hardware.devices")
-# What keeps a backend from loading its driver, by the names under which llama.cpp registers them.
-# Sources: llama.cpp ggml/src/ggml-backend-reg.cpp; the CUDA and ROCm manuals.
-_HIDING = {
-    "Vulkan": ("GGML_DISABLE_VULKAN", "1"),
-    "CUDA": ("CUDA_VISIBLE_DEVICES", "-1"),
-    "ROCm": ("HIP_VISIBLE_DEVICES", "-1"),
-}
 _DRIVER_FAILURES = (IssueCode.CRASHED, IssueCode.TIMED_OUT)
 _TYPES = (DeviceType.CPU, DeviceType.GPU, DeviceType.IGPU, DeviceType.ACCEL, DeviceType.META)
 
@@ -78,7 +72,7 @@ def ask_devices(
     report = _ask(command, time_limit_s, ())
     if not report.issues or report.issues[0].code not in _DRIVER_FAILURES:
         return report
-    hidings = [*((backend,) for backend in _HIDING), tuple(_HIDING)]
+    hidings = [*((backend,) for backend in HIDEABLE), HIDEABLE]
     with ThreadPoolExecutor(len(hidings)) as pool:
         # At once: several hangs one after the other would make a box start in minutes.
         others = list(pool.map(lambda hidden: _ask(command, time_limit_s, hidden), hidings))
@@ -87,11 +81,6 @@ def ask_devices(
             issues = report.issues + other.issues
             return replace(other, issues=issues, hidden_backends=hidden)
     return report
-
-
-def hiding(backends: Iterable[str]) -> dict[str, str]:
-    """The environment in which llama.cpp leaves these backends alone."""
-    return dict(_HIDING[backend] for backend in backends if backend in _HIDING)
 
 
 def _ask(command: tuple[str, ...], time_limit_s: float, hidden: tuple[str, ...]) -> DeviceReport:
@@ -107,19 +96,18 @@ def _ask(command: tuple[str, ...], time_limit_s: float, hidden: tuple[str, ...])
 
 def read_devices() -> DeviceReport:
     """Ask llama.cpp in this process, which may not survive it."""
-    from llama_cpp._ggml import libggml, libggml_base_path  # noqa: PLC0415 - only the child loads it
+    # Only the child loads it. It is the ggml of libllama: llama_cpp._ggml is another copy.
+    from llama_cpp.llama_cpp import _base_path, _lib  # noqa: PLC0415
 
-    _declare(libggml)
-    if libggml.ggml_backend_dev_count() == 0:
-        # A build with loadable backends has none until it is told where they are.
-        libggml.ggml_backend_load_all_from_path(str(Path(libggml_base_path)).encode())
-    handles = [libggml.ggml_backend_dev_get(i) for i in range(libggml.ggml_backend_dev_count())]
+    load_backends(_lib, Path(_base_path))
+    _declare(_lib)
+    handles = [_lib.ggml_backend_dev_get(i) for i in range(_lib.ggml_backend_dev_count())]
     return DeviceReport(
-        devices=tuple(_device(libggml, handle) for handle in handles),
-        cpu_features=_cpu_features(libggml),
+        devices=_with_software(tuple(_device(_lib, handle) for handle in handles)),
+        cpu_features=_cpu_features(_lib),
         backends=tuple(
-            _text(libggml.ggml_backend_reg_name(libggml.ggml_backend_reg_get(i))) or ""
-            for i in range(libggml.ggml_backend_reg_count())
+            _text(_lib.ggml_backend_reg_name(_lib.ggml_backend_reg_get(i))) or ""
+            for i in range(_lib.ggml_backend_reg_count())
         ),
     )
 
@@ -133,7 +121,6 @@ def _declare(library: Any) -> None:
         ("ggml_backend_reg_count", ctypes.c_size_t, []),
         ("ggml_backend_reg_get", ctypes.c_void_p, [ctypes.c_size_t]),
         ("ggml_backend_reg_name", ctypes.c_char_p, [ctypes.c_void_p]),
-        ("ggml_backend_load_all_from_path", None, [ctypes.c_char_p]),
         ("ggml_backend_reg_by_name", ctypes.c_void_p, [ctypes.c_char_p]),
         ("ggml_backend_reg_get_proc_address", ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_char_p]),
     ):
@@ -153,6 +140,17 @@ def _device(library: Any, handle: int) -> GgmlDevice:
         memory_free_bytes=props.memory_free or None,
         pci_address=_text(props.device_id),
         backend=_text(library.ggml_backend_reg_name(library.ggml_backend_dev_backend_reg(handle))),
+    )
+
+
+def _with_software(devices: tuple[GgmlDevice, ...]) -> tuple[GgmlDevice, ...]:
+    """llama.cpp calls such a device a card; only Vulkan itself tells that it is none."""
+    if all(device.backend != VULKAN for device in devices):
+        return devices
+    names = software_names()
+    return tuple(
+        replace(device, is_software=device.backend == VULKAN and device.description in names)
+        for device in devices
     )
 
 

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
+from collections.abc import Callable
+from functools import partial
+
 import msgspec
 
 from atre.engine_plan import EnginePlan
 from atre.hardware.choose import Choice
 from atre.hardware.explain_memory import memory_speed
-from atre.hardware.machine import Cpu, Machine, Memory, PciDevice, SocDevice
+from atre.hardware.explain_words import line, number
+from atre.hardware.machine import Cpu, GgmlDevice, Machine, Memory, PciDevice, SocDevice
 from atre.hardware.profiles import Figure
 from atre.hardware.remedies import words
 from atre.hardware.usage import DeviceUse, Outcome, device_uses
+from atre.speed_figure import SpeedFigure
 
 # Names in /proc/cpuinfo against those in ggml_backend_get_features (ggml-cpu.cpp).
 _FEATURE_OF_FLAG = {
@@ -30,10 +35,15 @@ _FEATURE_OF_FLAG = {
 }
 
 
+_FRENCH_UNITS: dict[str, str] = {"tokens/s": "jetons/s", "GB/s": "Go/s"}
+_Say = Callable[..., str]  # ``line`` in one language
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The words for what a device is, in one language."""
 
     integrated: str
+    software: str
     card: str
     own_memory: str
     driver: str
@@ -41,12 +51,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ENGLISH_FACTS = Facts(
-    integrated="integrated", card="card", own_memory="GiB of its own", driver="driver",
-    no_driver="no driver",
+    integrated="integrated", software="software on the processor", card="card",
+    own_memory="GiB of its own", driver="driver", no_driver="no driver",
 )  # fmt: skip
 FRENCH_FACTS = Facts(
-    integrated="intégré", card="carte", own_memory="Gio en propre", driver="pilote",
-    no_driver="sans pilote",
+    integrated="intégré", software="logiciel sur le processeur", card="carte",
+    own_memory="Gio en propre", driver="pilote", no_driver="sans pilote",
 )  # fmt: skip
 
 
@@ -55,26 +65,48 @@ def explain(
     choice: Choice,
     plan: EnginePlan | None = None,
     outcome: Outcome | None = None,
+    *,
+    french: bool = False,
+    with_refusals: bool = True,
 ) -> list[str]:
-    """What was found, what was chosen and why, one English sentence or fact a line."""
+    """What was found, what was chosen and why, one sentence or fact a line.
+
+    ``with_refusals`` adds why each other profile was not chosen.
+    """
     runs_on_gpu = puts_layers_on_gpu(choice, plan)
     uses = device_uses(machine, runs_on_gpu=runs_on_gpu, outcome=outcome)
+    say = partial(line, french=french)
+    profile = choice.profile
+    title, reason = (
+        (profile.title_fr, choice.reason_fr) if french else (profile.title, choice.reason)
+    )
+    reasons, issues = _decisions(plan, french=french)
     return [
-        _product(machine),
-        f"System: {machine.os_version or 'unknown'}, kernel {machine.kernel or 'unknown'}",
-        _cpu(machine.cpu),
-        _memory(machine.memory),
-        memory_speed(machine.memory),
-        *_devices(machine, uses),
-        *_llama(machine),
-        f"Profile: {choice.profile.name} ({choice.profile.title}): {choice.reason}.",
-        f"Models for it, best first: {', '.join(choice.profile.models) or 'none named'}",
-        *(_figure(figure) for figure in choice.profile.figures),
-        *(f"Not {refusal.name}: {refusal.why}." for refusal in choice.refused),
-        *(plan.reasons if plan else ()),
-        *(f"Attention: {issue}" for issue in (plan.issues if plan else ())),
-        *(f"Not read: {issue.source}: {issue.detail} ({issue.code})." for issue in machine.issues),
+        _product(machine, say),
+        say("system", machine.os_version or say("unknown"), machine.kernel or say("unknown")),
+        _cpu(machine.cpu, say, french=french),
+        _memory(machine.memory, say, french=french),
+        memory_speed(machine.memory, french=french),
+        *_devices(machine, uses, say, french=french),
+        *_llama(machine, say),
+        say("profile", profile.name, title, reason),
+        say("models", ", ".join(profile.models) or say("no_models")),
+        *(_figure(figure, say, french=french) for figure in profile.figures),
+        *(
+            say("not", refusal.name, refusal.why_fr if french else refusal.why)
+            for refusal in (choice.refused if with_refusals else ())
+        ),
+        *reasons,
+        *(_speed(plan.speed, say, french=french) if plan else []),
+        *(say("attention", issue) for issue in issues),
+        *(say("not_read", issue.source, issue.detail, issue.code) for issue in machine.issues),
     ]
+
+
+def _decisions(plan: EnginePlan | None, *, french: bool) -> tuple[list[str], list[str]]:
+    if plan is None:
+        return [], []
+    return (plan.reasons_fr, plan.issues_fr) if french else (plan.reasons, plan.issues)
 
 
 def puts_layers_on_gpu(choice: Choice, plan: EnginePlan | None) -> bool:
@@ -84,46 +116,61 @@ def puts_layers_on_gpu(choice: Choice, plan: EnginePlan | None) -> bool:
     return plan.n_gpu_layers > 0
 
 
-def _product(machine: Machine) -> str:
+def _product(machine: Machine, say: _Say) -> str:
     product = machine.product
     board = " ".join(name for name in (product.board_vendor, product.board_name) if name)
     names = " ".join(name for name in (product.vendor, product.name) if name)
-    return f"Machine: {names or board or 'unknown'}"
+    return say("machine", names or board or say("unknown"))
 
 
-def _cpu(cpu: Cpu) -> str:
+def _cpu(cpu: Cpu, say: _Say, *, french: bool) -> str:
+    def count(number: int | None) -> str:
+        return say("unknown") if number is None else str(number)
+
     facts = [
-        cpu.model or "unknown model",
-        cpu.architecture or "unknown architecture",
-        f"{_count(cpu.physical_cores)} cores, {_count(cpu.logical_cpus)} CPUs",
+        cpu.model or say("cpu_model"),
+        cpu.architecture or say("cpu_architecture"),
+        say("cores", count(cpu.physical_cores), count(cpu.logical_cpus)),
     ]
     if cpu.performance_cores is not None:
-        facts.append(f"{cpu.performance_cores} of them performance cores")
+        facts.append(say("performance", cpu.performance_cores))
     if cpu.quota_cpus is not None:
-        facts.append(f"limited to {cpu.quota_cpus:g} CPUs")
+        quota = f"{cpu.quota_cpus:g}"
+        facts.append(say("quota", quota.replace(".", ",") if french else quota))
     if cpu.flags:
         facts.append(" ".join(cpu.flags))
     if cpu.cache_bytes is not None:
-        facts.append(f"{cpu.cache_bytes / 2**20:g} MiB of cache")
-    return f"Processor: {', '.join(facts)}"
+        facts.append(say("cache", f"{cpu.cache_bytes / 2**20:g}"))
+    return say("cpu", ", ".join(facts))
 
 
-def _memory(memory: Memory) -> str:
-    limit = "" if memory.limit_bytes is None else f", limited to {_gib(memory.limit_bytes)}"
-    return f"Memory: {_gib(memory.total_bytes)}, {_gib(memory.available_bytes)} available{limit}"
+def _memory(memory: Memory, say: _Say, *, french: bool) -> str:
+    def size(num_bytes: int | None) -> str:
+        if num_bytes is None:
+            return say("unknown")
+        return f"{number(num_bytes / 2**30, 1, french=french)} {'Gio' if french else 'GiB'}"
+
+    limit = "" if memory.limit_bytes is None else say("memory_limit", size(memory.limit_bytes))
+    return say("memory", size(memory.total_bytes), size(memory.available_bytes)) + limit
 
 
-def _devices(machine: Machine, uses: tuple[DeviceUse, ...]) -> list[str]:
-    lines = [_use(use) for use in uses]
+def _devices(
+    machine: Machine, uses: tuple[DeviceUse, ...], say: _Say, *, french: bool
+) -> list[str]:
+    lines = [_use(use, say, french=french) for use in uses]
     if machine.gpus is None and not machine.soc:
-        return ["GPU: unknown, the PCI bus cannot be listed", *lines]
-    return lines or ["GPU: none on the PCI bus"]
+        return [say("pci_unknown"), *lines]
+    if all(isinstance(use.device, GgmlDevice) for use in uses):
+        return [say("no_gpu"), *lines]
+    return lines
 
 
-def _use(use: DeviceUse) -> str:
+def _use(use: DeviceUse, say: _Say, *, french: bool) -> str:
     text = words(use)
-    remedy = f". {text.remedy} ({use.code})" if text.remedy else ""
-    return f"{kind(use)}: {describe(use.device)}: {text.reason}{remedy}"
+    reason, remedy = (text.reason_fr, text.remedy_fr) if french else (text.reason, text.remedy)
+    remedy = f". {remedy} ({use.code})" if remedy else ""
+    device = describe(use.device, FRENCH_FACTS if french else _ENGLISH_FACTS)
+    return say("use", kind(use), device, reason) + remedy
 
 
 def kind(use: DeviceUse) -> str:
@@ -131,8 +178,10 @@ def kind(use: DeviceUse) -> str:
     return "GPU" if use.npu_state is None else "NPU"
 
 
-def describe(device: PciDevice | SocDevice, spoken: Facts = _ENGLISH_FACTS) -> str:
-    """Where the device is and what it is, by numbers."""
+def describe(device: PciDevice | SocDevice | GgmlDevice, spoken: Facts = _ENGLISH_FACTS) -> str:
+    """Where the device is and what it is, by numbers; one in software is nowhere and has a name."""
+    if isinstance(device, GgmlDevice):
+        return f"{device.name} [{device.description}], {spoken.software}"
     facts = [device.address]
     if isinstance(device, PciDevice):
         facts[0] += f" [{device.pci_id}]"
@@ -147,25 +196,28 @@ def describe(device: PciDevice | SocDevice, spoken: Facts = _ENGLISH_FACTS) -> s
     return ", ".join(facts)
 
 
-def _llama(machine: Machine) -> list[str]:
+def _llama(machine: Machine, say: _Say) -> list[str]:
     if machine.devices is None:
-        return ["llama.cpp: its devices are unknown"]
+        return [say("llama_unknown")]
     devices = ", ".join(f"{device.name} ({device.description})" for device in machine.devices)
-    lines = [f"llama.cpp: {devices or 'no device'}"]
+    lines = [say("llama", devices or say("no_device"))]
     unused = unused_flags(machine)
-    if unused:
-        lines.append(
-            f"llama.cpp was compiled without {', '.join(unused)}, which this processor has: "
-            "compile it on this machine to gain speed"
-        )
+    return [*lines, say("flags", ", ".join(unused))] if unused else lines
+
+
+def _speed(speed: SpeedFigure, say: _Say, *, french: bool) -> list[str]:
+    why = speed.why_fr if french else speed.why
+    lines = [say("speed", speed.words(french=french), why)]
+    if speed.prompt_tokens_s is not None:
+        lines.append(say("prompt_speed", f"{speed.prompt_tokens_s:.0f}"))
     return lines
 
 
-def _figure(figure: Figure) -> str:
-    return (
-        f"Published for such a machine: {figure.value:g} {figure.unit}, {figure.what} "
-        f"({figure.source}, {figure.date})"
-    )
+def _figure(figure: Figure, say: _Say, *, french: bool) -> str:
+    value, unit = f"{figure.value:g}", str(figure.unit)
+    if french:
+        value, unit = value.replace(".", ","), _FRENCH_UNITS.get(unit, unit)
+    return say("figure", value, unit, figure.what, figure.source, figure.date)
 
 
 def unused_flags(machine: Machine) -> list[str]:
@@ -177,11 +229,3 @@ def unused_flags(machine: Machine) -> list[str]:
         for flag in machine.cpu.flags or ()
         if flag in _FEATURE_OF_FLAG and _FEATURE_OF_FLAG[flag] not in machine.cpu_features
     ]
-
-
-def _count(number: int | None) -> str:
-    return "unknown" if number is None else str(number)
-
-
-def _gib(num_bytes: int | None) -> str:
-    return "unknown" if num_bytes is None else f"{num_bytes / 2**30:.1f} GiB"

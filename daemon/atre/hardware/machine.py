@@ -161,7 +161,8 @@ class DeviceType(StrEnum):
 class GgmlDevice(msgspec.Struct, frozen=True, kw_only=True):
     """A device that the installed llama.cpp can compute on; ``pci_address`` joins it to sysfs.
 
-    ``backend`` is the part of llama.cpp that drives it, as ``CUDA`` or ``Vulkan``.
+    ``backend`` is the part of llama.cpp that drives it, as ``CUDA`` or ``Vulkan``. ``is_software``
+    says that it is a program on the processor that poses as a GPU, such as Mesa's lavapipe.
     """
 
     name: str
@@ -171,6 +172,12 @@ class GgmlDevice(msgspec.Struct, frozen=True, kw_only=True):
     memory_free_bytes: int | None = None
     pci_address: str | None = None
     backend: str | None = None
+    is_software: bool = False
+
+    @property
+    def is_gpu(self) -> bool:
+        """Whether layers of a model can be put on it, software or not."""
+        return self.type in {DeviceType.GPU, DeviceType.IGPU}
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,14 +17,12 @@ from atre.hardware.machine import (
     SocDevice,
 )
 
-_GPU_TYPES = (DeviceType.GPU, DeviceType.IGPU)
 # Screens of servers and virtual machines: ASPEED, Matrox, Cirrus, QEMU, virtio, QXL, VMware and
 # Hyper-V.
 _DISPLAY_VENDORS = frozenset({"1a03", "102b", "1013", "1234", "1af4", "1b36", "15ad", "1414"})
 _RESERVING_DRIVERS = frozenset({"vfio-pci", "pci-stub"})
 _NVIDIA, _NOUVEAU = "10de", "nouveau"
 _NVML = "nvml"  # that library only tells memory: its failure explains nothing here
-_SOFTWARE_VULKAN = "llvmpipe"  # Mesa's Vulkan on the processor, which is no GPU of the machine
 
 
 class UseCode(StrEnum):
@@ -39,6 +37,7 @@ class UseCode(StrEnum):
     OTHER_DEVICE_CHOSEN = "other_device_chosen"
     PROFILE_KEEPS_PROCESSOR = "profile_keeps_processor"
     DOES_NOT_FIT = "does_not_fit"
+    SOFTWARE = "software"
     NO_DRIVER = "no_driver"
     NOUVEAU = "nouveau"
     RESERVED = "reserved"
@@ -67,13 +66,13 @@ class NpuState(StrEnum):
 
 
 class DeviceUse(msgspec.Struct, frozen=True, kw_only=True):
-    """One GPU or NPU of the machine, and what becomes of it.
+    """One GPU or NPU of the machine, or a program that poses as one, and what becomes of it.
 
     ``name`` is llama.cpp's name of it, None if it does not see it; ``backends`` are the parts of it
     that could compute on it; ``npu_state`` is None for a GPU.
     """
 
-    device: PciDevice | SocDevice
+    device: PciDevice | SocDevice | GgmlDevice
     code: UseCode
     name: str | None = None
     backends: tuple[str, ...] = ()
@@ -93,9 +92,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def best_gpu(devices: Iterable[GgmlDevice] | None) -> GgmlDevice | None:
-    """What llama.cpp would use: the largest card, an integrated GPU only without a card."""
+    """What llama.cpp would use: the largest card, an integrated GPU only without a card.
+
+    A device in software is none: it is the processor, with more work to do.
+    """
     return max(
-        (device for device in devices or () if device.type in _GPU_TYPES),
+        (device for device in devices or () if device.is_gpu and not device.is_software),
         key=lambda device: (device.type is DeviceType.GPU, device.memory_total_bytes or 0),
         default=None,
     )
@@ -106,7 +108,7 @@ def shares_main_memory(machine: Machine, device: GgmlDevice) -> bool:
 
     llama.cpp has called such GPUs cards, and what both count would then be given out twice.
     """
-    if device.type is DeviceType.IGPU or machine.os == "macos":
+    if device.type is DeviceType.IGPU or device.is_software or machine.os == "macos":
         return True
     gpus = [gpu for gpu in _gpus(machine) if _is(device, gpu, machine)]
     return any(not isinstance(gpu, PciDevice) or gpu.integrated for gpu in gpus)
@@ -115,7 +117,7 @@ def shares_main_memory(machine: Machine, device: GgmlDevice) -> bool:
 def device_uses(
     machine: Machine, *, runs_on_gpu: bool, outcome: Outcome | None = None
 ) -> tuple[DeviceUse, ...]:
-    """Every GPU, then every NPU, in bus order, then those on no bus.
+    """Every GPU, then every NPU, in bus order, then those on no bus, then those in software.
 
     Without an ``outcome``, it is llama.cpp's own choice if the plan puts layers on a GPU.
     """
@@ -132,7 +134,15 @@ def device_uses(
             else _npu_use(machine, device)
             for device in machine.soc
         ]
+        + [_software_use(device, outcome) for device in machine.devices or () if device.is_software]
     )
+
+
+def _software_use(device: GgmlDevice, outcome: Outcome) -> DeviceUse:
+    code = outcome.refused.get(device.name, UseCode.SOFTWARE)
+    if device.name == outcome.chosen:
+        code = UseCode.USED
+    return DeviceUse(device=device, code=code, name=device.name)
 
 
 def _gpu_use(machine: Machine, gpu: PciDevice | SocDevice, outcome: Outcome) -> DeviceUse:
@@ -152,7 +162,7 @@ def _is(device: GgmlDevice, gpu: PciDevice | SocDevice, machine: Machine) -> boo
 
     A backend that tells none, or one that sysfs does not know, can only mean the only GPU there is.
     """
-    if device.type not in _GPU_TYPES or _SOFTWARE_VULKAN in device.description:
+    if not device.is_gpu or device.is_software:
         return False
     address = (device.pci_address or "").lower()
     if address in {other.address for other in machine.gpus or ()}:

@@ -13,11 +13,14 @@ from atre.ipc.messages import (
     EngineEvent,
     Finished,
     Generate,
+    ResetCertificate,
+    UseCertificate,
 )
 from atre.ipc.peer import Peer
+from atre.ipc.presence import Activity, DescribeActivity, Moved
 from atre.ipc.running_job import RunningJob
 
-_decoder = msgspec.msgpack.Decoder(EngineEvent)
+_decoder = msgspec.msgpack.Decoder(EngineEvent | Moved)
 
 
 class EngineClient:
@@ -29,6 +32,10 @@ class EngineClient:
     def describe(self) -> EngineDescription:
         """What the engine runs. Raises EngineUnavailableError while it is down or loading."""
         return self._peer.ask(DescribeEngine(), EngineDescription)
+
+    def activity(self) -> Activity:
+        """Whether anybody is being answered. Raises EngineUnavailableError while it is down."""
+        return self._peer.ask(DescribeActivity(), Activity)
 
     def generate(self, request: Generate) -> "Generation":
         """Start one completion. Raises EngineUnavailableError if the engine cannot be reached."""
@@ -44,6 +51,21 @@ class ManagementClient:
     def describe(self) -> BoxDescription:
         """How the LAN sees the box. Raises EngineUnavailableError while ``atred`` is down."""
         return self._peer.ask(DescribeBox(), BoxDescription)
+
+    def use_certificate(self, certificate: bytes, key: bytes, chain: bytes) -> BoxDescription:
+        """Serve this certificate at once.
+
+        Raises InvalidRequestError if it cannot be, EngineUnavailableError while ``atred`` is down.
+        """
+        request = UseCertificate(certificate=certificate, key=key, chain=chain)
+        return self._peer.ask(request, BoxDescription)
+
+    def reset_certificate(self, *, authority: bool) -> BoxDescription:
+        """Serve the box's own certificate again, of a new authority if asked for.
+
+        Raises EngineUnavailableError while ``atred`` is down.
+        """
+        return self._peer.ask(ResetCertificate(authority=authority), BoxDescription)
 
 
 class Generation(RunningJob[EngineEvent]):

@@ -5,11 +5,12 @@ import msgspec
 
 from atre.ipc.messages import DescribeEmbedder, Embed, Embedded, EmbedderDescription, Failed, Vector
 from atre.ipc.peer import Peer
+from atre.ipc.presence import Moved
 from atre.ipc.running_job import RunningJob
 
 Embedding = RunningJob[Vector | Embedded]
 
-_decoder = msgspec.msgpack.Decoder(Vector | Embedded | Failed)
+_decoder = msgspec.msgpack.Decoder(Vector | Embedded | Failed | Moved)
 
 
 class EmbedderClient:

@@ -11,6 +11,8 @@ from atre.errors import (
     InvalidRequestError,
     ModelLoadError,
     ModelNotFoundError,
+    ModelProblem,
+    ModelStoreError,
     QueueFullError,
     RequestError,
 )
@@ -26,6 +28,7 @@ def failure(error: AtreError) -> Failed:
         num_tokens=error.num_tokens if isinstance(error, ContextLengthError) else 0,
         limit=error.limit if isinstance(error, ContextLengthError) else 0,
         retry_after_s=error.retry_after_s if isinstance(error, QueueFullError) else 0,
+        problem=error.problem if isinstance(error, ModelStoreError) else "",
     )
 
 
@@ -33,6 +36,12 @@ def error_from(failed: Failed) -> AtreError:
     """Rebuild the error; a kind that this version does not know becomes an EngineError."""
     rebuild = _REBUILD.get(failed.kind)
     return rebuild(failed) if rebuild else EngineError(failed.message)
+
+
+def _model_store_error(failed: Failed) -> AtreError:
+    known = failed.problem in set(ModelProblem)
+    problem = ModelProblem(failed.problem) if known else ModelProblem.OTHER
+    return ModelStoreError(failed.message, problem=problem)
 
 
 def _request_error(kind: type[RequestError]) -> Callable[[Failed], AtreError]:
@@ -51,5 +60,6 @@ _REBUILD: dict[str, Callable[[Failed], AtreError]] = {
     ),
     "QueueFullError": lambda failed: QueueFullError(failed.retry_after_s),
     "ModelLoadError": lambda failed: ModelLoadError(failed.message),
+    "ModelStoreError": _model_store_error,
     "EngineUnavailableError": lambda failed: EngineUnavailableError(failed.message),
 }

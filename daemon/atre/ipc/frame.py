@@ -6,7 +6,7 @@ import struct
 import msgspec
 
 from atre.errors import InvalidRequestError
-from atre.ipc.messages import Message
+from atre.ipc.message import Message
 
 # A prompt of a few hundred thousand tokens fits; a wrong length prefix does not empty the memory.
 MAX_FRAME_BYTES = 16 * 1024 * 1024

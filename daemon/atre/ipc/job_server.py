@@ -12,7 +12,8 @@ import msgspec
 
 from atre.errors import AtreError, EngineUnavailableError, InvalidRequestError
 from atre.ipc.failure import failure
-from atre.ipc.messages import Message
+from atre.ipc.message import Message
+from atre.ipc.presence import Activity, DescribeActivity
 from atre.ipc.server import Connection, Server
 
 _log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class JobServer(Generic[Request_contra, Job]):
         self._readers = ThreadPoolExecutor(_NUM_READERS, thread_name_prefix="reader")
         self._lock = threading.Lock()
         self._jobs: dict[Connection, Job | None] = {}
+        self._idle_since_s = time.monotonic()
         self._decoder = msgspec.msgpack.Decoder(requests)
         self._server = Server(socket_path, self._on_frame, self._on_close)
 
@@ -80,6 +82,7 @@ class JobServer(Generic[Request_contra, Job]):
         self._server.start()
 
     def serve(self, service: Service[Request_contra, Job]) -> None:
+        self._idle_since_s = time.monotonic()
         self._service = service
 
     def close(self) -> None:
@@ -89,6 +92,9 @@ class JobServer(Generic[Request_contra, Job]):
     def _on_frame(self, connection: Connection, body: bytes) -> None:
         try:
             request = self._decoder.decode(body)
+            if isinstance(request, DescribeActivity):
+                connection.send(self._activity())
+                return
             service = self._service
             if service is None:
                 raise self.refusal
@@ -100,6 +106,11 @@ class JobServer(Generic[Request_contra, Job]):
             connection.send(failure(InvalidRequestError(f"The request is malformed: {error}.")))
         except AtreError as error:
             connection.send(failure(error))
+
+    def _activity(self) -> Activity:
+        with self._lock:
+            idle_s = 0.0 if self._jobs else time.monotonic() - self._idle_since_s
+            return Activity(num_open=len(self._jobs), idle_s=idle_s)
 
     def _begin(
         self,
@@ -140,6 +151,9 @@ class JobServer(Generic[Request_contra, Job]):
 
     def _on_close(self, connection: Connection) -> None:
         with self._lock:
+            had_job = connection in self._jobs
             job = self._jobs.pop(connection, None)
+            if had_job and not self._jobs:
+                self._idle_since_s = time.monotonic()
         if job is not None and self._service:
             self._service.abort(job)

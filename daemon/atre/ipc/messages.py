@@ -2,14 +2,16 @@
 """What crosses the unix sockets: one frozen Struct per message, MessagePack, tagged by type.
 
 On ``engine.sock`` a connection carries one request and its events, in this order:
-``Generate`` → ``Accepted`` → ``Queued``* → ``Reading``* → ``Delta``* → ``Finished``, or ``Failed``
-at any point;
-``DescribeEngine`` → ``EngineDescription``. Closing the connection cancels the generation.
+``Generate`` → ``Waking``* → ``Accepted`` → ``Queued``* → ``Reading``* → ``Delta``* → ``Finished``,
+or ``Failed`` at any point; ``Moved`` after ``Waking`` means to ask again on a new connection;
+``DescribeEngine`` → ``EngineDescription``; ``DescribeActivity`` → ``Activity``. Closing the
+connection cancels the generation.
 
 On ``embedder.sock``: ``Embed`` → ``Vector``* → ``Embedded``, or ``Failed`` at any point;
 ``DescribeEmbedder`` → ``EmbedderDescription``. Closing the connection cancels what is left.
 
-On ``atred.sock``: ``DescribeBox`` → ``BoxDescription``, or ``Failed``.
+On ``atred.sock``: ``DescribeBox``, ``UseCertificate`` or ``ResetCertificate`` →
+``BoxDescription``, or ``Failed``; for the models see ``atre.ipc.model_messages``.
 """
 
 from enum import StrEnum
@@ -18,13 +20,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from atre.ipc.message import Fraction, Message
+from atre.ipc.presence import DescribeActivity, Waking
+from atre.speed_figure import SpeedFigure
+
 MAX_INPUTS = 2048  # of one request for embeddings: OpenAI's own limit
-
-Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
-    """Base of every message; the tag on the wire is the class name."""
 
 
 class Priority(StrEnum):
@@ -200,6 +200,7 @@ class Failed(Message, frozen=True):
     num_tokens: int = 0
     limit: int = 0
     retry_after_s: int = 0
+    problem: str = ""
 
 
 class DescribeEngine(Message, frozen=True):
@@ -218,12 +219,21 @@ class Turn(Message, frozen=True):
     outside_s: float
 
 
+class AppliedAdapter(msgspec.Struct, frozen=True, kw_only=True):
+    """A LoRA adapter that acts on every answer; what it adds is multiplied by ``scale``."""
+
+    name: str
+    scale: float
+
+
 class EngineDescription(Message, frozen=True):
     """What the engine runs and how it is doing. Speeds are means over the last minute.
 
     ``model`` is the id that requests use, ``name`` what its makers call it. ``turns`` are sums
     since the model was loaded; ``snapshot_bytes`` of RAM hold copies of what ended answers held.
-    ``issues`` are sentences on what went otherwise than planned when the model started.
+    ``issues`` are sentences on what went otherwise than planned when the model started. ``speed``
+    is what one reader may expect. ``asleep_since`` is when the model was unloaded to save power,
+    None if it is not; ``waking`` is how much of it is loaded again.
     """
 
     model: str
@@ -250,6 +260,11 @@ class EngineDescription(Message, frozen=True):
     turns: list[Turn] = []
     snapshot_bytes: int = 0
     issues: list[str] = []
+    issues_fr: list[str] = []
+    speed: SpeedFigure = SpeedFigure()
+    adapters: list[AppliedAdapter] = []
+    asleep_since: float | None = None
+    waking: Fraction | None = None
 
 
 class Embed(Message, frozen=True):
@@ -307,6 +322,34 @@ class DescribeBox(Message, frozen=True):
     """Ask the management daemon about the box: its names, its profile, its certificate."""
 
 
+class UseCertificate(Message, frozen=True):
+    """Serve this certificate from now on; each file as it was given, PEM or DER."""
+
+    certificate: bytes
+    key: bytes
+    chain: bytes = b""
+
+
+class ResetCertificate(Message, frozen=True):
+    """Serve the box's own certificate again; with ``authority``, of a new authority."""
+
+    authority: bool = False
+
+
+class CertificateSource(StrEnum):
+    """Whose certificate the box serves: its own authority's, or one that its owner brought."""
+
+    OWN = "own"
+    IMPORTED = "imported"
+
+
+class Notice(Message, frozen=True):
+    """A sentence for the person who looks after the box, in both languages."""
+
+    en: str
+    fr: str
+
+
 class DiscoveryState(StrEnum):
     """Whether the LAN can find the box by itself."""
 
@@ -317,7 +360,14 @@ class DiscoveryState(StrEnum):
 
 
 class BoxDescription(Message, frozen=True):
-    """The box as seen from the LAN. ``detail`` says why discovery is not announced, or is empty."""
+    """The box as seen from the LAN. ``detail`` says why discovery is not announced, or is empty.
+
+    ``certificate_sha256`` is of the certificate that is served, ``authority_sha256`` of the box's
+    own authority, both in hex and None off the LAN. ``certificate_ends_at`` is in Unix seconds.
+    ``http_port`` explains and hands out the authority in clear; with ``plain_http_api`` it also
+    answers programs that have a key.
+    What is for people is there in French as well, in the same order.
+    """
 
     version: str
     mdns_name: str | None
@@ -332,9 +382,17 @@ class BoxDescription(Message, frozen=True):
     profile_reason: str
     profile_reason_fr: str
     issues: list[str]
+    notices: list[Notice] = []
+    authority_sha256: str | None = None
+    certificate_source: CertificateSource = CertificateSource.OWN
+    certificate_ends_at: float | None = None
+    http_port: int | None = None
+    plain_http_api: bool = False
+    issues_fr: list[str] = []
+    detail_fr: str = ""
 
 
-EngineRequest = Generate | DescribeEngine
-EngineEvent = Accepted | Queued | Reading | Delta | Finished | Failed | EngineDescription
+EngineRequest = Generate | DescribeEngine | DescribeActivity
+EngineEvent = Waking | Accepted | Queued | Reading | Delta | Finished | Failed | EngineDescription
 EmbedderRequest = Embed | DescribeEmbedder
-ManagementRequest = DescribeBox
+ManagementRequest = DescribeBox | UseCertificate | ResetCertificate

@@ -10,7 +10,8 @@ import msgspec
 from atre.errors import EngineUnavailableError, InvalidRequestError
 from atre.ipc.failure import error_from
 from atre.ipc.frame import FrameReader, encode_frame
-from atre.ipc.messages import Failed, Message
+from atre.ipc.message import Message
+from atre.ipc.messages import Failed
 
 _CONNECT_TIMEOUT_S = 2.0  # a local socket answers at once, or its backlog is full
 _REPLY_TIMEOUT_S = 5.0  # descriptions are read from memory; an engine step can delay them

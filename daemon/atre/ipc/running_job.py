@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import os
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -7,8 +8,10 @@ import msgspec
 from atre.errors import EngineUnavailableError
 from atre.ipc.failure import error_from
 from atre.ipc.frame import FrameReader, encode_frame
-from atre.ipc.messages import Failed, Message
+from atre.ipc.message import Message
+from atre.ipc.messages import Failed
 from atre.ipc.peer import Peer
+from atre.ipc.presence import Moved
 
 _RECV_BYTES = 65536
 
@@ -22,9 +25,14 @@ class RunningJob(Generic[Event]):
     """
 
     def __init__(
-        self, peer: Peer, request: Message, decoder: "msgspec.msgpack.Decoder[Event | Failed]"
+        self,
+        peer: Peer,
+        request: Message,
+        decoder: "msgspec.msgpack.Decoder[Event | Failed | Moved]",
     ) -> None:
         """Start it. Raises EngineUnavailableError if the process cannot be reached."""
+        self._peer = peer
+        self._request = encode_frame(request)
         self._lost = (
             f"The {peer.name} stopped during this request and is being restarted. "
             "Ask again in a few seconds."
@@ -33,7 +41,7 @@ class RunningJob(Generic[Event]):
         self._frames = FrameReader()
         self._connection = peer.connect()
         try:
-            self._connection.sendall(encode_frame(request))
+            self._connection.sendall(self._request)
         except OSError as error:
             self._connection.close()
             raise EngineUnavailableError(self._lost) from error
@@ -57,8 +65,23 @@ class RunningJob(Generic[Event]):
         for event in map(self._decoder.decode, self._frames.feed(data)):
             if isinstance(event, Failed):
                 raise error_from(event)
+            if isinstance(event, Moved):
+                self._ask_again()
+                return events
             events.append(event)
         return events
+
+    def _ask_again(self) -> None:
+        """Send the request to where the address leads now, on the same file descriptor.
+
+        Whoever polls that descriptor need not know.
+        """
+        with self._peer.connect() as fresh:
+            os.dup2(fresh.fileno(), self._connection.fileno(), inheritable=False)
+        try:
+            self._connection.sendall(self._request)
+        except OSError as error:
+            raise EngineUnavailableError(self._lost) from error
 
     def close(self) -> None:
         self._connection.close()

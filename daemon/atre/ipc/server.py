@@ -11,7 +11,7 @@ from pathlib import Path
 from atre.errors import InvalidRequestError
 from atre.ipc.failure import failure
 from atre.ipc.frame import FrameReader, encode_frame
-from atre.ipc.messages import Message
+from atre.ipc.message import Message
 
 _log = logging.getLogger(__name__)
 

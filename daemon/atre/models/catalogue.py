@@ -9,12 +9,17 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from atre.errors import ConfigError, ModelStoreError
+from atre.errors import ConfigError, ModelProblem, ModelStoreError
 
 Positive = Annotated[float, Meta(gt=0)]
 Text = Annotated[str, Meta(min_length=1, max_length=300)]
 Url = Annotated[str, Meta(pattern="^https://")]
 Id = Annotated[str, Meta(pattern=r"^[a-z0-9]+([.-][a-z0-9]+)+$")]
+# What may be named as unverified.
+Fact = Literal[
+    "repo", "file", "licence", "openness", "languages", "parameters_b", "active_parameters_b",
+    "size_gb", "context_tokens",
+]  # fmt: skip
 _BILLION = 10**9
 
 
@@ -30,7 +35,8 @@ class Licence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class CatalogueModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model and the one file of it that the box fetches; None is unknown.
 
-    ``catalogue.toml`` explains the keys. ``source`` and ``date`` say where the facts are from.
+    ``catalogue.toml`` explains the keys. ``unverified`` names those that nothing public confirmed.
+    ``source`` and ``date`` say where the facts are from.
     """
 
     id: Id
@@ -51,6 +57,7 @@ class CatalogueModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     active_parameters_b: Positive | None = None
     size_gb: Positive | None = None
     context_tokens: Annotated[int, Meta(ge=1)] | None = None
+    unverified: tuple[Fact, ...] = ()
 
     @property
     def weights_bytes(self) -> int:
@@ -79,7 +86,8 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                 return model
         raise ModelStoreError(
             f"{model_id!r} is not in the catalogue. `atre model list --catalogue` shows what is; "
-            "any other model of the hub is named OWNER/REPOSITORY/FILE.gguf."
+            "any other model of the hub is named OWNER/REPOSITORY/FILE.gguf.",
+            problem=ModelProblem.UNKNOWN,
         )
 
 

@@ -5,7 +5,7 @@ import errno
 import os
 from pathlib import Path
 
-from atre.errors import ModelStoreError
+from atre.errors import ModelProblem, ModelStoreError
 
 # The box's database, its logs and an update must never find the disk full of models.
 RESERVE_BYTES = 2**30
@@ -24,17 +24,21 @@ def require_room(directory: Path, needed_bytes: int, *, reserve_bytes: int = RES
         raise ModelStoreError(
             f"The disk has {in_words(free_bytes)} free, and {in_words(needed_bytes)} are needed "
             f"beside the {in_words(reserve_bytes)} that the box keeps for itself. Nothing was "
-            f"written. {_REMEDY}"
+            f"written. {_REMEDY}",
+            problem=ModelProblem.DISK_FULL,
         )
 
 
 def write_failure(error: OSError, *, kept: str) -> ModelStoreError:
     """The error for a write that failed; ``kept`` says what became of what was written."""
     if error.errno in _FULL:
-        return ModelStoreError(f"The disk is full. {kept} {_REMEDY}")
+        return ModelStoreError(
+            f"The disk is full. {kept} {_REMEDY}", problem=ModelProblem.DISK_FULL
+        )
     return ModelStoreError(
         f"The disk cannot be written ({error.strerror or error}). {kept} Check the disk and its "
-        "permissions."
+        "permissions.",
+        problem=ModelProblem.DISK_FAILED,
     )
 
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import msgspec
 
 from atre.durable import write_durably
-from atre.errors import ModelStoreError
+from atre.errors import ModelProblem, ModelStoreError
 from atre.models.disk import write_failure
 from atre.models.hub import HubFile, Interrupted, RemoteFile, opened
 from atre.models.unfinished import Unfinished, forget, held, partial_path
@@ -76,7 +76,8 @@ def download(
             raise ModelStoreError(
                 f"What came for {address} is not what the hub says it is: its sha256 is {digest}, "
                 f"not {remote.sha256}. It was thrown away. Pull it again; if that happens twice, "
-                "something between here and the hub changes files."
+                "something between here and the hub changes files.",
+                problem=ModelProblem.WRONG_DIGEST,
             )
         Path(f"{path}.json").unlink(missing_ok=True)
     return path
@@ -129,7 +130,8 @@ def _fetch(remote: RemoteFile, file: BinaryIO, pace: Pace, progress: Progress) -
             if failures > _MAX_FAILURES:
                 raise ModelStoreError(
                     f"The download stopped at {growing.done_bytes} of {remote.size_bytes} bytes: "
-                    f"{problem}. {_KEPT}"
+                    f"{problem}. {_KEPT}",
+                    problem=ModelProblem.INTERRUPTED,
                 ) from problem
             pace.sleep(min(max(2.0**failures / 2, problem.retry_after_s), _MAX_WAIT_S))
     growing.sync()
@@ -147,7 +149,8 @@ def _receive(remote: RemoteFile, growing: _Growing, pace: Pace, progress: Progre
             if growing.done_bytes + len(chunk) > remote.size_bytes:
                 raise ModelStoreError(
                     f"{remote.url} is longer than the {remote.size_bytes} bytes that the hub "
-                    f"announced. {_KEPT}"
+                    f"announced. {_KEPT}",
+                    problem=ModelProblem.WRONG_DIGEST,
                 )
             growing.append(chunk)
             progress(len(chunk))

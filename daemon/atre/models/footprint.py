@@ -13,6 +13,8 @@ _NUMBER_BYTES: dict[KvType, float] = {"f16": 2.0, "q8_0": 34 / 32}
 _FLOAT_BYTES = 4
 _MASK_BYTES = 2  # the mask of flash attention is f16
 _INDEX_BYTES = 8
+# A question and half of its answer: what is remembered on average while the devices race.
+SHORT_CONTEXT_TOKENS = 512
 # Activations alive at once, in rows of n_embd floats: input, gate, up and product of a feed-forward
 # four times as wide.
 _LIVE_ACTIVATION_ROWS = 16
@@ -23,6 +25,31 @@ def kv_cell_bytes(header: GgufHeader, kv_type: KvType) -> int:
     layers = header.cache.layers
     numbers = sum(layer.key_numbers + layer.value_numbers for layer in layers)
     return math.ceil(numbers * _NUMBER_BYTES[kv_type])
+
+
+def token_bytes(header: GgufHeader, kv_type: KvType, context_tokens: int) -> int:
+    """What writing one token reads, with ``context_tokens`` of conversation before it.
+
+    The weights without the input embedding, of which one row is read, unless it is also the output;
+    of a mixture, its chosen experts. Then the cached keys and values, and recurrent states.
+    """
+    weights = header.weights_bytes - header.input_bytes + header.tied_bytes
+    if header.is_mixture:
+        used = header.n_expert_used / header.n_expert
+        weights -= math.floor(header.expert_bytes * (1 - used))
+    cache = header.cache
+    numbers = states = 0
+    for layer in cache.layers:
+        cells = min(context_tokens, cache.window_tokens) if layer.is_windowed else context_tokens
+        numbers += cells * (layer.key_numbers + layer.value_numbers)
+        states += layer.state_numbers
+    return weights + math.ceil(numbers * _NUMBER_BYTES[kv_type]) + states * _FLOAT_BYTES
+
+
+def layer_bytes(header: GgufHeader, kv_type: KvType, n_ctx: int) -> int:
+    """One block and all that it may remember: what is copied to a GPU that has no layer of it."""
+    numbers = max(layer.key_numbers + layer.value_numbers for layer in header.cache.layers)
+    return math.ceil(header.block_bytes / header.n_layer + n_ctx * numbers * _NUMBER_BYTES[kv_type])
 
 
 def cache_bytes(

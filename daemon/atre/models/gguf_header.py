@@ -20,6 +20,7 @@ _MAX_WIDTH = 2**24
 # Tensors that llama.cpp keeps in main memory (llama-arch.cpp, LLM_TENSOR_LAYER_INPUT). Where there
 # is no output, it uses the embedding, a second copy of it if it computes elsewhere.
 _EMBEDDING, _OUTPUT = "token_embd.weight", "output.weight"
+_EXPERTS = "_exps."  # in the names of a mixture's weights: all experts of a layer in one tensor
 _INPUTS = (_EMBEDDING, "per_layer_token_embd.weight", "position_embd.weight")
 
 
@@ -28,7 +29,8 @@ class GgufHeader(msgspec.Struct, frozen=True, kw_only=True):
 
     ``weights_bytes`` is the sum of all tensors, ``block_bytes`` of those in repeated layers,
     ``input_bytes`` of those that turn tokens into vectors; ``tied_bytes`` of these also serve as
-    the output.
+    the output. Of ``n_expert`` experts, in ``expert_bytes``, each token asks ``n_expert_used``;
+    0 are no mixture.
     """
 
     path: str
@@ -50,9 +52,17 @@ class GgufHeader(msgspec.Struct, frozen=True, kw_only=True):
     block_bytes: int
     input_bytes: int = 0
     tied_bytes: int = 0
+    expert_bytes: int = 0
+    n_expert: int = 0
+    n_expert_used: int = 0
     file_type: str | None
     tokenizer: str | None
     has_chat_template: bool
+
+    @property
+    def is_mixture(self) -> bool:
+        """Whether a token reads only some of the weights."""
+        return 0 < self.n_expert_used < self.n_expert and self.expert_bytes > 0
 
 
 class _Sizes(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +70,7 @@ class _Sizes(msgspec.Struct, frozen=True, kw_only=True):
     parameters: int
     weights_bytes: int
     block_bytes: int
+    expert_bytes: int
     ends: dict[str, int]
     types: Counter[str]
 
@@ -108,13 +119,14 @@ def _check_part(file: GgufFile, *, number: int, count: int) -> None:
 
 
 def _sizes(file: GgufFile) -> _Sizes:
-    parameters = weights_bytes = block_bytes = end_offset = 0
+    parameters = weights_bytes = block_bytes = expert_bytes = end_offset = 0
     types: Counter[str] = Counter()
     ends: dict[str, int] = {}
     for tensor in file.tensors():
         parameters += tensor.num_elements
         weights_bytes += tensor.num_bytes
         block_bytes += tensor.num_bytes if tensor.name.startswith("blk.") else 0
+        expert_bytes += tensor.num_bytes if _EXPERTS in tensor.name else 0
         end_offset = max(end_offset, tensor.offset + tensor.num_bytes)
         types[tensor.kind] += tensor.num_elements
         if tensor.name in {*_INPUTS, _OUTPUT}:
@@ -125,6 +137,7 @@ def _sizes(file: GgufFile) -> _Sizes:
         parameters=parameters,
         weights_bytes=weights_bytes,
         block_bytes=block_bytes,
+        expert_bytes=expert_bytes,
         ends=ends,
         types=types,
     )
@@ -136,6 +149,7 @@ def _added(one: _Sizes, other: _Sizes) -> _Sizes:
         parameters=one.parameters + other.parameters,
         weights_bytes=one.weights_bytes + other.weights_bytes,
         block_bytes=one.block_bytes + other.block_bytes,
+        expert_bytes=one.expert_bytes + other.expert_bytes,
         ends=one.ends | other.ends,
         types=one.types + other.types,
     )
@@ -171,6 +185,9 @@ def _header(file: GgufFile, sizes: _Sizes) -> GgufHeader:
         block_bytes=sizes.block_bytes,
         input_bytes=sum(sizes.ends.get(name, 0) for name in _INPUTS),
         tied_bytes=0 if _OUTPUT in sizes.ends else sizes.ends.get(_EMBEDDING, 0),
+        expert_bytes=sizes.expert_bytes,
+        n_expert=_small_count(metadata.get(f"{architecture}.expert_count")),
+        n_expert_used=_small_count(metadata.get(f"{architecture}.expert_used_count")),
         file_type=_file_type(metadata) or _main_type(sizes),
         tokenizer=text(metadata, "tokenizer.ggml.model"),
         has_chat_template=text(metadata, "tokenizer.chat_template") is not None,
@@ -186,6 +203,11 @@ def _count(stream: GgufStream, metadata: dict[str, Value], key: str, limit: int)
     if not isinstance(value, int) or not 1 <= value <= limit:
         raise stream.refuse(f"{key} is {value!r}, not a number from 1 to {limit}")
     return value
+
+
+def _small_count(value: Value | None) -> int:
+    """A number that may be left out; a damaged one counts as left out."""
+    return value if isinstance(value, int) and 0 < value <= _MAX_WIDTH else 0
 
 
 def _width(value: Value | None) -> int | None:

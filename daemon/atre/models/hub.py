@@ -21,7 +21,7 @@ from huggingface_hub.errors import (
 )
 
 from atre import __version__
-from atre.errors import ModelStoreError
+from atre.errors import ModelProblem, ModelStoreError
 
 _TIMEOUT = httpx2.Timeout(30.0, connect=15.0)
 _CHUNK_BYTES = 2**16
@@ -79,12 +79,14 @@ def look_up(file: HubFile, *, endpoint: str | None = None) -> RemoteFile:
     except GatedRepoError as error:
         raise ModelStoreError(
             f"{file.repo} is only given to people who accepted its licence. Accept it on "
-            f"https://huggingface.co/{file.repo}, then set HF_TOKEN to a token of your account."
+            f"https://huggingface.co/{file.repo}, then set HF_TOKEN to a token of your account.",
+            problem=ModelProblem.GATED,
         ) from error
     except (RepositoryNotFoundError, RemoteEntryNotFoundError, HFValidationError) as error:
         raise ModelStoreError(
             f"The hub has no {file}. Check the spelling on its page; if it is private, set "
-            "HF_TOKEN to a token of your account."
+            "HF_TOKEN to a token of your account.",
+            problem=ModelProblem.NOT_ON_HUB,
         ) from error
     except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
         raise _unreachable(error) from error
@@ -92,7 +94,8 @@ def look_up(file: HubFile, *, endpoint: str | None = None) -> RemoteFile:
     if not _SHA256.fullmatch(digest) or not size_bytes or not metadata.commit_hash:
         raise ModelStoreError(
             f"The hub gives no sha256 of {file}, so it cannot be checked. Download it yourself, "
-            "and use `atre model import`."
+            "and use `atre model import`.",
+            problem=ModelProblem.HUB_REFUSED,
         )
     return RemoteFile(
         url=hf_hub_url(file.repo, file.file, revision=metadata.commit_hash, endpoint=endpoint),
@@ -136,7 +139,8 @@ def _check_status(response: httpx2.Response, remote: RemoteFile) -> None:
         )
     raise ModelStoreError(
         f"The hub refused {remote.url} with status {status}. What was fetched is kept; try again "
-        "later."
+        "later.",
+        problem=ModelProblem.HUB_REFUSED,
     )
 
 
@@ -152,5 +156,6 @@ def _position(response: httpx2.Response, start: int) -> int:
 def _unreachable(error: Exception) -> ModelStoreError:
     return ModelStoreError(
         f"The hub cannot be reached ({error}). Check the internet connection and try again: what "
-        "was fetched is kept. Without internet, use `atre model import` with a USB stick."
+        "was fetched is kept. Without internet, use `atre model import` with a USB stick.",
+        problem=ModelProblem.OFFLINE,
     )

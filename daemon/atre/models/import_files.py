@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from atre.errors import ModelLoadError, ModelStoreError
+from atre.errors import ModelLoadError, ModelProblem, ModelStoreError
 from atre.models.disk import RESERVE_BYTES, require_room, write_failure
 from atre.models.examine import examine
 from atre.models.lease import Lease
@@ -44,11 +44,16 @@ def candidates(source: Path) -> list[Candidate]:
     try:
         files = sorted(path for path in source.iterdir() if path.name.endswith(".gguf"))
     except OSError as error:
-        raise ModelStoreError(f"{source} cannot be read ({error.strerror}).") from error
+        raise ModelStoreError(
+            f"{source} cannot be read ({error.strerror}).", problem=ModelProblem.PATH_UNKNOWN
+        ) from error
     firsts = [(file, part_of(file.name)) for file in files if not file.name.startswith(".")]
     found = [_candidate(file, part) for file, part in firsts if not part or _leads(part, firsts)]
     if not found:
-        raise ModelStoreError(f"{source} holds no .gguf file. Name a model's file or its folder.")
+        raise ModelStoreError(
+            f"{source} holds no .gguf file. Name a model's file or its folder.",
+            problem=ModelProblem.PATH_UNKNOWN,
+        )
     return found
 
 
@@ -70,7 +75,8 @@ def _candidate(file: Path, part: Part | None) -> Candidate:
     if missing:
         raise ModelStoreError(
             f"{file.name} is one of {part.count} parts, and {missing[0]} is not beside it. Copy "
-            "all parts into one folder."
+            "all parts into one folder.",
+            problem=ModelProblem.PATH_UNKNOWN,
         )
     return Candidate(name=name_of_file(file.name), files=tuple(parts))
 
@@ -95,7 +101,8 @@ def import_model(
     if store.has(candidate.name):
         raise ModelStoreError(
             f"A model {candidate.name!r} is stored already. Remove it first, or give this one "
-            "another name with --name."
+            "another name with --name.",
+            problem=ModelProblem.TAKEN,
         )
     base_files = store.blobs(store.manifest(base)) if base else []
     examine(candidate.files, base=base_files, base_name=base or "")
@@ -160,7 +167,8 @@ def _copy(
     if wanted is not None and digest.hexdigest() != wanted:
         raise ModelStoreError(
             f"{source} is not the file that the manifest names: its sha256 is "
-            f"{digest.hexdigest()}, not {wanted}. Copy it again from where it came."
+            f"{digest.hexdigest()}, not {wanted}. Copy it again from where it came.",
+            problem=ModelProblem.WRONG_DIGEST,
         )
     file = StoredFile(sha256=digest.hexdigest(), size_bytes=size_bytes)
     store.add(lease, file, target)

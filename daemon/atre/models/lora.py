@@ -11,22 +11,38 @@ from pathlib import Path
 import msgspec
 
 from atre.errors import ModelLoadError
-from atre.models.gguf_file import GgufFile, open_gguf, text
+from atre.models.gguf_file import GgufFile, TensorInfo, open_gguf, text
 
 _A, _B = ".lora_a", ".lora_b"
+_FLOAT_BYTES = 4
+# Of an adapter that waits for these tokens of the prompt before it acts (llama-arch.cpp).
+_INVOCATION = "adapter.alora.invocation_tokens"
 _EMBEDDINGS = "token_embd.weight"  # llama.cpp keeps its pair the other way round
 
 Shape = tuple[int, ...]
 
 
 class AdapterHeader(msgspec.Struct, frozen=True, kw_only=True):
-    """One adapter; ``pairs`` gives the shapes of A and B for each tensor of the base model."""
+    """One adapter; ``pairs`` gives the shapes of A and B for each tensor of the base model.
+
+    Its tensors have ``weights_bytes``; llama.cpp keeps them as they are in the file.
+    """
 
     path: str
     architecture: str
     name: str | None
     licence: str | None
     pairs: dict[str, tuple[Shape, Shape]]
+    weights_bytes: int
+
+    def memory_bytes(self, n_ubatch: int) -> int:
+        """What it takes beside its base, from above.
+
+        For each pair llama.cpp computes A·x, B·(A·x) and the same scaled, for a micro-batch, and
+        uses that memory again for the next (build_lora_mm in llama-graph.cpp).
+        """
+        rows = max(a[-1] + b[0] + 2 * max(a[0], b[1]) for a, b in self.pairs.values())
+        return self.weights_bytes + n_ubatch * rows * _FLOAT_BYTES
 
 
 def kind_of(file: GgufFile) -> str:
@@ -39,14 +55,20 @@ def read_adapter(path: Path) -> AdapterHeader:
     with open_gguf(path) as file:
         if kind_of(file) != "adapter" or text(file.metadata, "adapter.type") != "lora":
             raise ModelLoadError(f"{path} is not a LoRA adapter. Choose one made for llama.cpp.")
+        if _INVOCATION in file.metadata:
+            raise ModelLoadError(
+                f"{path} is an activated LoRA (aLoRA), which acts only after certain words of a "
+                "prompt; this box applies adapters to whole answers. Choose a plain LoRA."
+            )
         architecture = file.architecture()
-        shapes = _shapes(file)
+        tensors = _tensors(file)
         return AdapterHeader(
             path=str(path),
             architecture=architecture,
             name=text(file.metadata, "general.name"),
             licence=text(file.metadata, "general.license"),
-            pairs=_pairs(path, shapes),
+            pairs=_pairs(path, {tensor.name: tensor.shape for tensor in tensors}),
+            weights_bytes=sum(tensor.num_bytes for tensor in tensors),
         )
 
 
@@ -57,7 +79,7 @@ def check_adapter(adapter: AdapterHeader, base: Sequence[Path], base_name: str) 
         with open_gguf(part) as file:
             if "general.architecture" in file.metadata:
                 _check_architecture(adapter, file.architecture(), base_name)
-            shapes |= _shapes(file)
+            shapes |= {tensor.name: tensor.shape for tensor in _tensors(file)}
     for name, (a, b) in adapter.pairs.items():
         if name not in shapes:
             raise _other_base(adapter, base_name, f"{base_name} has no tensor {name}")
@@ -82,14 +104,10 @@ def _other_base(adapter: AdapterHeader, base_name: str, why: str) -> ModelLoadEr
     )
 
 
-def _shapes(file: GgufFile) -> dict[str, Shape]:
-    shapes = {}
-    end_offset = 0
-    for tensor in file.tensors():
-        shapes[tensor.name] = tensor.shape
-        end_offset = max(end_offset, tensor.offset + tensor.num_bytes)
-    file.check_whole(end_offset)
-    return shapes
+def _tensors(file: GgufFile) -> list[TensorInfo]:
+    tensors = list(file.tensors())
+    file.check_whole(max((tensor.offset + tensor.num_bytes for tensor in tensors), default=0))
+    return tensors
 
 
 def _pairs(path: Path, shapes: dict[str, Shape]) -> dict[str, tuple[Shape, Shape]]:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from atre.errors import ModelStoreError
+from atre.errors import ModelProblem, ModelStoreError
 from atre.models.split import part_name, part_of
 
 # The factory model is no stored one, and choosing it by name means going back to it.
@@ -70,7 +70,8 @@ def check_name(name: str) -> str:
     if not _NAME.fullmatch(name) or name == FACTORY:
         raise ModelStoreError(
             f"A model cannot be called {name!r}. Use up to 80 small letters, digits, dots, dashes "
-            f"and underscores, beginning with a letter or digit, and not {FACTORY!r}."
+            f"and underscores, beginning with a letter or digit, and not {FACTORY!r}.",
+            problem=ModelProblem.BAD_NAME,
         )
     return name
 

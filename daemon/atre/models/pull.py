@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from atre.errors import ModelStoreError
+from atre.errors import ModelProblem, ModelStoreError
 from atre.models.catalogue import Catalogue
 from atre.models.disk import RESERVE_BYTES, require_room
 from atre.models.download import Pace, Progress, download
@@ -44,14 +44,19 @@ def request_for(text: str, catalogue: Catalogue) -> Request:
     address = parse_address(text)
     if address is None:
         model = catalogue.find(text)
-        return Request(name=model.id, files=(HubFile(repo=model.repo, file=model.file),))
-    path = PurePosixPath(address.file)
+        return Request(name=model.id, files=_files(model.repo, model.file))
+    return Request(
+        name=name_of_file(PurePosixPath(address.file).name),
+        files=_files(address.repo, address.file),
+    )
+
+
+def _files(repo: str, file: str) -> tuple[HubFile, ...]:
+    """The file, or all parts of the model that it is a part of."""
+    path = PurePosixPath(file)
     part = part_of(path.name)
     names = [part.sibling(number + 1) for number in range(part.count)] if part else [path.name]
-    return Request(
-        name=name_of_file(path.name),
-        files=tuple(HubFile(repo=address.repo, file=str(path.with_name(each))) for each in names),
-    )
+    return tuple(HubFile(repo=repo, file=str(path.with_name(each))) for each in names)
 
 
 def find(store: Store, request: Request, *, endpoint: str | None = None) -> Found:
@@ -59,7 +64,8 @@ def find(store: Store, request: Request, *, endpoint: str | None = None) -> Foun
     if store.has(request.name):
         raise ModelStoreError(
             f"A model {request.name!r} is stored already. `atre model verify {request.name}` "
-            "checks it; remove it first to fetch it again, or give this one another --name."
+            "checks it; remove it first to fetch it again, or give this one another --name.",
+            problem=ModelProblem.TAKEN,
         )
     remotes = tuple(look_up(file, endpoint=endpoint) for file in request.files)
     return Found(

@@ -43,3 +43,9 @@ def parts_of(path: Path) -> list[Path]:
     if part is None or part.number > 1 or part.count > _MAX_PARTS:
         return [path]
     return [path.with_name(part.sibling(number + 1)) for number in range(part.count)]
+
+
+def whole_name(path: Path) -> str:
+    """What the model is called by its file, or by the first of its files."""
+    part = part_of(path.name)
+    return part.prefix if part else path.stem

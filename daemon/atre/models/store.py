@@ -22,10 +22,11 @@ from typing import IO
 import msgspec
 
 from atre.durable import write_durably
-from atre.errors import ModelStoreError
+from atre.errors import ModelProblem, ModelStoreError
 from atre.models.disk import write_failure
 from atre.models.lease import LEASES, PARTIAL, Lease, lease_for, live_leases
 from atre.models.manifest import FACTORY, Manifest, StoredFile
+from atre.models.selection import read_selection
 from atre.models.split import parts_of
 
 _PREFIX = "sha256-"
@@ -52,7 +53,8 @@ class Store:
         """Raises ModelStoreError if there is no such model, or its manifest is damaged."""
         if name not in self.names():
             raise ModelStoreError(
-                f"No model {name!r} is stored. `atre model list` shows those that are."
+                f"No model {name!r} is stored. `atre model list` shows those that are.",
+                problem=ModelProblem.UNKNOWN,
             )
         path = self._manifest_path(name)
         try:
@@ -60,10 +62,13 @@ class Store:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ModelStoreError(
                 f"{path} is damaged ({error}). Remove that file and import or pull the model "
-                "again; no blob is thrown away until then."
+                "again; no blob is thrown away until then.",
+                problem=ModelProblem.DAMAGED,
             ) from error
         except OSError as error:
-            raise ModelStoreError(f"{path} cannot be read ({error.strerror}).") from error
+            raise ModelStoreError(
+                f"{path} cannot be read ({error.strerror}).", problem=ModelProblem.DISK_FAILED
+            ) from error
 
     def has(self, name: str) -> bool:
         return name in self.names()
@@ -123,7 +128,10 @@ class Store:
         with self._locked():
             missing = [blob for blob in self.blobs(manifest) if not blob.is_file()]
             if missing:
-                raise ModelStoreError(f"{missing[0]} is missing; import or pull the model again.")
+                raise ModelStoreError(
+                    f"{missing[0]} is missing; import or pull the model again.",
+                    problem=ModelProblem.DAMAGED,
+                )
             self._check_links(manifest)
             text = msgspec.json.format(msgspec.json.encode(manifest))
             try:
@@ -149,18 +157,23 @@ class Store:
 
     def _check_removable(self, manifest: Manifest) -> None:
         name = manifest.name
-        if self.chosen() == name:
+        if name in self._chosen_names():
             raise ModelStoreError(
-                f"{name} is the model that the box answers with. Choose another first: "
-                f"`atre model use NAME`, or `atre model use {FACTORY}`."
+                f"{name} is what the box answers with. Choose another first: "
+                f"`atre model use NAME`, or `atre model use {FACTORY}`.",
+                problem=ModelProblem.IN_USE,
             )
         if any(_is_in_use(blob) for blob in self.blobs(manifest)):
-            raise ModelStoreError(f"{name} is loaded by a running box. Stop the box first.")
+            raise ModelStoreError(
+                f"{name} is loaded by a running box. Stop the box first.",
+                problem=ModelProblem.IN_USE,
+            )
         adapters = [each.name for each in self.manifests() if each.base == name]
         if adapters:
             raise ModelStoreError(
                 f"{', '.join(adapters)} belongs to {name}. Remove that first: "
-                f"`atre model remove {adapters[0]}`."
+                f"`atre model remove {adapters[0]}`.",
+                problem=ModelProblem.NEEDED,
             )
 
     def collect_garbage(self) -> int:
@@ -186,7 +199,7 @@ class Store:
             return freed_bytes
 
     def chosen(self) -> str | None:
-        """The name that ``atre model use`` chose, None for the factory model."""
+        """The selection that ``atre model use`` made, None for the factory model."""
         try:
             return (self.root / "chosen").read_text("utf-8").strip() or None
         except (OSError, UnicodeDecodeError):
@@ -199,11 +212,40 @@ class Store:
         write_durably(self.root / "chosen", b"" if name == FACTORY else name.encode())
 
     def check_can_answer(self, name: str) -> None:
-        """Raises ModelStoreError unless ``name`` is a stored model that is no adapter."""
-        if self.manifest(name).facts.kind == "adapter":
+        """Raises ModelStoreError unless ``name`` selects a stored model and adapters for it."""
+        selection = read_selection(name)
+        if selection.model == FACTORY:
             raise ModelStoreError(
-                f"{name} is an adapter, which cannot answer by itself. Choose its base model."
+                "The factory model takes no adapters. Name the stored model that they are for."
             )
+        manifest = self.manifest(selection.model)
+        if manifest.facts.kind == "adapter":
+            raise ModelStoreError(
+                f"{selection.model} is an adapter, which cannot answer by itself. Choose its base "
+                f"model with it: `atre model use {manifest.base} --adapter {selection.model}`.",
+                problem=ModelProblem.ADAPTER_ONLY,
+            )
+        for adapter in selection.adapters:
+            self._check_belongs(adapter.name, selection.model)
+        if len(selection.names) <= len(selection.adapters):
+            raise ModelStoreError(f"{name} names an adapter twice. Give it one scale.")
+
+    def _check_belongs(self, adapter: str, base: str) -> None:
+        manifest = self.manifest(adapter)
+        if manifest.facts.kind != "adapter":
+            raise ModelStoreError(f"{adapter} is a whole model, not an adapter. Use it by itself.")
+        if manifest.base != base:
+            raise ModelStoreError(
+                f"{adapter} is an adapter for {manifest.base}, not for {base}. Use it with "
+                f"{manifest.base}, or import it again under another name with --base {base}."
+            )
+
+    def _chosen_names(self) -> set[str]:
+        chosen = self.chosen() or FACTORY
+        try:
+            return read_selection(chosen).names
+        except ModelStoreError:  # written by hand, and no model has such a name
+            return {chosen}
 
     def _manifest_path(self, name: str) -> Path:
         return self.root / "manifests" / f"{name}.json"
@@ -214,7 +256,8 @@ class Store:
             if link.exists() and not link.is_symlink():
                 raise ModelStoreError(
                     f"{link} is a file that nobody imported. Import it under another name, or move "
-                    "it away."
+                    "it away.",
+                    problem=ModelProblem.TAKEN,
                 )
 
     def _link(self, manifest: Manifest) -> None:
@@ -246,7 +289,8 @@ class Store:
         except OSError as error:
             raise ModelStoreError(
                 f"{self.root} cannot be written ({error.strerror}). Check its permissions, or "
-                "choose another place with --data-dir."
+                "choose another place with --data-dir.",
+                problem=ModelProblem.DISK_FAILED,
             ) from error
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from atre.errors import ModelStoreError
+from atre.errors import ModelProblem, ModelStoreError
 from atre.models.disk import write_failure
 
 _PREFIX = "sha256-"
@@ -77,7 +77,8 @@ def held(path: Path) -> Iterator[BinaryIO]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise ModelStoreError(
-                "Another command is fetching the same file. Wait for it, or stop it."
+                "Another command is fetching the same file. Wait for it, or stop it.",
+                problem=ModelProblem.BUSY,
             ) from error
         yield file
 

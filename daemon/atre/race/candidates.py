@@ -4,10 +4,12 @@ from typing import Literal
 
 import msgspec
 
-from atre.hardware.machine import DeviceType, Machine
+from atre.hardware.machine import DeviceType, GgmlDevice, Machine
 
 PROCESSOR = "CPU"  # the name of ggml-cpu's device
-_GPU_TYPES = (DeviceType.GPU, DeviceType.IGPU)
+
+
+Kind = Literal["processor", "integrated", "card", "software"]
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,7 +17,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     description: str
-    kind: Literal["processor", "integrated", "card"]
+    kind: Kind
     pci_address: str | None = None
 
 
@@ -36,7 +38,10 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def candidates(machine: Machine) -> tuple[Candidate, ...]:
-    """The processor, then every GPU that llama.cpp sees, in its order."""
+    """The processor, then every GPU that llama.cpp sees, in its order.
+
+    One in software too: llama.cpp lists it only where somebody asked for it by number.
+    """
     cpu = machine.cpu
     threads = cpu.allowed_cpus or cpu.logical_cpus
     processor = Candidate(
@@ -49,13 +54,19 @@ def candidates(machine: Machine) -> tuple[Candidate, ...]:
         Candidate(
             name=device.name,
             description=device.description,
-            kind="integrated" if device.type is DeviceType.IGPU else "card",
+            kind=_kind(device),
             pci_address=device.pci_address,
         )
         for device in machine.devices or ()
-        if device.type in _GPU_TYPES
+        if device.is_gpu
     )
     return (processor, *gpus)
+
+
+def _kind(device: GgmlDevice) -> Kind:
+    if device.is_software:
+        return "software"
+    return "integrated" if device.type is DeviceType.IGPU else "card"
 
 
 def identity(model: Path) -> ModelIdentity:

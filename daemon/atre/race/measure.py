@@ -4,20 +4,17 @@
 ``python -m atre.race.measure PLAN LIMIT_S`` prints a Speed as JSON.
 """
 
-import signal
 import sys
 import time
 from pathlib import Path
 
-import msgspec
-
+from atre.engine.llama.ask_plan import answer
 from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.runner import LlamaRunner
 from atre.engine.llama.warm_up import warm_up
 from atre.engine.sequence import Chunk, Sequence
 from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
-from atre.errors import AtreError
 from atre.ipc.messages import Sampling
 from atre.race.joules import joules_between, read_counters
 from atre.race.verdict import Speed
@@ -107,17 +104,5 @@ def _step(runner: LlamaRunner, sequence: Sequence, tokens: list[int]) -> int:
     return sampled.token
 
 
-def main(plan_path: str, limit_s: str) -> None:
-    """Print the speed, or exit with the reason as the last line of stderr."""
-    # Should the parent die, a device that hangs would hold this process for ever.
-    signal.alarm(max(1, round(float(limit_s))))
-    plan = msgspec.json.decode(Path(plan_path).read_bytes(), type=EnginePlan)
-    try:
-        speed = measure(plan)
-    except AtreError as error:
-        sys.exit(str(error))
-    sys.stdout.buffer.write(msgspec.json.encode(speed))
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    answer(measure, *sys.argv[1:])

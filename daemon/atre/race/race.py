@@ -10,13 +10,14 @@ from pathlib import Path
 
 import msgspec
 
+from atre.backend_libraries import hiding
 from atre.engine_plan import EnginePlan
 from atre.errors import EngineError
 from atre.fit import fit
 from atre.hardware.ask import ask
-from atre.hardware.devices import hiding
 from atre.hardware.machine import Issue, IssueCode, Machine
 from atre.hardware.profiles import Profile
+from atre.models.footprint import SHORT_CONTEXT_TOKENS, token_bytes
 from atre.models.gguf_header import GgufHeader
 from atre.notify import notify
 from atre.race.candidates import Candidate, Field, candidates, identity
@@ -100,7 +101,11 @@ class Race:
                 result = self._measure(candidate, machine, profile, header)
             results.append(result)
         date = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        verdict = judge(field, results, eco=eco, date=date)
+        verdict = msgspec.structs.replace(
+            judge(field, results, eco=eco, date=date),
+            token_bytes=token_bytes(header, profile.run.kv_type, SHORT_CONTEXT_TOKENS),
+            is_mixture=header.is_mixture,
+        )
         self._remember(partial(self._record.finish, verdict))
         _log.info("%s", verdict.reason)
         return verdict

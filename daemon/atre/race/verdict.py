@@ -52,7 +52,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The winner and why; ``winner`` is None if no candidate could run the model.
 
     ``eco`` says that tokens per joule were asked for, ``basis`` what was compared. ``date`` is ISO
-    8601, UTC.
+    8601, UTC. ``token_bytes`` were read for each token that was written; races before that was
+    noted have None.
     """
 
     winner: str | None
@@ -63,6 +64,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     date: str
     field: Field
     results: tuple[Result, ...]
+    token_bytes: int | None = None
+    is_mixture: bool = False
 
     @property
     def failures(self) -> tuple[Result, ...]:
@@ -74,8 +77,12 @@ def judge(field: Field, results: Sequence[Result], *, eco: bool, date: str) -> V
 
     A device that writes slower than 95 % of the processor's speed cannot win, so that nobody is
     ever slower for having a GPU; in eco mode joules decide instead, if they were metered for all.
+    A device in software wins only if nothing else can run the model: it is the processor with more
+    work to do, and where it measured faster, something disturbed the measurement.
     """
-    measured = {result.name: result.speed for result in results if result.speed is not None}
+    ran = {result.name: result.speed for result in results if result.speed is not None}
+    software = _software(field)
+    measured = {name: speed for name, speed in ran.items() if name not in software} or ran
     metered = eco and bool(measured) and _is_metered(field.candidates, measured)
     basis = Basis.TOKENS_PER_JOULE if metered else Basis.TOKENS_PER_SECOND
     scores = {name: _score(speed, basis) for name, speed in measured.items()}
@@ -118,11 +125,21 @@ def use_codes(verdict: Verdict) -> dict[str, UseCode]:
         IssueCode.CRASHED: UseCode.RACE_CRASHED,
         IssueCode.TIMED_OUT: UseCode.RACE_TIMED_OUT,
     }
-    return {
+    found = {
         result.name: codes.get(result.problem, UseCode.RACE_FAILED)
         for result in verdict.results
         if result.name != verdict.winner
     }
+    software = _software(verdict.field)
+    return found | {
+        name: UseCode.SOFTWARE
+        for name, code in found.items()
+        if name in software and code is beaten
+    }
+
+
+def _software(field: Field) -> set[str]:
+    return {candidate.name for candidate in field.candidates if candidate.kind == "software"}
 
 
 def _is_metered(candidates: Sequence[Candidate], measured: dict[str, Speed]) -> bool:

@@ -2,24 +2,34 @@
 """The accounts as the request being served sees them."""
 
 import sqlite3
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from flask import Flask, current_app, g
+from flask import Flask, current_app, g, request
 
+from atre_web.accounts import audit, quotas
 from atre_web.accounts.database import connect
+from atre_web.accounts.meter import Meter
 from atre_web.accounts.principal import Principal
+from atre_web.accounts.quotas import Running
 
 _EXTENSION = "atre.accounts"
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """Where the accounts are kept, and the clock they go by (Unix seconds)."""
+    """Where the accounts are kept, and the clocks they go by.
+
+    ``clock`` gives Unix seconds; ``uptime`` seconds of a clock that nobody can set, the same in
+    every process until the machine restarts.
+    """
 
     database: Path
     clock: Callable[[], float]
+    uptime: Callable[[], float] = time.monotonic
+    running: Running = field(default_factory=Running)
 
 
 def install(app: Flask, accounts: Accounts) -> None:
@@ -41,10 +51,46 @@ def now() -> float:
     return _accounts().clock()
 
 
+def uptime() -> float:
+    """The time by which the claim closes."""
+    return _accounts().uptime()
+
+
 def principal() -> Principal:
     """Who makes this request; only for routes that the guard keeps."""
     known: Principal = g.principal
     return known
+
+
+def known_principal() -> Principal | None:
+    """Who makes this request, or None on a route that is open to anybody."""
+    known: Principal | None = g.get("principal")
+    return known
+
+
+def meter(*, choices: int = 1) -> Meter:
+    """Begin to count this request. Raises QuotaError for somebody who has had enough for now.
+
+    Whoever calls it closes it.
+    """
+    accounts, who = _accounts(), principal()
+    quotas.check_tokens(connection(), who, now=now())
+    accounts.running.enter(who, quotas.quota_of(connection(), who.person_id).max_concurrent)
+    return Meter(who, accounts.running, accounts.database, accounts.clock, choices=choices)
+
+
+def address() -> str:
+    """The address of this request's connection; what its headers say of it is not believed."""
+    return request.remote_addr or "unknown"
+
+
+def record(action: str, subject: str = "", *, person_id: str | None = None) -> None:
+    """Write a line of the audit for this request."""
+    known = known_principal()
+    actor = person_id or (known.person_id if known else None)
+    audit.record(
+        connection(), action, person_id=actor, subject=subject, address=address(), now=now()
+    )
 
 
 def _accounts() -> Accounts:

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The schema, as the numbered steps that led to it. A released step never changes: add one.
 
-``PRAGMA user_version`` holds how many were applied.
+``PRAGMA user_version`` holds how many were applied. Before a step runs, the database is copied.
 """
 
 import sqlite3
 from collections.abc import Callable
 
 from atre.errors import StorageError
+from atre_web.accounts.copies import copy_before_upgrade
 from atre_web.accounts.database import transaction
 
 Migration = Callable[[sqlite3.Connection], None]
@@ -18,9 +19,11 @@ MIGRATIONS: list[Migration] = []
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the database to this version's schema, wholly or not at all.
 
-    Raises StorageError if a newer Âtre wrote it, or if it is damaged.
+    Raises StorageError if a newer Âtre wrote it, if it is damaged, or if it cannot be copied first.
     """
     try:
+        if 0 < schema_version(connection) < len(MIGRATIONS):
+            copy_before_upgrade(connection, schema_version(connection))
         with transaction(connection):
             applied = schema_version(connection)
             if applied > len(MIGRATIONS):
@@ -30,6 +33,7 @@ def migrate(connection: sqlite3.Connection) -> None:
                 )
             for step in MIGRATIONS[applied:]:
                 step(connection)
+            _check_references(connection)
             # PRAGMA takes no parameters; the value is a length.
             connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
     except sqlite3.Error as error:
@@ -42,6 +46,12 @@ def migrate(connection: sqlite3.Connection) -> None:
 def schema_version(connection: sqlite3.Connection) -> int:
     """How many migrations this database has seen."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _check_references(connection: sqlite3.Connection) -> None:
+    row = connection.execute("PRAGMA foreign_key_check").fetchone()
+    if row is not None:
+        raise sqlite3.IntegrityError(f"a row of {row[0]} names a row of {row[2]} that is not there")
 
 
 @MIGRATIONS.append
@@ -96,3 +106,135 @@ def _m001_keys_sessions_links(connection: sqlite3.Connection) -> None:
         ) STRICT
         """
     )
+
+
+@MIGRATIONS.append
+def _m002_people(connection: sqlite3.Connection) -> None:
+    for statement in _M002.split(";"):
+        connection.execute(statement)
+
+
+# Keys survive, as keys of the box itself; what they open is what programs need. Sessions and links
+# of schema 1 belong to nobody who could be named: they end.
+_M002 = """
+    CREATE TABLE people (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        login TEXT UNIQUE,
+        role TEXT NOT NULL CHECK (role IN ('manager', 'member', 'guest')),
+        password TEXT,
+        locale TEXT,
+        tokens_per_day INTEGER CHECK (tokens_per_day >= 0),
+        max_concurrent INTEGER CHECK (max_concurrent >= 1),
+        created_at REAL NOT NULL,
+        disabled_at REAL,
+        version INTEGER NOT NULL DEFAULT 1
+    ) STRICT;
+    INSERT INTO people (id, name, role, created_at) VALUES ('local', 'Âtre', 'manager', 0.0);
+
+    CREATE TABLE groups (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        folded TEXT NOT NULL UNIQUE,
+        created_at REAL NOT NULL
+    ) STRICT;
+    CREATE TABLE memberships (
+        group_id TEXT NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
+        person_id TEXT NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+        PRIMARY KEY (group_id, person_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX memberships_person ON memberships (person_id);
+
+    CREATE TABLE invitations (
+        id TEXT PRIMARY KEY,
+        hash BLOB NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        role TEXT NOT NULL CHECK (role IN ('manager', 'member', 'guest')),
+        resets TEXT REFERENCES people (id) ON DELETE CASCADE,
+        created_by TEXT REFERENCES people (id) ON DELETE CASCADE,
+        created_at REAL NOT NULL,
+        expires_at REAL NOT NULL
+    ) STRICT;
+    CREATE INDEX invitations_resets ON invitations (resets);
+    CREATE INDEX invitations_created_by ON invitations (created_by);
+    CREATE TABLE invitation_groups (
+        invitation_id TEXT NOT NULL REFERENCES invitations (id) ON DELETE CASCADE,
+        group_id TEXT NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
+        PRIMARY KEY (invitation_id, group_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX invitation_groups_group ON invitation_groups (group_id);
+
+    CREATE TABLE recovery_codes (
+        hash BLOB PRIMARY KEY,
+        person_id TEXT NOT NULL REFERENCES people (id) ON DELETE CASCADE
+    ) STRICT;
+    CREATE INDEX recovery_codes_person ON recovery_codes (person_id);
+
+    DROP TABLE login_links;
+    DROP TABLE sessions;
+    CREATE TABLE keys_with_owner (
+        id TEXT PRIMARY KEY,
+        person_id TEXT NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        hash BLOB NOT NULL UNIQUE,
+        purpose TEXT NOT NULL CHECK (purpose IN ('personal', 'run')),
+        scopes TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        last_used_at REAL,
+        revoked_at REAL
+    ) STRICT;
+    INSERT INTO keys_with_owner
+        SELECT id, 'local', name, hash, purpose, 'chat embeddings models',
+            created_at, last_used_at, revoked_at
+        FROM api_keys;
+    DROP TABLE api_keys;
+    ALTER TABLE keys_with_owner RENAME TO api_keys;
+    CREATE UNIQUE INDEX api_keys_live_name ON api_keys (person_id, name) WHERE revoked_at IS NULL;
+
+    CREATE TABLE sessions (
+        id TEXT PRIMARY KEY,
+        hash BLOB NOT NULL UNIQUE,
+        person_id TEXT NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+        device TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        last_seen_at REAL NOT NULL,
+        expires_at REAL NOT NULL
+    ) STRICT;
+    CREATE INDEX sessions_person ON sessions (person_id);
+    CREATE INDEX sessions_seen ON sessions (last_seen_at);
+
+    CREATE TABLE claim (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        code TEXT,
+        source TEXT NOT NULL CHECK (source IN ('start', 'label', 'transfer')),
+        opened_s REAL,
+        claimed_at REAL
+    ) STRICT;
+    INSERT INTO claim (id, source) VALUES (1, 'start');
+
+    CREATE TABLE settings (
+        name TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE usage (
+        day TEXT NOT NULL,
+        person_id TEXT NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+        key_id TEXT NOT NULL,
+        num_requests INTEGER NOT NULL,
+        prompt_tokens INTEGER NOT NULL,
+        completion_tokens INTEGER NOT NULL,
+        PRIMARY KEY (person_id, day, key_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX usage_day ON usage (day);
+
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY,
+        at REAL NOT NULL,
+        person_id TEXT REFERENCES people (id) ON DELETE SET NULL,
+        action TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        address TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX audit_person ON audit (person_id)
+"""

@@ -16,6 +16,11 @@ def forbidden(message: str) -> Response:
     return _refusal(403, message, "cross_origin")
 
 
+def not_allowed(message: str) -> Response:
+    """403: the caller is known, but this is not for them."""
+    return _refusal(403, message, "permission_denied")
+
+
 def _refusal(status: int, message: str, code: str) -> Response:
     response = jsonify(
         error={"message": message, "type": "invalid_request_error", "param": None, "code": code}

@@ -10,6 +10,7 @@ from flask import Response, jsonify
 
 from atre.errors import AtreError
 from atre.ipc.messages import Accepted, Delta, EngineEvent, Finished, FinishReason
+from atre.ipc.presence import Waking
 from atre_web.openai import sse
 from atre_web.openai.errors import error_body
 from atre_web.openai.interruption import ClientGoneError
@@ -108,15 +109,16 @@ def streamed_answer(relay: Events, shape: Shape, wishes: Wishes) -> Response:
 
     A request that the engine refuses is refused here too, with its own status: the engine accepts
     or refuses as soon as the prompt is tokenised, and headers go out right after that, before the
-    request has waited or been read.
+    request has waited or been read. Only where the model sleeps they go out at once, since loading
+    it takes longer than clients wait for a header.
     """
     events = relay.events()
     try:
-        accepted = _accepted(events)
+        first = _first(events)
     except BaseException:
         relay.close()
         raise
-    writer = StreamWriter(shape, Envelope(accepted.model, shape.prefix), wishes)
+    writer = StreamWriter(shape, Envelope(first.model, shape.prefix), wishes)
     response = Response(_stream(relay, events, writer), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"  # nginx passes each event on at once
@@ -125,9 +127,16 @@ def streamed_answer(relay: Events, shape: Shape, wishes: Wishes) -> Response:
 
 
 def _accepted(events: Iterator[IndexedEvent]) -> Accepted:
-    """Wait for the first word on the request."""
+    """Wait until the engine takes the request."""
+    while not isinstance(word := _first(events), Accepted):
+        pass
+    return word
+
+
+def _first(events: Iterator[IndexedEvent]) -> Accepted | Waking:
+    """Wait for the next word on the request."""
     for item in events:
-        if item and isinstance(item[1], Accepted):
+        if item and isinstance(item[1], Accepted | Waking):
             return item[1]
     raise AtreError("The engine ended a request without answering it.")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from atre_web.models.document import model_paths
 from atre_web.openai.embeddings import EmbeddingBody
 from atre_web.openai.schema import ChatBody, CompletionBody
 
@@ -19,12 +20,14 @@ def openapi_document() -> Json:
         [ChatBody, CompletionBody, EmbeddingBody], ref_template=_REF
     )
     chat, completion, embedding = bodies
+    about_models, model_schemas = model_paths(_REF)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Âtre",
             "version": "1",
-            "description": "The OpenAI API of the box. Send a key as 'Authorization: Bearer …'.",
+            "description": "The OpenAI API of the box, and its models. Send a key as "
+            "'Authorization: Bearer …'.",
         },
         "security": [{"key": []}],
         "paths": {
@@ -56,6 +59,7 @@ def openapi_document() -> Json:
                     _operation("A vector for each text", _EMBEDDINGS, _REFUSALS), embedding
                 )
             },
+            **about_models,
             "/healthz": {
                 "get": {
                     **_operation("Whether the web process answers", _HEALTH, ()),
@@ -64,7 +68,7 @@ def openapi_document() -> Json:
             },
         },
         "components": {
-            "schemas": {**components, "Error": _ERROR},
+            "schemas": {**components, **model_schemas, "Error": _ERROR},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -135,6 +139,16 @@ _CHAT_ANSWER: Json = {
     },
 }
 _HEALTH: Json = {"type": "object", "properties": {"status": {"const": "ok"}}}
+_SLEEP: Json = {
+    "state": {"enum": ["loaded", "asleep", "waking"]},
+    "asleep_since": {"type": "integer", "description": "Unix time; the next request loads it"},
+    "loaded_fraction": {"type": "number", "description": "From 0 to 1, while it wakes up"},
+}
+_ADAPTER: Json = {
+    "type": "object",
+    "required": ["name", "scale"],
+    "properties": {"name": _TEXT, "scale": {"type": "number"}},
+}
 _MODEL: Json = {
     "type": "object",
     "required": ["id", "object", "created", "owned_by"],
@@ -146,6 +160,8 @@ _MODEL: Json = {
         "name": _TEXT,
         "context_length": {"type": "integer", "description": "The window, in tokens"},
         "size_bytes": {"type": "integer", "description": "Of the weights, where it chats"},
+        "adapters": {"type": "array", "items": _ADAPTER, "description": "On every answer"},
+        **_SLEEP,
         "embedding_dimensions": {
             "type": "integer",
             "description": "Of an embedding model: how many numbers its vectors have",
@@ -176,6 +192,7 @@ _ENGINE: Json = {
     "properties": {
         "object": {"const": "engine"},
         "model": _TEXT,
+        **_SLEEP,
         "device": _TEXT,
         "threads": _COUNT,
         "slots": {"type": "integer", "description": "Answers that can run at once"},

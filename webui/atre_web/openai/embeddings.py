@@ -13,6 +13,7 @@ from msgspec import Meta
 from atre.errors import InvalidRequestError
 from atre.ipc.embedder_client import EmbedderClient, Embedding
 from atre.ipc.messages import MAX_INPUTS, Embed, Embedded
+from atre_web.accounts.meter import Meter
 from atre_web.openai.interruption import Interruption
 
 _TOKEN_RANGE = 2**31  # llama.cpp numbers tokens with 32 bits, signed
@@ -47,7 +48,12 @@ def embedding_request(body: EmbeddingBody, *, user: str) -> Embed:
 
 
 def embedding_answer(
-    client: EmbedderClient, request: Embed, interruption: Interruption, *, as_base64: bool
+    client: EmbedderClient,
+    request: Embed,
+    interruption: Interruption,
+    *,
+    meter: Meter,
+    as_base64: bool,
 ) -> Response:
     """Wait for every vector, then answer once.
 
@@ -56,6 +62,7 @@ def embedding_answer(
     """
     with client.embed(request) as embedding:
         vectors, end = _collect(embedding, interruption, as_base64=as_base64)
+    meter.count_prompt(end.prompt_tokens)
     answer = {
         "object": "list",
         "data": [

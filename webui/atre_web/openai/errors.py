@@ -8,12 +8,17 @@ from werkzeug.exceptions import HTTPException
 
 from atre.errors import (
     AtreError,
+    ConflictError,
     ContextLengthError,
     EngineError,
     EngineUnavailableError,
+    ForbiddenError,
     ModelLoadError,
     ModelNotFoundError,
+    ModelProblem,
+    ModelStoreError,
     QueueFullError,
+    QuotaError,
     RequestError,
 )
 
@@ -33,11 +38,42 @@ TABLE: dict[type[AtreError], Row] = {
     ContextLengthError: Row(400, "invalid_request_error", "context_length_exceeded"),
     ModelNotFoundError: Row(404, "invalid_request_error", "model_not_found"),
     QueueFullError: Row(429, "rate_limit_error", "queue_full"),
+    QuotaError: Row(429, "rate_limit_error", "quota_exceeded"),
+    ForbiddenError: Row(403, "invalid_request_error", "permission_denied"),
+    ConflictError: Row(409, "invalid_request_error", "conflict"),
     RequestError: Row(400, "invalid_request_error", None),
     EngineUnavailableError: Row(503, "server_error", "engine_unavailable"),
     ModelLoadError: Row(503, "server_error", "no_model"),
     EngineError: Row(500, "server_error", "engine_error"),
+    ModelStoreError: Row(400, "invalid_request_error", ModelProblem.OTHER),
     AtreError: Row(500, "server_error", None),
+}
+
+_MODEL_STATUSES = {
+    **dict.fromkeys((ModelProblem.OUTSIDE, ModelProblem.GATED), 403),
+    **dict.fromkeys(
+        (
+            ModelProblem.NOT_ON_HUB,
+            ModelProblem.NO_JOB,
+            ModelProblem.PATH_UNKNOWN,
+            ModelProblem.UNKNOWN,
+        ),
+        404,
+    ),
+    **dict.fromkeys(
+        (
+            ModelProblem.ADAPTER_ONLY,
+            ModelProblem.BUSY,
+            ModelProblem.CHANGING,
+            ModelProblem.FIXED,
+            ModelProblem.IN_USE,
+            ModelProblem.NEEDED,
+            ModelProblem.TAKEN,
+        ),
+        409,
+    ),
+    **dict.fromkeys((ModelProblem.DAMAGED, ModelProblem.DISK_FAILED), 500),
+    ModelProblem.DISK_FULL: 507,
 }
 
 
@@ -60,7 +96,7 @@ def error_response(error: AtreError) -> Response:
     row = row_of(error)
     response = jsonify(error_body(error))
     response.status_code = row.status
-    if isinstance(error, QueueFullError):
+    if isinstance(error, QueueFullError | QuotaError):
         response.headers["Retry-After"] = str(error.retry_after_s)
     elif isinstance(error, EngineUnavailableError):
         response.headers["Retry-After"] = str(_RETRY_AFTER_S)
@@ -88,5 +124,12 @@ def http_error_response(error: HTTPException) -> Response:
 
 
 def row_of(error: AtreError) -> Row:
-    """The row of the error's class or of the nearest class above it."""
+    """The row of the error's class or of the nearest class above it.
+
+    What went wrong with a model is its own code, and decides the status.
+    """
+    if isinstance(error, ModelStoreError):
+        status = _MODEL_STATUSES.get(error.problem, 400)
+        kind = "server_error" if status >= 500 else "invalid_request_error"  # noqa: PLR2004
+        return Row(status, kind, error.problem)
     return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)

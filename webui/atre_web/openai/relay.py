@@ -6,7 +6,7 @@ import select
 import time
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from atre.ipc.client import EngineClient, Generation
 from atre.ipc.messages import EngineEvent, Finished, Generate
@@ -17,8 +17,16 @@ from atre_web.openai.interruption import PEER_CLOSED, Interruption
 HEARTBEAT_S = 10.0 if PEER_CLOSED else 1.0
 
 
+class Meter(Protocol):
+    """Counts what a request takes."""
+
+    def count(self, index: int, event: EngineEvent) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Relay:
-    """The generations of one request and the client that waits for them.
+    """The generations of one request and the client that waits for them; ``meter`` counts them.
 
     Leaving its ``with`` block closes what still runs, which cancels it.
     """
@@ -29,9 +37,11 @@ class Relay:
         requests: Sequence[Generate],
         interruption: Interruption,
         *,
+        meter: Meter,
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         self._interruption = interruption
+        self._meter = meter
         self._heartbeat_s = heartbeat_s
         self._open: dict[int, tuple[int, Generation]] = {}
         self._poll = select.poll()
@@ -68,6 +78,7 @@ class Relay:
             _, (_, generation) = self._open.popitem()
             self._poll.unregister(generation.fileno())
             generation.close()
+        self._meter.close()
 
     def __enter__(self) -> Self:
         return self
@@ -83,6 +94,7 @@ class Relay:
     def _read(self, fd: int) -> Iterator[tuple[int, EngineEvent]]:
         index, generation = self._open[fd]
         for event in generation.read():
+            self._meter.count(index, event)
             if isinstance(event, Finished):
                 self._poll.unregister(fd)
                 del self._open[fd]

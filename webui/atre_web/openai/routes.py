@@ -9,6 +9,7 @@ from atre.ipc.client import EngineClient
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.messages import EmbedderDescription, EngineDescription, Generate, Priority
 from atre_web.accounts import current
+from atre_web.accounts.quotas import payer
 from atre_web.body_limit import read_body
 from atre_web.factory import guidance
 from atre_web.factory.relay import GuidedRelay
@@ -70,9 +71,9 @@ def chat_completions() -> Response:
     requests = chat_requests(body, user=_user(), priority=_priority())
     plan = guidance.plan(body, _engine().describe, language.current())
     if plan is None:
-        return _answer(body, _relay(requests), ChatShape(), num_prompts=1)
+        return _answer(body, _relay(body, requests), ChatShape(), num_prompts=1)
     asked = [guided(each, plan, body) for each in requests]
-    relay = GuidedRelay(_relay(asked), plan, with_logprobs=bool(body.logprobs))
+    relay = GuidedRelay(_relay(body, asked), plan, with_logprobs=bool(body.logprobs))
     return _answer(body, relay, ChatShape(), num_prompts=1)
 
 
@@ -82,7 +83,7 @@ def completions() -> Response:
     body = decode_body(read_body(), CompletionBody)
     requests = completion_requests(body, user=_user(), priority=_priority())
     num_prompts = len(requests) // (body.n or 1)
-    return _answer(body, _relay(requests), CompletionShape(), num_prompts=num_prompts)
+    return _answer(body, _relay(body, requests), CompletionShape(), num_prompts=num_prompts)
 
 
 @blueprint.post("/v1/embeddings")
@@ -95,12 +96,15 @@ def embeddings() -> Response:
             "This box has no embedding model. Start it with atre serve --embedding-model FILE.",
             param="model",
         )
-    return embedding_answer(
-        embedder,
-        embedding_request(body, user=_user()),
-        _interruption(),
-        as_base64=body.encoding_format == "base64",
-    )
+    job = embedding_request(body, user=_user())
+    with contextlib.closing(current.meter()) as meter:
+        return embedding_answer(
+            embedder,
+            job,
+            _interruption(),
+            meter=meter,
+            as_base64=body.encoding_format == "base64",
+        )
 
 
 @blueprint.get("/openapi.json")
@@ -115,8 +119,9 @@ def health() -> Response:
     return jsonify({"status": "ok"})
 
 
-def _relay(requests: list[Generate]) -> Relay:
-    return Relay(_engine(), requests, _interruption())
+def _relay(body: SamplingBody, requests: list[Generate]) -> Relay:
+    meter = current.meter(choices=body.n or 1)
+    return Relay(_engine(), requests, _interruption(), meter=meter)
 
 
 def _answer(body: SamplingBody, relay: Events, shape: Shape, *, num_prompts: int) -> Response:
@@ -156,8 +161,7 @@ def _interruption() -> Interruption:
 
 
 def _user() -> str:
-    principal = current.principal()
-    return f"{principal.kind}:{principal.id}"
+    return payer(current.principal())
 
 
 def _priority() -> Priority:
@@ -169,6 +173,7 @@ def _engine_object(description: EngineDescription) -> dict[str, object]:
     return {
         "object": "engine",
         "model": description.model,
+        **_sleep_object(description),
         "device": description.device,
         "threads": description.threads,
         "slots": description.num_slots,
@@ -204,4 +209,19 @@ def _model_object(description: EngineDescription | EmbedderDescription) -> dict[
     if isinstance(description, EmbedderDescription):
         window, dimensions = description.max_input_tokens, description.dimensions
         return model | {"context_length": window, "embedding_dimensions": dimensions}
-    return model | {"context_length": description.n_ctx, "size_bytes": description.size_bytes}
+    adapters = [{"name": each.name, "scale": each.scale} for each in description.adapters]
+    return model | {
+        "context_length": description.n_ctx,
+        "size_bytes": description.size_bytes,
+        "adapters": adapters,
+        **_sleep_object(description),
+    }
+
+
+def _sleep_object(description: EngineDescription) -> dict[str, object]:
+    """Whether the model is in memory; one that is asleep is loaded by the next request."""
+    if description.asleep_since is None:
+        return {"state": "loaded"}
+    if description.waking is not None:
+        return {"state": "waking", "loaded_fraction": description.waking}
+    return {"state": "asleep", "asleep_since": int(description.asleep_since)}

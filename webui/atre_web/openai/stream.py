@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from atre.ipc.messages import Delta, EngineEvent, Finished, Queued, Reading
+from atre.ipc.presence import Waking
 from atre_web.openai import sse
 from atre_web.openai.origin import Origin
 from atre_web.openai.shape import Envelope, Json, Shape
@@ -38,6 +39,10 @@ class StreamWriter:
     def write(self, index: int, event: EngineEvent | Origin) -> Iterator[bytes]:
         """The bytes that tell the client of one event, perhaps none."""
         match event:
+            case Waking() if self._wishes.return_progress:
+                yield self._note(model_loading={"fraction": event.fraction})
+            case Waking():
+                yield sse.COMMENT
             case Queued() if self._wishes.return_progress:
                 yield self._note(queue={"position": event.position})
             case Reading() if self._wishes.return_progress:

@@ -17,9 +17,21 @@ def refused(error: HTTPException) -> Response:
     return response
 
 
-def failed(status: int, message: str) -> Response:
-    """The page for an error of ours; ``message``, in English, says what to do."""
+def failed(status: int, message: str | None = None) -> Response:
+    """The page for an error of ours; ``message``, in English, says what the page cannot."""
     return make_response(_page(status, message), status)
+
+
+def forbidden() -> Response:
+    """The page for somebody who is signed in, but whose role does not allow this one."""
+    status = HTTPStatus.FORBIDDEN
+    title = gettext("Réservé à d’autres")
+    advice = gettext(
+        "Votre compte ne donne pas accès à cette page. La personne qui gère le boîtier peut "
+        "changer votre rôle."
+    )
+    page = render_template("error.html", title=title, advice=advice, status=int(status))
+    return make_response(page, status)
 
 
 def _page(status: int, detail: str | None = None) -> str:
@@ -37,6 +49,11 @@ def _words(status: int) -> tuple[str, str]:
         return gettext("Cela ne s’ouvre pas ainsi"), gettext(
             "Cette adresse existe, mais pas pour ce qui lui a été demandé. Revenez à l’accueil et "
             "recommencez."
+        )
+    if status == HTTPStatus.MISDIRECTED_REQUEST:
+        return gettext("Ce boîtier ne s’appelle pas ainsi"), gettext(
+            "Ouvrez-le par l’un des noms ou adresses de sa page « État ». La personne qui le gère "
+            "peut lui donner un nom de plus, par l’option « alias »."
         )
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return gettext("Envoi trop long"), gettext(

@@ -3,12 +3,13 @@
 
 from atre.ipc.messages import (
     BoxDescription,
+    CertificateSource,
     DiscoveryState,
     EmbedderDescription,
     EngineDescription,
 )
 from atre_web.panel.snapshot import UNKNOWN, Snapshot
-from atre_web.panel.wording import decimal, duration, gettext, is_french, percent
+from atre_web.panel.wording import date, decimal, duration, gettext, is_french, percent
 
 _MEGABYTE = 1_000_000
 _MILLION = 1_000_000
@@ -23,9 +24,10 @@ def fields(snapshot: Snapshot) -> dict[str, str]:
 
 def issues(snapshot: Snapshot) -> list[str]:
     """What the manager should look at; empty when all is well."""
-    found = list(snapshot.box.issues) if snapshot.box else []
-    if snapshot.engine:
-        found += snapshot.engine.issues
+    box, engine = snapshot.box, snapshot.engine
+    found = _box_issues(box) if box else []
+    if engine:
+        found += _spoken(engine.issues, engine.issues_fr)
     else:
         found.insert(0, gettext("Le moteur ne répond pas : %(why)s", why=snapshot.engine_problem))
     if snapshot.box is None:
@@ -38,9 +40,39 @@ def issues(snapshot: Snapshot) -> list[str]:
     return found
 
 
+def _spoken(english: list[str], french: list[str]) -> list[str]:
+    """An issue without French is better read in English than not at all."""
+    is_whole = len(french) == len(english)
+    return list(french if is_french() and is_whole else english)
+
+
+def _box_issues(box: BoxDescription) -> list[str]:
+    found = _spoken(box.issues, box.issues_fr)
+    found += [notice.fr if is_french() else notice.en for notice in box.notices]
+    if box.plain_http_api and box.http_port:
+        found.append(
+            gettext(
+                "Des programmes peuvent utiliser l’API sans chiffrement sur le port %(port)s : "
+                "quiconque est sur le réseau peut lire leurs clés, leurs questions et les "
+                "réponses. C’est un choix de la personne qui gère le boîtier ; retirez "
+                "l’option « plain-http-api » dès que ces programmes savent faire autrement.",
+                port=box.http_port,
+            )
+        )
+    return found
+
+
 def _state(snapshot: Snapshot) -> str:
     if snapshot.engine is None:
         return gettext("Pas de modèle prêt")
+    if snapshot.engine.waking is not None:
+        return gettext("Le modèle se réveille : %(n)s", n=percent(snapshot.engine.waking))
+    if snapshot.engine.asleep_since is not None:
+        slept_s = snapshot.now - snapshot.engine.asleep_since
+        return gettext(
+            "Modèle endormi depuis %(time)s ; la prochaine question le réveille",
+            time=duration(slept_s),
+        )
     if snapshot.engine.num_running:
         return gettext("En train de répondre")
     return gettext("Prêt")
@@ -55,6 +87,7 @@ def _engine_fields(engine: EngineDescription | None, now: float) -> dict[str, st
         "description": _format(engine.description),
         "licence": engine.licence or UNKNOWN,
         "size": _size(engine),
+        "adapters": _adapters(engine),
         "context": gettext("%(n)s jetons", n=decimal(engine.n_ctx)),
         "device": _device(engine.device),
         "threads": _count(engine.threads),
@@ -62,6 +95,8 @@ def _engine_fields(engine: EngineDescription | None, now: float) -> dict[str, st
         "waiting": decimal(engine.num_waiting),
         "decode": _speed(engine.decode_tokens_per_s),
         "prefill": _speed(engine.prefill_tokens_per_s),
+        "expected": engine.speed.words(french=is_french()),
+        "expected_why": (engine.speed.why_fr if is_french() else engine.speed.why) or UNKNOWN,
         "memory": _memory(engine),
         "uptime": duration(now - engine.started_at),
         "answers": decimal(engine.requests_total),
@@ -69,8 +104,9 @@ def _engine_fields(engine: EngineDescription | None, now: float) -> dict[str, st
 
 
 _ENGINE_FIELDS = (
-    "model", "model_id", "description", "licence", "size", "context", "device", "threads",
-    "running", "waiting", "decode", "prefill", "memory", "uptime", "answers",
+    "model", "model_id", "description", "licence", "size", "adapters", "context", "device",
+    "threads", "running", "waiting", "decode", "prefill", "expected", "expected_why", "memory",
+    "uptime", "answers",
 )  # fmt: skip
 
 
@@ -107,14 +143,17 @@ def _box_fields(box: BoxDescription | None) -> dict[str, str]:
         "profile_reason": box.profile_reason_fr if is_french() else box.profile_reason,
         "mdns_name": box.mdns_name or UNKNOWN,
         "discovery": _discovery(box),
-        "detail": box.detail,
-        "fingerprint": _fingerprint(box.certificate_sha256),
+        "detail": (box.detail_fr if is_french() else "") or box.detail,
+        "fingerprint": grouped(box.certificate_sha256),
+        "authority": grouped(box.authority_sha256),
+        "certificate": _certificate(box),
         "version": box.version or UNKNOWN,
     }
 
 
 _BOX_FIELDS = (
-    "profile", "profile_reason", "mdns_name", "discovery", "detail", "fingerprint", "version",
+    "profile", "profile_reason", "mdns_name", "discovery", "detail", "fingerprint", "authority",
+    "certificate", "version",
 )  # fmt: skip
 
 
@@ -135,6 +174,14 @@ def _size(engine: EngineDescription) -> str:
         parameters=decimal(engine.num_parameters / _MILLION),
         megabytes=decimal(engine.size_bytes / _MEGABYTE),
     )
+
+
+def _adapters(engine: EngineDescription) -> str:
+    shown = [
+        each.name if each.scale == 1.0 else f"{each.name} × {decimal(each.scale)}"
+        for each in engine.adapters
+    ]
+    return ", ".join(shown) or gettext("Aucun")
 
 
 def _count(value: int) -> str:
@@ -164,7 +211,17 @@ def _discovery(box: BoxDescription) -> str:
     return gettext("Indisponible")
 
 
-def _fingerprint(sha256: str | None) -> str:
+def _certificate(box: BoxDescription) -> str:
+    if box.certificate_ends_at is None:
+        return UNKNOWN
+    end = date(box.certificate_ends_at)
+    if box.certificate_source is CertificateSource.IMPORTED:
+        return gettext("Importé, valable jusqu’au %(end)s", end=end)
+    return gettext("Du boîtier, renouvelé avant le %(end)s", end=end)
+
+
+def grouped(sha256: str | None) -> str:
+    """A fingerprint in groups of four digits, which people can compare."""
     if not sha256:
         return UNKNOWN
     digits = sha256.replace(":", "").upper()

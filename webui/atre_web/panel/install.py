@@ -6,9 +6,25 @@ from pathlib import Path
 from flask import Flask
 
 from atre.handbook.page import default_handbook_dir
-from atre_web.accounts import guard
+from atre_web.accounts import current, guard
+from atre_web.accounts.authorisation import TABLE, Table
+from atre_web.accounts.current import Accounts
 from atre_web.factory import guidance
-from atre_web.panel import headers, help_pages, inline_style, language, login, pages, snapshot
+from atre_web.panel import (
+    account_pages,
+    claim_page,
+    error_page,
+    headers,
+    help_pages,
+    inline_style,
+    invitation_page,
+    language,
+    login,
+    pages,
+    people_pages,
+    snapshot,
+    wording,
+)
 from atre_web.panel.snapshot import Box, Embedder, Engine, Sources
 
 
@@ -20,16 +36,26 @@ def install(
     box: Box,
     embedder: Embedder | None = None,
     clock: Callable[[], float] = time.time,
+    table: Table = TABLE,
 ) -> None:
     """Put the guard, the security headers, the languages and the panel's pages on ``app``.
 
     Call it before other blueprints add their own request hooks: the guard must come first.
     """
-    guard.install(app, database, login_page=login.page, clock=clock)
+    refusals = guard.Pages(sign_in=login.for_stranger, forbidden=error_page.forbidden)
+    guard.install(app, Accounts(database, clock), pages=refusals, table=table)
     headers.install(app)
     inline_style.install(app)
     language.install(app)
     snapshot.install(app, Sources(engine, box, embedder))
     guidance.install(app, help_pages.install(app, default_handbook_dir()))
-    app.register_blueprint(login.blueprint)
-    app.register_blueprint(pages.blueprint)
+    app.jinja_env.globals["current_role"] = _current_role
+    app.jinja_env.filters["moment"] = wording.moment
+    for room in (claim_page, login, invitation_page, account_pages, people_pages, pages):
+        app.register_blueprint(room.blueprint)
+
+
+def _current_role() -> str:
+    """What the person who reads this page is, for the links that the page shows."""
+    principal = current.known_principal()
+    return principal.role if principal else "guest"

@@ -3,8 +3,9 @@
 
 from pathlib import Path
 
-from flask import Flask, Response, has_request_context, request
+from flask import Flask, has_request_context, request
 from flask_babel import Babel
+from werkzeug.wrappers import Response
 
 # French is the language of the sources; each other one has a catalogue in translations/.
 LANGUAGES = {"fr": "Français", "en": "English"}
@@ -37,11 +38,17 @@ def current() -> str:
     return request.accept_languages.best_match(LANGUAGES) or _DEFAULT
 
 
+def choose(response: Response, code: str | None) -> None:
+    """Keep a language for this browser, if it is one of ours."""
+    if code in LANGUAGES:
+        response.set_cookie(
+            _COOKIE, str(code), max_age=_COOKIE_AGE_S, secure=request.is_secure, samesite="Lax"
+        )
+
+
 def _remember(response: Response) -> Response:
     if request.args.get(_PARAMETER) in LANGUAGES:
-        response.set_cookie(
-            _COOKIE, current(), max_age=_COOKIE_AGE_S, secure=request.is_secure, samesite="Lax"
-        )
+        choose(response, current())
     response.vary.add("Accept-Language")
     response.vary.add("Cookie")
     return response

@@ -1,100 +1,95 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logging in and out. The only pages that a stranger sees; they need no other file."""
+"""Signing in and out. These pages need no other file: strangers may have none."""
 
-from flask import (
-    Blueprint,
-    Response,
-    make_response,
-    redirect,
-    render_template,
-    request,
-)
-from werkzeug.wrappers import Response as BaseResponse
+from flask import Blueprint, make_response, redirect, render_template, request
+from werkzeug.wrappers import Response
 
-from atre_web.accounts import cookie, current, login, login_links, sessions
+from atre_web.accounts import claim, cookie, current, sessions, settings, sign_in
 from atre_web.accounts.guard import session_principal
-from atre_web.accounts.login import Opened, Refused
-from atre_web.accounts.origin import is_same_origin
-from atre_web.accounts.refusal import forbidden
+from atre_web.accounts.problem import AccountError
+from atre_web.accounts.sign_in import Opened, Refused
+from atre_web.panel.account_texts import sentence, too_many_tries
+from atre_web.panel.form import admit, caller, field
+from atre_web.panel.wording import gettext
 
 blueprint = Blueprint("login", __name__)
 
 
 @blueprint.get("/login")
-def show() -> BaseResponse:
-    """The login page, or the panel for somebody who is logged in."""
+def show() -> Response:
+    """The sign-in page, or the panel for somebody who is signed in."""
     if session_principal() is not None:
         return redirect("/", 303)
-    return page()
+    return for_stranger()
 
 
 @blueprint.post("/login")
-def with_key() -> BaseResponse:
-    """Log in with the key typed into the form."""
-    if not is_same_origin(request):
-        return _foreign()
-    outcome = login.with_key(
-        current.connection(),
-        request.form.get("key", "").strip(),
-        address=_address(),
-        now=current.now(),
+def with_password() -> Response:
+    """Sign in with what was typed."""
+    outcome = sign_in.with_password(
+        current.connection(), field("login"), field("password"), caller()
     )
-    return _answer(outcome, "wrong_key")
+    if isinstance(outcome, Opened):
+        return admit(outcome)
+    current.record("session.refused")
+    problem = gettext("L’identifiant ou le mot de passe n’est pas le bon.")
+    return _refused("login.html", outcome, problem)
 
 
-@blueprint.get("/login/link/<token>")
-def show_link(token: str) -> BaseResponse:
-    """A page with one button that uses a one-time link."""
-    # Only the button's POST uses the link up: mail and chat programs open links to preview them.
-    if not login_links.is_valid(current.connection(), token, now=current.now()):
-        return page("wrong_link")
-    return make_response(render_template("login_link.html"))
+@blueprint.get("/login/recovery")
+def recovery() -> Response:
+    """A form for a recovery code and a new password."""
+    return _page("recovery.html")
 
 
-@blueprint.post("/login/link/<token>")
-def with_link(token: str) -> BaseResponse:
-    """Log in with a one-time link, and use it up."""
-    if not is_same_origin(request):
-        return _foreign()
-    outcome = login.with_link(current.connection(), token, address=_address(), now=current.now())
-    return _answer(outcome, "wrong_link")
+@blueprint.post("/login/recovery")
+def with_recovery_code() -> Response:
+    """Set a new password with a recovery code."""
+    try:
+        outcome = sign_in.with_recovery_code(
+            current.connection(), field("login"), field("code"), field("password"), caller()
+        )
+    except AccountError as error:
+        return _page("recovery.html", status=400, problem=sentence(error))
+    if isinstance(outcome, Opened):
+        current.record("password.recovered", outcome.person.id, person_id=outcome.person.id)
+        return admit(outcome)
+    current.record("recovery.refused")
+    problem = gettext("L’identifiant ou le code de secours n’est pas le bon.")
+    return _refused("recovery.html", outcome, problem)
 
 
 @blueprint.post("/logout")
-def logout() -> BaseResponse:
-    """Close the session and go back to the login page."""
+def logout() -> Response:
+    """Close the session and go back to the sign-in page."""
     principal = current.principal()
     response = redirect("/login", 303)
-    if principal.kind == "session":
-        sessions.revoke(current.connection(), principal.id, now=current.now())
-        cookie.clear(request, response)
+    sessions.revoke(current.connection(), principal.person_id, principal.id)
+    cookie.clear(request, response)
     return response
 
 
-def page(problem: str | None = None, *, wait_s: int | None = None) -> Response:
-    """The login page, which is also the 401 answer to any browser that is not logged in."""
-    status = 401 if wait_s is None else 429
-    body = render_template("login.html", problem=problem, wait_s=wait_s)
-    response = make_response(body, status)
-    if wait_s is not None:
-        response.headers["Retry-After"] = str(wait_s)
+def for_stranger() -> Response:
+    """What any address answers to a browser that is not signed in: where to begin."""
+    if not claim.state(current.connection()).is_claimed:
+        return redirect("/claim", 303)
+    return _page("login.html", status=401)
+
+
+def _refused(template: str, refused: Refused, problem: str) -> Response:
+    if refused.wait_s is None:
+        return _page(template, status=401, problem=problem)
+    response = _page(template, status=429, problem=f"{problem} {too_many_tries(refused.wait_s)}")
+    response.headers["Retry-After"] = str(refused.wait_s)
     return response
 
 
-def _answer(outcome: Opened | Refused, problem: str) -> BaseResponse:
-    if isinstance(outcome, Refused):
-        return page(problem, wait_s=outcome.wait_s)
-    earlier = session_principal()
-    if earlier is not None:
-        sessions.revoke(current.connection(), earlier.id, now=current.now())
-    response = redirect("/", 303)
-    cookie.write(request, response, outcome.token)
-    return response
-
-
-def _foreign() -> Response:
-    return forbidden("This form was not sent from the box's own login page. Open it and try again.")
-
-
-def _address() -> str:
-    return request.remote_addr or "unknown"
+def _page(template: str, *, status: int = 200, problem: str | None = None) -> Response:
+    connection = current.connection()
+    body = render_template(
+        template,
+        problem=problem,
+        login=field("login"),
+        office=settings.get(connection, settings.OFFICE_NAME),
+    )
+    return make_response(body, status)

@@ -42,6 +42,7 @@ def live() -> Response:
         ready=now.engine is not None,
         model=now.model_name,
         is_factory=now.is_factory,
+        is_asleep=now.is_asleep,
         problem=now.engine_problem,
         fields=facts.fields(now),
         issues=facts.issues(now),

@@ -70,6 +70,12 @@ class Snapshot:
         return self.embedder is not None or self.embedder_problem != ""
 
     @property
+    def is_asleep(self) -> bool:
+        """Whether the model was unloaded to save power, and nobody has woken it yet."""
+        engine = self.engine
+        return engine is not None and engine.asleep_since is not None and engine.waking is None
+
+    @property
     def is_factory(self) -> bool:
         return self.engine is not None and "factory" in (
             f"{self.engine.model} {self.engine.name} {self.engine.description}".lower()
@@ -99,6 +105,12 @@ def take() -> Snapshot:
         num_people=sessions.num_active(current.connection(), since=now - _ACTIVE_S),
         now=now,
     )
+
+
+def box() -> BoxDescription | None:
+    """How the LAN sees the box, None while nobody can say."""
+    sources: Sources = current_app.extensions[_EXTENSION]
+    return _asked(sources.box.describe)[0]
 
 
 def _asked(describe: Callable[[], Description]) -> tuple[Description | None, str]:

@@ -9,6 +9,7 @@ def chat_texts() -> dict[str, str]:
     return {
         "queued": gettext("File d’attente : vous êtes en position {position}"),
         "reading": gettext("Lecture de votre question {percent}"),
+        "waking": gettext("Le modèle se réveille {percent}"),
         "starting": gettext("Votre question est envoyée…"),
         "reasoning": gettext("Réflexion"),
         "reasoning_started": gettext("Le modèle réfléchit."),

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Words and numbers in the language of the request, with types that Flask-Babel does not have."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import flask_babel
+
+_KILOBYTE, _MEGABYTE, _GIGABYTE = 10**3, 10**6, 10**9
 
 
 def gettext(text: str, **values: object) -> str:
@@ -22,9 +24,32 @@ def decimal(value: float) -> str:
     return str(flask_babel.format_decimal(round(value, 1 if abs(value) < 100 else 0)))  # noqa: PLR2004
 
 
+def size(num_bytes: float) -> str:
+    """So many bytes, in the units that disks and downloads are sold in."""
+    if num_bytes >= _GIGABYTE:
+        return gettext("%(n)s Go", n=decimal(num_bytes / _GIGABYTE))
+    if num_bytes >= _MEGABYTE:
+        return gettext("%(n)s Mo", n=decimal(num_bytes / _MEGABYTE))
+    return gettext("%(n)s ko", n=decimal(num_bytes / _KILOBYTE))
+
+
 def percent(fraction: float) -> str:
     """A fraction of 1 as a whole percentage."""
     return str(flask_babel.format_percent(fraction))
+
+
+def date(unix_s: float) -> str:
+    """A day, in words."""
+    return str(flask_babel.format_date(datetime.fromtimestamp(unix_s, UTC), "long"))
+
+
+def moment(unix_s: float | None) -> str:
+    """A date and a time of the box's time zone, — for never."""
+    if unix_s is None:
+        return "—"
+    here = datetime.fromtimestamp(unix_s).astimezone()
+    day = flask_babel.format_date(here, "medium", rebase=False)
+    return f"{day}, {flask_babel.format_time(here, 'short', rebase=False)}"
 
 
 def duration(seconds: float) -> str:

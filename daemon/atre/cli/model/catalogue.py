@@ -1,32 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
 """``atre model list --catalogue``: what can be fetched, and what this machine should run."""
 
+from pathlib import Path
+
 import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from atre.cli.model.shared import say, size
+from atre.cli.model.shared import say, size, speed
 from atre.config import default_profiles_dir
 from atre.hardware.choose import choose
 from atre.hardware.detect import detect
 from atre.hardware.profiles import load_profiles
 from atre.models.catalogue import Catalogue, load_catalogue
-from atre.recommend import Recommendation, memory_bytes, recommend
+from atre.recommend import Recommendation, expected_speeds, memory_bytes, recommend
+from atre.speed.record import SpeedRecord
+from atre.speed_figure import SpeedFigure
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """The catalogue, and the model of it for this machine, None if none fits."""
+    """The catalogue, the model of it for this machine, None if none fits, and speeds by id."""
 
     recommended: Recommendation | None
     catalogue: Catalogue
+    speeds: dict[str, SpeedFigure]
 
 
-def show_catalogue(*, as_json: bool) -> None:
-    """Print the catalogue and the recommendation."""
+def show_catalogue(data_dir: Path, *, as_json: bool) -> None:
+    """Print the catalogue and the recommendation, by what was measured on this machine."""
     catalogue, machine = load_catalogue(), detect()
     profile = choose(machine, load_profiles(default_profiles_dir())).profile
-    offer = Offer(recommend(machine, profile, catalogue), catalogue)
+    known = SpeedRecord(data_dir.expanduser() / "state").known(machine)
+    offer = Offer(
+        recommend(machine, profile, catalogue, known=known),
+        catalogue,
+        expected_speeds(machine, profile, catalogue, known),
+    )
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(offer)))
         return
@@ -39,6 +49,7 @@ def _table(offer: Offer) -> Table:
         "",
         "id",
         say("memory", "mémoire"),
+        say("one reader", "un lecteur"),
         say("licence", "licence"),
         say("good for", "pour quoi"),
     )
@@ -49,6 +60,7 @@ def _table(offer: Offer) -> Table:
             "→" if chosen else "",
             model.id,
             size(memory_bytes(model)),
+            speed(offer.speeds.get(model.id, SpeedFigure())),
             f"{licence.title} ({_openness(model.openness)})",
             say(model.good_for, model.good_for_fr),
         )

@@ -7,9 +7,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from atre.cli.language import lang_option
 from atre.cli.model.catalogue import show_catalogue
 from atre.cli.model.shared import data_dir_option, json_option, open_store, say, size
 from atre.models.manifest import FACTORY, Manifest
+from atre.models.selection import read_selection
 from atre.models.unfinished import Unfinished, unfinished
 
 
@@ -27,10 +29,11 @@ class Listing(msgspec.Struct, frozen=True):
 )
 @data_dir_option
 @json_option
+@lang_option
 def list_(data_dir: Path, *, catalogue: bool, as_json: bool) -> None:
     """List the stored models, and which of them the box answers with."""
     if catalogue:
-        show_catalogue(as_json=as_json)
+        show_catalogue(data_dir, as_json=as_json)
         return
     store = open_store(data_dir)
     listing = Listing(
@@ -64,15 +67,15 @@ def _table(listing: Listing) -> Table:
 
 
 def _mark(listing: Listing, name: str) -> str:
-    return "→" if listing.chosen == name else ""
+    return "→" if name in read_selection(listing.chosen).names else ""
 
 
 def _nature(manifest: Manifest) -> str:
     facts = manifest.facts
     if facts.kind == "adapter":
         return say(
-            f"adapter for {manifest.base} (kept; not applied to answers yet)",
-            f"adaptateur pour {manifest.base} (conservé ; pas encore appliqué aux réponses)",
+            f"adapter for {manifest.base}",
+            f"adaptateur pour {manifest.base}",
         )
     known = [facts.title, facts.architecture, facts.file_type]
     return ", ".join(each for each in known if each)

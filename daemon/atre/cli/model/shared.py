@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options and words that the verbs of ``atre model`` share."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,12 +16,13 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from atre.cli.announcement import speaks_french
+from atre.cli.language import in_french
 from atre.config import default_data_dir
 from atre.errors import ModelStoreError
 from atre.models.disk import in_words
 from atre.models.store import Store
 from atre.planning import model_store
+from atre.speed_figure import SpeedFigure
 
 data_dir_option = click.option(
     "--data-dir",
@@ -36,12 +36,17 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 def say(english: str, french: str) -> str:
     """A sentence in the language of the terminal."""
-    return french if speaks_french(os.environ) else english
+    return french if in_french() else english
 
 
 def size(num_bytes: int) -> str:
     """So many bytes in the language of the terminal."""
-    return in_words(num_bytes, french=speaks_french(os.environ))
+    return in_words(num_bytes, french=in_french())
+
+
+def speed(figure: SpeedFigure) -> str:
+    """So many tokens a second in the language of the terminal, — if unknown."""
+    return figure.words(french=in_french())
 
 
 def open_store(data_dir: Path) -> Store:

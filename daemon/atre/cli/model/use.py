@@ -8,9 +8,11 @@ from rich.console import Console
 from atre.cli.model.shared import data_dir_option, open_store, say
 from atre.config import default_runtime_dir
 from atre.errors import ModelStoreError
-from atre.model_change import ChangeStatus, Phase
+from atre.ipc.model_messages import Phase
+from atre.model_change import ChangeStatus
 from atre.model_request import ask_for_model, read_status
 from atre.models.manifest import FACTORY
+from atre.models.selection import Selection, read_applied
 
 _POLL_S = 0.2
 _TAKEN_UP_S = 30.0  # a box that changes to another model just now takes this one up afterwards
@@ -18,15 +20,24 @@ _TAKEN_UP_S = 30.0  # a box that changes to another model just now takes this on
 
 @click.command()
 @click.argument("name")
+@click.option(
+    "--adapter",
+    "adapters",
+    metavar="NAME[:SCALE]",
+    multiple=True,
+    help="A LoRA adapter that was imported for the model; several may act together.",
+)
 @data_dir_option
-def use(name: str, data_dir: Path) -> None:
+def use(name: str, adapters: tuple[str, ...], data_dir: Path) -> None:
     """Answer with the stored model NAME, or with `factory`.
 
-    A running box finishes its answers, loads the model, has it write a token, and goes back to the
-    one before if that fails. Otherwise NAME counts from the next start on.
+    An adapter acts on every answer, for everybody, times SCALE (1 unless given). A running box
+    finishes its answers, loads the model, has it write a token, and goes back to the one before if
+    that fails. Otherwise NAME counts from the next start on.
     """
     data_dir = data_dir.expanduser().absolute()
     store = open_store(data_dir)
+    name = str(Selection(name, tuple(read_applied(each) for each in adapters)))
     if name != FACTORY:
         store.check_can_answer(name)
     runtime_dir = default_runtime_dir(data_dir)

@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 import ctypes
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from llama_cpp import llama_cpp as lib
-from llama_cpp._ggml import libggml
 
+# The ggml that libllama itself uses. llama_cpp._ggml opens another copy of the same file, with a
+# list of loaded backends of its own.
+from llama_cpp.llama_cpp import _base_path as folder
+from llama_cpp.llama_cpp import _lib as libllama
+
+from atre.backend_libraries import load_backends
 from atre.engine.llama.log import redirect_log, take_errors
+from atre.engine_plan import Adapter
 from atre.errors import InvalidRequestError, ModelLoadError
 
 _PIECE_BYTES = 256
@@ -26,15 +33,18 @@ class LlamaModel:
         n_gpu_layers: int,
         on_progress: Callable[[float], None],
         device: str | None = None,
+        adapters: Sequence[Adapter] = (),
         is_rehearsal: bool = False,
     ) -> None:
         """Load the weights; ``on_progress`` hears fractions from 0 to 1.
 
-        ``device`` is the only one that takes layers; None leaves the choice to llama.cpp. A
+        ``device`` is the only one that takes layers; None leaves the choice to llama.cpp. The
+        ``adapters`` are loaded too, and act in every context that ``apply_adapters`` was given. A
         rehearsal reads no weights and computes nothing: llama.cpp only works out its allocations.
         Raises ModelLoadError with llama.cpp's own words.
         """
         redirect_log()
+        load_backends(libllama, Path(folder))
         lib.llama_backend_init()
         params: Any = lib.llama_model_default_params()
         params.n_gpu_layers = n_gpu_layers
@@ -58,6 +68,34 @@ class LlamaModel:
             token for token in range(self.num_tokens) if lib.llama_vocab_is_eog(self.vocab, token)
         }
         self._pieces: dict[int, bytes] = {}
+        # llama.cpp frees them with the model.
+        self._adapters = [(self._load_adapter(each), each.scale) for each in adapters]
+
+    def apply_adapters(self, context: Any) -> None:
+        """Have the adapters act in a context. Raises ModelLoadError."""
+        handles, scales = zip(*self._adapters, strict=True) if self._adapters else ((), ())
+        count = len(self._adapters)
+        code = lib.llama_set_adapters_lora(
+            context,
+            (lib.llama_adapter_lora_p_ctypes * count)(*handles),
+            count,
+            (ctypes.c_float * count)(*scales),
+        )
+        if code != 0:
+            raise ModelLoadError(f"The adapters cannot be applied: {take_errors() or code}.")
+
+    def _load_adapter(self, adapter: Adapter) -> Any:
+        take_errors()
+        handle: Any = lib.llama_adapter_lora_init(self.handle, os.fsencode(adapter.path))
+        if not handle:
+            reason = take_errors() or "no reason"
+            self.close()
+            name = Path(adapter.path).name
+            raise ModelLoadError(
+                f"The adapter {name} cannot be loaded: {reason}. Use the model without it, or "
+                "import the adapter again."
+            )
+        return handle
 
     @property
     def has_plain_memory(self) -> bool:
@@ -146,15 +184,15 @@ class LlamaModel:
 
 def _device_list(name: str) -> Any:
     """What llama_model_params.devices points to: handles that end with NULL, none for the CPU."""
-    libggml.ggml_backend_dev_by_name.restype = ctypes.c_void_p
-    libggml.ggml_backend_dev_type.argtypes = [ctypes.c_void_p]
-    handle = libggml.ggml_backend_dev_by_name(name.encode())
+    libllama.ggml_backend_dev_by_name.restype = ctypes.c_void_p
+    libllama.ggml_backend_dev_type.argtypes = [ctypes.c_void_p]
+    handle = libllama.ggml_backend_dev_by_name(name.encode())
     if not handle:
         raise ModelLoadError(
             f"llama.cpp no longer sees the device {name}, on which this model was to run. Start "
             "the box again, so that it looks anew."
         )
-    is_cpu = libggml.ggml_backend_dev_type(handle) == _CPU_TYPE
+    is_cpu = libllama.ggml_backend_dev_type(handle) == _CPU_TYPE
     handles = [] if is_cpu else [handle]
     return (ctypes.c_void_p * (len(handles) + 1))(*handles, None)
 

@@ -5,19 +5,16 @@
 """
 
 import logging
-import os
-import signal
 import sys
 from pathlib import Path
 
-import msgspec
-
 from atre.allocation import Allocation, read_allocation
+from atre.engine.llama.ask_plan import answer
 from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.runner import LlamaRunner
 from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
-from atre.errors import AtreError, ModelLoadError
+from atre.errors import ModelLoadError
 
 _LLAMA_LOG = "llama.cpp"
 
@@ -59,19 +56,5 @@ def rehearse(plan: EnginePlan) -> Allocation:
     return allocation
 
 
-def main(plan_path: str, limit_s: str) -> None:
-    """Print the allocation, or exit with the reason as the last line of stderr."""
-    # Should the parent die, a driver that hangs would hold this process for ever.
-    signal.alarm(max(1, round(float(limit_s))))
-    # Where gdb is installed an abort in ggml would start it, which takes seconds.
-    os.environ["GGML_NO_BACKTRACE"] = "1"
-    plan = msgspec.json.decode(Path(plan_path).read_bytes(), type=EnginePlan)
-    try:
-        allocation = rehearse(plan)
-    except AtreError as error:
-        sys.exit(str(error))
-    sys.stdout.buffer.write(msgspec.json.encode(allocation))
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    answer(rehearse, *sys.argv[1:])

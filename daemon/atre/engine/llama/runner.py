@@ -222,4 +222,5 @@ def _make_context(model: LlamaModel, plan: EnginePlan) -> Any:
     context = lib.llama_init_from_model(model.handle, params)
     if not context:
         raise ModelLoadError(f"The model does not start: {take_errors() or 'no reason given'}.")
+    model.apply_adapters(context)
     return context

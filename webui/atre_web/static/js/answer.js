@@ -52,6 +52,7 @@ async function readAll(response, outcome, { onWait, onReasoning, onText }) {
       continue;
     }
     if (event.error) throw new AnswerError(reason(event.error));
+    if (event.model_loading) reportShare("waking", event.model_loading.fraction, onWait);
     if (event.queue) onWait(text("queued", { position: number(event.queue.position) }));
     if (event.prompt_progress) reportReading(event.prompt_progress, onWait);
     if (event.usage) outcome.usage = event.usage;
@@ -65,9 +66,12 @@ async function readAll(response, outcome, { onWait, onReasoning, onText }) {
 }
 
 function reportReading({ total, processed }, onWait) {
-  const fraction = total > 0 ? processed / total : 0;
+  reportShare("reading", total > 0 ? processed / total : 0, onWait);
+}
+
+function reportShare(key, fraction, onWait) {
   const percent = number(fraction, { style: "percent", maximumFractionDigits: 0 });
-  onWait(text("reading", { percent }), fraction);
+  onWait(text(key, { percent }), fraction);
 }
 
 async function refusal(response) {

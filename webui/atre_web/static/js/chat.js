@@ -13,7 +13,7 @@ const FOLLOW_PX = 120;
 const page = Object.fromEntries(
   [
     "ask", "question", "send", "stop", "new", "hello", "suggestions", "thread", "main", "announcer",
-    "not-ready", "model", "factory",
+    "not-ready", "model", "factory", "asleep",
   ].map((id) => [id, document.getElementById(id)]),
 );
 
@@ -71,6 +71,7 @@ async function answer() {
   const view = answerView(turn, { onAgain: again });
   page.thread.append(view.item);
   running = new AbortController();
+  page.asleep.hidden = true; // this question wakes the model
   view.showWait(text("starting"));
   refresh();
   follow(true);
@@ -148,11 +149,12 @@ function grow() {
   page.question.style.height = `${page.question.scrollHeight}px`;
 }
 
-function showFigures({ ready, model, is_factory: isFactory }) {
+function showFigures({ ready, model, is_factory: isFactory, is_asleep: isAsleep }) {
   isReady = ready;
   page["not-ready"].hidden = ready;
   page.model.textContent = model;
   page.factory.hidden = !isFactory;
+  page.asleep.hidden = !isAsleep;
   refresh();
 }
 

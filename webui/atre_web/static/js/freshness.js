@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /** Call `show` with the box's figures every `period()` milliseconds while the page is visible. */
-export function keepFresh(show, period) {
+export function keepFresh(show, period, path = "/api/panel/status.json") {
   let timer;
   async function look() {
     clearTimeout(timer);
     if (!document.hidden) {
-      const figures = await fetchFigures();
+      const figures = await fetchFigures(path);
       if (figures) show(figures);
     }
     timer = setTimeout(look, period());
@@ -17,9 +17,9 @@ export function keepFresh(show, period) {
   timer = setTimeout(look, period());
 }
 
-async function fetchFigures() {
+async function fetchFigures(path) {
   try {
-    const response = await fetch("/api/panel/status.json", { headers: { Accept: "application/json" } });
+    const response = await fetch(path, { headers: { Accept: "application/json" } });
     return response.ok ? await response.json() : null;
   } catch {
     return null; // the box is restarting or out of reach; the next look will tell

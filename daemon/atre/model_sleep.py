@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Unloading the model to save watts, and loading it at the next question, as states.
+
+::
+
+    AWAKE ─► LEAVING ─► ASLEEP ─► WAKING ─► AWAKE
+      ▲─────────┘          ▲────────┘ (it does not load: those who wait are told why)
+
+From LEAVING to WAKING the engine's address leads to the lobby, so no request is ever lost: one that
+comes while the engine is about to go turns it back.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from atre.ipc.messages import EngineDescription
+from atre.ipc.presence import Activity
+from atre.sleep_rules import SleepRules, should_be_loaded
+
+_log = logging.getLogger(__name__)
+
+_LOOK_S = 60.0  # how late a period may begin or end
+_POLL_S = 0.25
+_AT_LEAST_S = 0.01
+# What found the engine's address before it led to the lobby is counted by the second look.
+_QUIET_LOOKS = 2
+
+
+class State(StrEnum):
+    """Where the model is."""
+
+    AWAKE = "awake"
+    LEAVING = "leaving"
+    ASLEEP = "asleep"
+    WAKING = "waking"
+
+
+class Seat(Protocol):
+    """The engine's place. ``activity`` and ``describe`` are None while no model answers there.
+
+    ``wake`` starts the engine with the plan that it had, ``reload`` with a new one;
+    ``wake_failure`` is why that will not work or did not, None while it may.
+    """
+
+    def activity(self) -> Activity | None: ...
+
+    def describe(self) -> EngineDescription | None: ...
+
+    def lead_to_lobby(self) -> None: ...
+
+    def lead_to_engine(self) -> None: ...
+
+    def unload(self) -> None: ...
+
+    def wake(self) -> None: ...
+
+    def reload(self) -> None: ...
+
+    def loaded_fraction(self) -> float: ...
+
+    def wake_failure(self) -> str | None: ...
+
+    def is_loaded(self) -> bool: ...
+
+
+class Waiting(Protocol):
+    """What the states need of the lobby."""
+
+    @property
+    def num_waiting(self) -> int: ...
+
+    def take_over(self, description: EngineDescription) -> None: ...
+
+    def wake(self, fraction: float) -> None: ...
+
+    def refuse(self, reason: str) -> None: ...
+
+    def hand_over(self) -> None: ...
+
+
+class ModelSleep:
+    """Puts the model to sleep and wakes it, by rules and by who asks."""
+
+    def __init__(
+        self, rules: SleepRules, seat: Seat, lobby: Waiting, *, clock: Callable[[], dt.datetime]
+    ) -> None:
+        """``clock`` tells the office's time, with its zone."""
+        self._rules = rules
+        self._seat = seat
+        self._lobby = lobby
+        self._clock = clock
+        self.state = State.AWAKE
+        self._was_sleep_time = False
+        self._quiet_looks = 0
+        self._is_planned_anew = False
+
+    def tick(self, *, is_changing: bool) -> float:
+        """Go as far as possible now; when to come again, in seconds.
+
+        ``is_changing`` says that another model is being loaded: who comes meanwhile is held, if
+        the model slept, and the engine is left to that change.
+        """
+        now = self._clock()
+        is_sleep_time = self._rules.is_sleep_time(now)
+        wait_s = _POLL_S
+        if is_changing:
+            self.state = State.AWAKE if self.state is State.AWAKE else State.WAKING
+        elif self.state is State.AWAKE:
+            wait_s = self._watch(is_sleep_time=is_sleep_time)
+        elif self.state is State.LEAVING:
+            self._leave(now)
+        elif self.state is State.ASLEEP:
+            wait_s = self._sleep(is_sleep_time=is_sleep_time)
+        else:
+            self._wake()
+        self._was_sleep_time = is_sleep_time
+        return wait_s
+
+    def _watch(self, *, is_sleep_time: bool) -> float:
+        activity = self._seat.activity() if self._seat.is_loaded() else None
+        if activity is None:
+            return _LOOK_S
+        if activity.num_open or self._should_be_loaded(
+            is_sleep_time=is_sleep_time, idle_s=activity.idle_s
+        ):
+            limit_s = self._rules.idle_limit_s(is_sleep_time=is_sleep_time)
+            left_s = _LOOK_S if limit_s is None else limit_s - activity.idle_s
+            return max(_AT_LEAST_S, min(_LOOK_S, left_s))
+        description = self._seat.describe()
+        if description is None:  # no model is there, and nothing to unload
+            return _LOOK_S
+        self._lobby.take_over(description)
+        self._seat.lead_to_lobby()
+        self._quiet_looks = 0
+        self.state = State.LEAVING
+        return _POLL_S
+
+    def _leave(self, now: dt.datetime) -> None:
+        activity = self._seat.activity()
+        if self._lobby.num_waiting or (activity and activity.num_open):
+            self._open()
+            return
+        self._quiet_looks += 1
+        description = self._seat.describe() if self._quiet_looks >= _QUIET_LOOKS else None
+        if description is None:
+            return
+        self._lobby.take_over(
+            replace(
+                description,
+                asleep_since=now.timestamp(),
+                turns=[],
+                decode_tokens_per_s=0.0,
+                prefill_tokens_per_s=0.0,
+            )
+        )
+        self._seat.unload()
+        self.state = State.ASLEEP
+        _log.info("%s sleeps; the next question wakes it.", description.model)
+
+    def _sleep(self, *, is_sleep_time: bool) -> float:
+        opens = self._should_be_loaded(is_sleep_time=is_sleep_time, idle_s=0.0)
+        if not (self._lobby.num_waiting or opens):
+            return _LOOK_S
+        self._is_planned_anew = False
+        self._seat.wake()
+        self._lobby.wake(0.0)
+        self.state = State.WAKING
+        return _POLL_S
+
+    def _wake(self) -> None:
+        reason = self._seat.wake_failure()
+        if reason is None and self._seat.is_loaded():
+            self._open()
+        elif reason is None:
+            self._lobby.wake(self._seat.loaded_fraction())
+        elif not self._is_planned_anew:
+            # Memory may have gone since the plan was made.
+            _log.warning("the model did not wake up, it is planned anew: %s", reason)
+            self._is_planned_anew = True
+            self._seat.reload()
+        else:
+            _log.error("the model did not wake up: %s", reason)
+            self._seat.unload()
+            self._lobby.refuse(reason)
+            self.state = State.ASLEEP
+
+    def _open(self) -> None:
+        # In this order nobody who is sent on comes back.
+        self._seat.lead_to_engine()
+        self._lobby.hand_over()
+        self.state = State.AWAKE
+
+    def _should_be_loaded(self, *, is_sleep_time: bool, idle_s: float) -> bool:
+        return should_be_loaded(
+            self._rules,
+            is_loaded=self.state is State.AWAKE,
+            idle_s=idle_s,
+            is_sleep_time=is_sleep_time,
+            was_sleep_time=self._was_sleep_time,
+        )

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``atre claim``: whose box it is, from its own console."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+import click
+import msgspec
+
+from atre.errors import InvalidRequestError
+from atre_web.accounts import audit, claim
+from atre_web.accounts.claim import Claim
+from atre_web.accounts.console import data_dir_option, database, json_option, panel_url, print_json
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``atre claim show --json`` prints; no code is ever in it."""
+
+    is_claimed: bool
+    has_code: bool
+    is_open: bool
+    minutes_left: int
+    page: str
+
+
+@click.group("claim")
+def claim_group() -> None:
+    """Whose box this is. The code is shown when it is made, and never again."""
+
+
+@claim_group.command()
+@data_dir_option
+@json_option
+def show(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
+    """Say whether the box is somebody's, and whether it can be claimed now."""
+    with database(data_dir) as connection:
+        now = claim.state(connection)
+    uptime = time.monotonic()
+    is_open = now.is_open(uptime)
+    left_s = claim.WINDOW_S - (uptime - (now.opened_s or 0.0)) if is_open else 0.0
+    shown = Shown(
+        is_claimed=now.is_claimed,
+        has_code=now.has_code,
+        is_open=is_open,
+        minutes_left=int(left_s / 60),
+        page=f"{panel_url(data_dir)}/claim",
+    )
+    if as_json:
+        print_json(shown)
+    else:
+        click.echo(_sentence(now, shown))
+
+
+@claim_group.command("open")
+@data_dir_option
+def open_(data_dir: Path) -> None:
+    """Let the box be claimed for the next hour, with the code that it has."""
+    with database(data_dir) as connection:
+        if not claim.state(connection).has_code:
+            raise InvalidRequestError(
+                "There is no code to claim this box with. `atre claim new` makes one for a box "
+                "without an owner, `atre claim transfer` for a new owner."
+            )
+        claim.open_window(connection, uptime=time.monotonic())
+        _record(connection, "claim.open")
+    click.echo(f"Open for 60 minutes: {panel_url(data_dir)}/claim")
+
+
+@claim_group.command()
+@data_dir_option
+def new(data_dir: Path) -> None:
+    """Make the code of a box without an owner, for its label, and print it."""
+    with database(data_dir) as connection:
+        code = claim.new_code(connection, "label", uptime=time.monotonic())
+        _record(connection, "claim.new")
+    click.echo(code)
+    click.echo("Print it on the label now: the box keeps only its hash.", err=True)
+
+
+@claim_group.command()
+@data_dir_option
+def transfer(data_dir: Path) -> None:
+    """Hand the box over: print a code for the new owner.
+
+    Once it is used, every manager of now is locked out, with their sessions and keys. Everybody
+    else stays.
+    """
+    with database(data_dir) as connection:
+        code = claim.new_code(connection, "transfer", uptime=time.monotonic())
+        _record(connection, "claim.transfer")
+    click.echo(code)
+    click.echo(
+        f"For the new owner, at {panel_url(data_dir)}/claim, within an hour of this or of a start.",
+        err=True,
+    )
+
+
+def _sentence(now: Claim, shown: Shown) -> str:
+    if now.is_claimed and not now.has_code:
+        return "The box has an owner. `atre claim transfer` hands it over."
+    if not shown.is_open:
+        return "The claim is closed. `atre claim open` opens it for an hour; so does a restart."
+    code = {
+        "start": "the one that `atre serve` printed",
+        "label": "the one on its label",
+        "transfer": "the one that `atre claim transfer` printed",
+    }[now.source]
+    return (
+        f"Open for {shown.minutes_left} more minutes at {shown.page}; the code is {code}. "
+        "It cannot be shown again: `atre claim new` makes another."
+    )
+
+
+def _record(connection: sqlite3.Connection, action: str) -> None:
+    audit.record(connection, action, person_id=None, address="console", now=time.time())

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+import logging
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from atre.errors import StorageError
+from atre.ipc.messages import Accepted, Delta, EngineEvent, Finished
+from atre_web.accounts import usage
+from atre_web.accounts.database import connect
+from atre_web.accounts.principal import Principal
+from atre_web.accounts.quotas import Running
+
+_log = logging.getLogger(__name__)
+
+
+class Meter:
+    """Counts what one request takes, from its arrival until ``close``, and writes it down once.
+
+    An answer that is cut off costs its prompt and what was sent of it: hanging up saves nothing.
+    ``choices`` are the generations that share a prompt, whose tokens count once.
+    """
+
+    def __init__(
+        self,
+        principal: Principal,
+        running: Running,
+        database: Path,
+        clock: Callable[[], float],
+        *,
+        choices: int = 1,
+    ) -> None:
+        self._principal = principal
+        self._running = running
+        self._database = database
+        self._clock = clock
+        self._choices = choices
+        self._prompt_tokens: dict[int, int] = {}
+        self._completion_tokens: dict[int, int] = {}
+        self._is_open = True
+
+    def count(self, index: int, event: EngineEvent) -> None:
+        """Take note of an event of the generation ``index``."""
+        match event:
+            case Accepted():
+                self._prompt_tokens[index] = event.prompt_tokens
+            case Delta():
+                self._completion_tokens[index] = self._completion_tokens.get(index, 0) + 1
+            case Finished():
+                self._prompt_tokens[index] = event.prompt_tokens
+                self._completion_tokens[index] = event.completion_tokens
+            case _:
+                pass
+
+    def count_prompt(self, tokens: int) -> None:
+        """Take note of a prompt that has no answer in words."""
+        self._prompt_tokens[0] = tokens
+
+    def close(self) -> None:
+        """The request has ended, however it ended; again changes nothing."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        self._running.leave(self._principal)
+        if not self._prompt_tokens:
+            return  # the engine refused it
+        try:
+            # The request's own connection may be closed: a stream ends after its request.
+            with closing(connect(self._database)) as connection:
+                usage.add(
+                    connection,
+                    self._principal,
+                    prompt_tokens=sum(
+                        tokens
+                        for index, tokens in self._prompt_tokens.items()
+                        if index % self._choices == 0
+                    ),
+                    completion_tokens=sum(self._completion_tokens.values()),
+                    now=self._clock(),
+                )
+        except (StorageError, sqlite3.Error) as error:
+            # Whoever asked has the answer; only the count is lost.
+            _log.warning("atre-web: a request could not be counted (%s)", error)
