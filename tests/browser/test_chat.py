@@ -91,6 +91,7 @@ def thought_chunk(text: str) -> dict[str, Any]:
 
 def test_an_answer_comes_token_by_token(enter: Callable[..., Any]) -> None:
     page = enter()
+    page.evaluate(LINE_BY_LINE)  # the box holds an answer of the factory model until its end
     page.evaluate(COUNT_UPDATES)
     ask(page)
     answer = answered(page)

@@ -15,8 +15,8 @@ TOPICS = load_topics()
 KEY_QUESTION = "Comment créer une clé d’API ?"
 KEY_PAGE = {"page": "api-key", "title": "Créer une clé d’API", "url": "/help/api-key"}
 VAGUE = "le modèle et la clé"
-OUTSIDE = "Write a poem about the sea"
-NOTHING = {"source": None, "suggestions": []}
+OUTSIDE = "What is the capital of France?"
+NOTHING: dict[str, Any] = {"source": None, "suggestions": []}
 
 
 def choice(client: "Caller", content: str, **fields: Any) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def test_a_system_prompt_and_talk_before_it_change_nothing(client: "Caller") -> 
 
 def test_out_of_scope_is_said(client: "Caller") -> None:
     found = choice(client, OUTSIDE)
-    assert found["message"]["content"] == TOPICS["drafting"].answers["en"]
+    assert found["message"]["content"] == TOPICS["knowledge"].answers["en"]
     assert found["atre"] == NOTHING
 
 

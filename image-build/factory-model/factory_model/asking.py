@@ -4,7 +4,6 @@
 from random import Random
 
 from atre.handbook.topics import Kind
-
 from factory_model.handwriting import AS_IS, scribble, swap_words
 from factory_model.phrasebook import LANGUAGES, Intent, Phrasebook
 from factory_model.template import sample

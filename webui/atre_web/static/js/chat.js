@@ -59,7 +59,8 @@ function redraw() {
 
 function usageNote({ usage, isCut }, startedAt) {
   const seconds = (performance.now() - startedAt) / 1000;
-  if (!usage) return "";
+  // What the box settled without its model took a token and no time.
+  if (!usage || usage.completion_tokens <= 1) return isCut ? text("cut") : "";
   const values = { tokens: number(usage.completion_tokens), seconds: number(seconds) };
   return [text("usage", values), isCut ? text("cut") : ""].filter(Boolean).join(" — ");
 }

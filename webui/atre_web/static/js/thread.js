@@ -39,13 +39,11 @@ function originView({ source, suggestions }) {
   const pages = source ? [source] : (suggestions ?? []);
   if (pages.length === 0) return null;
   const part = element("p", "origin", `${text(source ? "source" : "see_pages")} `);
-  const links = element("span", "links");
-  for (const { url, title } of pages) {
+  for (const [index, { url, title }] of pages.entries()) {
     const link = element("a", "", title);
     link.href = url;
-    links.append(link);
+    part.append(index ? " · " : "", link);
   }
-  part.append(links);
   return part;
 }
 
