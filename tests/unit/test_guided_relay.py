@@ -60,7 +60,12 @@ def finished(reason: FinishReason = FinishReason.STOP) -> Finished:
 
 def told(script: Script, *, with_logprobs: bool = False) -> list[Item]:
     plan = Plan(
-        language="en", prompt="…", source=SOURCE, least_probability=0.8, otherwise=OTHERWISE
+        language="en",
+        prompt="…",
+        passage="Create one. Yes.",
+        source=SOURCE,
+        least_probability=0.8,
+        otherwise=OTHERWISE,
     )
     relay = GuidedRelay(cast("Relay", script), plan, with_logprobs=with_logprobs)
     return list(relay.events())
@@ -113,7 +118,9 @@ def test_probabilities_are_passed_on_only_to_who_asked_for_them() -> None:
 
 def test_closing_it_cancels_what_still_runs() -> None:
     script = Script()
-    plan = Plan(language="en", prompt="", source=None, least_probability=0, otherwise=OTHERWISE)
+    plan = Plan(
+        language="en", prompt="", passage="", source=None, least_probability=0, otherwise=OTHERWISE
+    )
     with GuidedRelay(cast("Relay", script), plan, with_logprobs=False):
         assert not script.is_closed
     assert script.is_closed

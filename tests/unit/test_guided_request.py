@@ -28,6 +28,7 @@ def plan(prompt: str | None) -> Plan:
     return Plan(
         language="en",
         prompt=prompt,
+        passage="",
         source=None,
         least_probability=0.5,
         otherwise=Reply(text="I do not know."),

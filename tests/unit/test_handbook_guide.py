@@ -7,6 +7,7 @@ import pytest
 
 from atre.handbook.doubt import did_you_mean
 from atre.handbook.finder import Guess
+from atre.handbook.grounded import is_grounded
 from atre.handbook.guide import Guide
 from atre.handbook.handbook import Handbook
 from atre.handbook.page import default_handbook_dir
@@ -52,8 +53,8 @@ def test_a_sure_guess_gives_the_model_the_short_answer_and_its_page_as_source() 
     assert plan.prompt is not None
     assert TOPICS["api_key"].answers["en"] in plan.prompt
     assert plan.prompt.endswith("a key?")
-    reply = plan.reply("Create one.", 0.99)
-    assert reply.text == "Create one."
+    reply = plan.reply("Name the key and make it.", 0.99)
+    assert reply.text == "Name the key and make it."
     assert reply.source == PageLink("api-key", "Make an API key")
     assert reply.suggestions == ()
 
@@ -78,13 +79,41 @@ def test_an_unsure_guess_is_settled_without_the_model() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "probability"), [("", 1.0), (UNKNOWN["en"], 1.0), ("Create one.", 0.2)]
+    ("answer", "probability"),
+    [
+        ("", 1.0),
+        (UNKNOWN["en"], 1.0),
+        ("Name the key and make it.", 0.2),
+        ("Type atre key destroy.", 1.0),
+    ],
 )
 def test_a_doubtful_answer_gives_way_to_did_you_mean(answer: str, probability: float) -> None:
-    reply = guide({"a key?": {"api_key": 0.9}}).plan(["a key?"], "en").reply(answer, probability)
+    reply = guide({"a key?": {"api_key": 0.5}}).plan(["a key?"], "en").reply(answer, probability)
     assert reply.source is None
     assert reply.suggestions[0].page == "api-key"
     assert reply.text == did_you_mean([link.title for link in reply.suggestions], "en")
+
+
+def test_where_the_search_is_certain_a_slip_of_the_model_gives_way_to_the_passage() -> None:
+    plan = guide({"a key?": {"api_key": 0.9}}).plan(["a key?"], "en")
+    reply = plan.reply("Type atre key destroy.", 1.0)
+    assert reply.text == TOPICS["api_key"].answers["en"]
+    assert reply.source == PageLink("api-key", "Make an API key")
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_it"),
+    [
+        ("Allow TCP port 8443.", True),
+        ("ALLOW TCP PORT 8443", True),
+        ("Allow TCP port 8444.", False),
+        ("Allow UDP port 8443.", False),
+        ("Type atre serve --lan.", True),
+        ("Type atre serve --wan.", False),
+    ],
+)
+def test_an_answer_may_hold_only_what_its_passage_holds(answer: str, *, is_it: bool) -> None:
+    assert is_grounded(answer, "Type “atre serve --lan” and allow TCP port 8443.") is is_it
 
 
 def test_out_of_scope_is_said_by_its_own_sentence() -> None:
@@ -100,10 +129,12 @@ def test_nothing_found_at_all_says_what_the_box_knows() -> None:
     assert reply.text == TOPICS["knowledge"].answers["en"]
 
 
-def test_small_talk_goes_to_the_model_as_it_is() -> None:
+def test_small_talk_has_a_passage_and_no_source() -> None:
     plan = guide({"hello": {"greeting": 0.8}}).plan(["hello"], "en")
-    assert plan.prompt == "hello"
+    assert plan.prompt is not None
+    assert TOPICS["greeting"].answers["en"] in plan.prompt
     assert plan.reply("Hello!", 0.99).source is None
+    assert plan.reply("Hello!", 0.99).text == "Hello!"
 
 
 def test_a_short_follow_up_is_read_after_the_question_before() -> None:

@@ -10,8 +10,8 @@ from atre.handbook.prompt import before_question
 from atre.handbook.topics import Kind, Topic
 
 # Set on the development questions; see image-build/factory-model/README.md.
-SURE = 0.34  # of a topic's page, to give the model its passage
-SURE_OF_TALK = 0.45
+SURE = 0.34  # of a topic or its page, to give the model the passage
+CERTAIN = 0.6  # to say the passage itself where the model slips
 SURE_OUT_OF_SCOPE = 0.5
 LIKELY = 0.04  # of a page, to offer it
 LEAST_PROBABILITY = 0.80  # of the model's tokens, on average
@@ -50,23 +50,20 @@ class Guide:
         question = questions[-1]
         otherwise = self._otherwise(question, guesses, language)
         best = self._topics[guesses[0].name if guesses else _ELSE]
-        if best.kind is Kind.OUT_OF_SCOPE:
+        share = self._share(best, guesses)
+        if best.kind is Kind.OUT_OF_SCOPE or share < SURE:
             return _settled(otherwise, language)
-        if best.kind is Kind.SMALL_TALK:
-            is_sure = guesses[0].probability >= SURE_OF_TALK
-            prompt, source = question, None
-        else:
-            is_sure = self._by_page(guesses)[best.page] >= SURE
-            prompt = before_question(best.answers[language], language) + question
-            source = self._link(best.page, language)
-        if not is_sure:
-            return _settled(otherwise, language)
+        passage = best.answers[language]
+        source = self._link(best.page, language) if best.page else None
         return Plan(
             language=language,
-            prompt=prompt,
+            # A model this small says even "hello" better from a passage than from memory.
+            prompt=before_question(passage, language) + question,
+            passage=passage,
             source=source,
             least_probability=LEAST_PROBABILITY,
-            otherwise=otherwise,
+            # The passage itself is the short answer of the handbook: no guess, if it is the one.
+            otherwise=Reply(text=passage, source=source) if share >= CERTAIN else otherwise,
         )
 
     def _language(self, questions: Sequence[str], spoken: str) -> str:
@@ -83,8 +80,14 @@ class Guide:
         after = self._finder.find(f"{questions[-2]} {questions[-1]}", language)
         return max(alone, after, key=lambda guesses: guesses[0].probability if guesses else 0.0)
 
+    def _share(self, topic: Topic, guesses: Sequence[Guess]) -> float:
+        """How likely a topic is meant; near topics of one page share what is one question."""
+        if topic.page:
+            return self._by_page(guesses)[topic.page]
+        return guesses[0].probability if guesses else 0.0
+
     def _by_page(self, guesses: Sequence[Guess]) -> dict[str, float]:
-        """How likely each page is; near topics of one page share what is one question."""
+        """How likely each page is: the sum of its topics."""
         pages: dict[str, float] = {}
         for guess in guesses:
             if page := self._topics[guess.name].page:
@@ -120,4 +123,11 @@ class Guide:
 
 
 def _settled(reply: Reply, language: str) -> Plan:
-    return Plan(language=language, prompt=None, source=None, least_probability=0.0, otherwise=reply)
+    return Plan(
+        language=language,
+        prompt=None,
+        passage="",
+        source=None,
+        least_probability=0.0,
+        otherwise=reply,
+    )

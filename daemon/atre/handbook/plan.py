@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from atre.handbook.grounded import is_grounded
 from atre.handbook.prompt import UNKNOWN
 
 
@@ -25,15 +26,16 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the model is asked, and what is said instead where it is unsure.
+    """What the model is asked, and what is said where it is not believed.
 
-    ``prompt`` None: the search settled it, and the model is not listened to. ``source`` is the page
-    of the passage in the prompt. ``least_probability`` is the mean probability of its tokens below
-    which an answer of the model is not believed.
+    ``prompt`` has the question after ``passage``; None: the search settled it, and the model is not
+    listened to. ``least_probability`` is the mean probability of its tokens below which an answer
+    is not believed.
     """
 
     language: str
     prompt: str | None
+    passage: str
     source: PageLink | None
     least_probability: float
     otherwise: Reply
@@ -41,7 +43,11 @@ class Plan:
     def reply(self, answer: str, mean_probability: float) -> Reply:
         """The model's ``answer`` with its source, or what is said instead of it."""
         text = answer.strip()
-        is_known = text != "" and not text.startswith(UNKNOWN[self.language])
-        if self.prompt is not None and is_known and mean_probability >= self.least_probability:
-            return Reply(text=text, source=self.source)
-        return self.otherwise
+        is_believed = (
+            self.prompt is not None
+            and text != ""
+            and not text.startswith(UNKNOWN[self.language])
+            and mean_probability >= self.least_probability
+            and is_grounded(text, self.passage)
+        )
+        return Reply(text=text, source=self.source) if is_believed else self.otherwise
