@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 VULKAN := build/vulkan
 
-.PHONY: help setup run test check fix bench screenshots vulkan-check factory-model evaluate-factory-model clean
+.PHONY: help setup run test check fix bench load screenshots vulkan-check factory-model evaluate-factory-model clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,7 @@ run: setup ## Start the box for this machine and the LAN
 
 test: setup ## Install what tests need, then run checks and the whole suite
 	@.ci/install-test-packages
+	@.ci/install-axe
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest $(ARGS)
 
@@ -41,6 +42,13 @@ fix: setup ## Format, and mend what the linter can mend
 
 bench: setup ## Race this engine against llama-server (about a quarter of an hour, on a quiet machine)
 	@$(BIN)/python -m tests.benchmarks --page docs/performance.md $(ARGS)
+
+load: setup ## Have forty people use a box at once, and tell how long its pages take
+	@ATRE_LOAD_ROUNDS=20 $(BIN)/python -m pytest -q tests/integration/test_load.py $(ARGS)
+
+screenshots: setup ## Draw every page anew (tests/browser/screenshots), the README's four and the icons
+	@.ci/install-test-packages
+	@$(BIN)/python -m pytest -q tests/browser/draw_pages.py $(ARGS)
 
 vulkan-check: $(VULKAN)/.ready ## Try the portable build, with Vulkan on the processor (builds once, a quarter of an hour)
 	@$(VULKAN)/bin/python -m pytest -o python_files='check_*.py' tests/vulkan $(ARGS)

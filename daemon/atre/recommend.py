@@ -163,7 +163,7 @@ class _Search:
             return None
         if self._language not in model.languages:
             language = self._language
-            self.refuse(model, f"does not speak {language!r}", f"ne parle pas « {language} »")
+            self.refuse(model, f"does not speak {language!r}", f"ne parle pas « {language} »")
             return None
         place = next((each for each in self._places if _fits(model, each)), None)
         if place is None:
@@ -272,7 +272,7 @@ def _recommendation(
     list_, list_fr = "of the catalogue", "du catalogue"
     if named_by is not None:
         list_ = f"of those that the profile {named_by.title!r} names"
-        list_fr = f"de ceux que nomme le profil « {named_by.title_fr} »"
+        list_fr = f"de ceux que nomme le profil « {named_by.title_fr} »"
     tokens_s, figure, speed, speed_fr = None, SpeedFigure(), "", ""
     if model.kind == "chat":
         tokens_s, figure = _tokens_s(model, place), _figure(model, place)
@@ -284,7 +284,7 @@ def _recommendation(
         speed=figure,
         why=f"{model.title} is the first {list_} that suits this machine: it needs about {needs} "
         f"of the {room} {where} that are for models.{speed}",
-        why_fr=f"{model.title} est le premier {list_fr} qui convient à cette machine : il demande "
+        why_fr=f"{model.title} est le premier {list_fr} qui convient à cette machine : il demande "
         f"environ {needs_fr} sur les {room_fr} {where_fr} réservés aux modèles.{speed_fr}",
         refused=tuple(refused),
     )
@@ -298,7 +298,7 @@ def _speed(place: _Place, tokens_s: float | None, figure: SpeedFigure) -> tuple[
         speed_fr += ", ce qui est lent"
     if place.bandwidth is None and figure.low_tokens_s is None:
         speed += "; the memory's speed is unknown"
-        speed_fr += " ; la vitesse de la mémoire est inconnue"
+        speed_fr += " ; la vitesse de la mémoire est inconnue"
         if tokens_s is not None:
             speed += f", so {_CAUTIOUS_GB_S} GB/s were assumed"
             assumed = str(_CAUTIOUS_GB_S).replace(".", ",")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real box with the factory model, and Chromium watched for errors and foreign requests."""
 
+import importlib.util
 import json
 import os
 import queue
@@ -11,10 +12,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import Request, urlopen
@@ -25,6 +27,24 @@ import atre
 
 if TYPE_CHECKING:
     from playwright import sync_api
+    from tests.browser.office import Office
+    from tests.browser.screens import Screen
+
+
+def _load(name: str) -> ModuleType:
+    # importlib mode puts no test folder on sys.path.
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+screens_module = _load("screens")
+office_module = _load("office")
+lone_panel_module = _load("lone_panel")
 
 CHROMIUM = Path("/usr/bin/chromium")
 _FACTORY_MODEL = Path(atre.__file__).parent / "models" / "factory.gguf"
@@ -49,6 +69,7 @@ class RunningBox:
     url: str
     key: str
     link: str
+    database: Path
 
 
 LOGIN, PASSWORD = "marie", "quatre mots à la suite"
@@ -88,14 +109,32 @@ def chromium() -> Iterator["sync_api.Browser"]:
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not installed (Debian package chromium)")
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    # Chromium's sandbox refuses to run as root.
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=[*_FLAGS, *sandbox]
-        )
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=_flags())
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def profile(
+    chromium: "sync_api.Browser", tmp_path: Path
+) -> "Iterator[Callable[..., sync_api.BrowserContext]]":
+    """Start a Chromium that keeps what it learns, as people have it; ``visit``'s forgets it."""
+    with ExitStack() as stack:
+
+        def start(**options: Any) -> "sync_api.BrowserContext":
+            context = chromium.browser_type.launch_persistent_context(
+                tmp_path / "profile", executable_path=str(CHROMIUM), args=_flags(), **options
+            )
+            stack.callback(context.close)
+            return context
+
+        yield start
+
+
+def _flags() -> list[str]:
+    # Chromium's sandbox refuses to run as root.
+    return [*_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
 
 
 class Watch:
@@ -114,7 +153,7 @@ class Watch:
     def _console(self, message: "sync_api.ConsoleMessage") -> None:
         url = message.location["url"]
         # Chromium reports the status of a page that refuses as an error.
-        if url in self._login_pages or urlsplit(url).path in self._may_fail:
+        if url in self._login_pages or {"*", urlsplit(url).path} & set(self._may_fail):
             return
         if message.type in {"error", "warning"}:
             self.problems.append(f"{message.type}: {message.text}")
@@ -142,18 +181,26 @@ Visit = Callable[..., "sync_api.Page"]
 def visit(chromium: "sync_api.Browser", box: RunningBox) -> Iterator[Visit]:
     """Open a fresh browser profile; the test fails if any page of it complained.
 
-    ``may_fail`` lists the paths whose failure the test itself arranges.
+    ``may_fail`` lists the paths whose failure the test itself arranges, ``*`` for any; ``at`` is
+    another panel, ``init_script`` runs in each page before its own.
     """
     contexts = []
     watches: list[Watch] = []
 
-    def open_profile(*, may_fail: list[str] | None = None, **options: Any) -> "sync_api.Page":
+    def open_profile(
+        *,
+        may_fail: list[str] | None = None,
+        at: str = box.url,
+        init_script: str = "",
+        **options: Any,
+    ) -> "sync_api.Page":
         given = {"locale": "fr-FR", "viewport": {"width": 1200, "height": 800}} | options
-        context = chromium.new_context(base_url=box.url, **given)
+        context = chromium.new_context(base_url=at, **given)
         context.set_default_timeout(_PATIENCE_MS)
         contexts.append(context)
+        context.add_init_script(init_script)
         page = context.new_page()
-        watches.append(Watch(page, box.url, may_fail or []))
+        watches.append(Watch(page, at, may_fail or []))
         return page
 
     yield open_profile
@@ -176,6 +223,63 @@ def enter(visit: Visit) -> Visit:
         return page
 
     return log_in
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for a ``screen`` once for each."""
+    if "screen" in metafunc.fixturenames:
+        every = screens_module.SCREENS
+        metafunc.parametrize("screen", every, ids=[screen.name for screen in every])
+
+
+@pytest.fixture(scope="session")
+def screens() -> ModuleType:
+    """The module of that name: the list of all pages."""
+    return screens_module
+
+
+@pytest.fixture(scope="session")
+def hostile() -> ModuleType:
+    """The module of that name."""
+    return _load("hostile")
+
+
+@pytest.fixture(scope="session")
+def icons() -> ModuleType:
+    """The module of that name."""
+    return _load("icons")
+
+
+@pytest.fixture(scope="module")
+def offices(
+    box: RunningBox, tmp_path_factory: pytest.TempPathFactory
+) -> "Iterator[dict[str, Office]]":
+    """Where each kind of screen is found."""
+    with ExitStack() as stack:
+        found = {"office": office_module.move_in(box.url, box.database)}
+        for name in ("unclaimed", "stopped"):
+            panel = lone_panel_module.lone_panel(tmp_path_factory.mktemp(name))
+            found[name] = office_module.Office(*stack.enter_context(panel))
+        office_module.add_manager(found["stopped"].database)
+        yield found
+
+
+@pytest.fixture
+def show(visit: Visit, offices: "dict[str, Office]") -> Visit:
+    """Open a fresh profile on a screen, as who may see it: ``show(screen, locale="fr-FR")``."""
+
+    def open_screen(screen: "Screen", **options: Any) -> "sync_api.Page":
+        office = offices[screen.host]
+        path = screen.path.format(**office.places)
+        page = visit(**{"at": office.url, "may_fail": [urlsplit(path).path]} | options)
+        if screen.reader != "nobody":
+            office.sign_in(page.context, screen.reader)
+        page.goto(path)
+        if screen.act:
+            screen.act(page)
+        return page
+
+    return open_screen
 
 
 @pytest.fixture(scope="session")
@@ -213,7 +317,12 @@ def running_box(folder: Path, model: Path | None = _FACTORY_MODEL) -> Iterator[R
         try:
             link = _link_printed_by(process)
             ready = json.loads(ready_file.read_text(encoding="utf-8"))
-            yield RunningBox(url=ready["panel_url"], key=ready["api_key"], link=link)
+            yield RunningBox(
+                url=ready["panel_url"],
+                key=ready["api_key"],
+                link=link,
+                database=folder / "data" / "atre.db",
+            )
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(_STOP_S)

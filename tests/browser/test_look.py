@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Languages, themes and small screens; and pictures of every page to look at."""
+"""Languages, themes and small screens. ``make screenshots`` draws every page."""
 
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,6 @@ PHONE = {
 NOWHERE = "/nowhere"
 # The widest pages of the handbook: tables, long lines of code, long links.
 HELP_PAGES = ("/help/api-key", "/help/openai-client", "/help/embeddings", "/help/open-the-panel")
-SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 LONG = f"""Une `ligne_de_code_sans_espace_{"x" * 80}` et https://exemple.test/{"y" * 80}
 
@@ -32,12 +30,6 @@ LONG = f"""Une `ligne_de_code_sans_espace_{"x" * 80}` et https://exemple.test/{"
 |---|---|---|---|---|---|
 | colonne large | colonne large | colonne large | colonne large | colonne large | x |
 """
-
-
-@pytest.fixture(scope="module")
-def screenshots() -> Path:
-    SCREENSHOTS.mkdir(exist_ok=True)
-    return SCREENSHOTS
 
 
 def background(page: Any) -> str:
@@ -160,43 +152,3 @@ def test_help_is_searched_and_read(enter: Callable[..., Any]) -> None:
     page.get_by_role("link", name="arrêter le boîtier").click()
     page.get_by_role("link", name="English").click()
     page.get_by_role("heading", name="Start, stop and restart the box").wait_for()
-
-
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("fr", {"locale": "fr-FR"}),
-        ("en", {"locale": "en-GB"}),
-        ("dark", {"locale": "fr-FR", "color_scheme": "dark"}),
-        ("phone", {"locale": "fr-FR", **PHONE}),
-        ("phone-dark", {"locale": "en-GB", "color_scheme": "dark", **PHONE}),
-    ],
-)
-def test_screenshots(
-    visit: Callable[..., Any],
-    enter: Callable[..., Any],
-    screenshots: Path,
-    name: str,
-    options: dict[str, Any],
-) -> None:
-    def picture(page: Any, of: str, *, full_page: bool = False) -> None:
-        path = screenshots / f"{of}-{name}.png"
-        path.write_bytes(page.screenshot(full_page=full_page))
-
-    page = visit(**options)
-    page.goto("/")
-    picture(page, "login")
-    page = enter(may_fail=[NOWHERE], **options)
-    picture(page, "empty")
-    page.locator("#suggestions button").nth(1).click()
-    page.locator(".again:visible").wait_for()
-    picture(page, "chat")
-    page.goto("/status")
-    picture(page, "status", full_page=True)
-    page.goto("/help?q=mod%C3%A8le+model")
-    picture(page, "help")
-    page.goto("/help/openai-client")
-    picture(page, "help-page", full_page=True)
-    page.goto(NOWHERE)
-    picture(page, "error")
-    assert len(list(screenshots.glob(f"*-{name}.png"))) >= 7

@@ -135,7 +135,9 @@ def test_a_link_to_a_file_leads_to_its_page_and_no_other_is_touched() -> None:
 
 def test_a_table_stands_in_a_frame_that_scrolls() -> None:
     html = to_html("| a |\n|---|\n| b |\n\nc")
-    assert re.search(r'<div class="table"><table>.*</table></div>\s*<p>c</p>', html, re.DOTALL)
+    assert re.search(
+        r'<div class="table" tabindex="0"><table>.*</table></div>\s*<p>c</p>', html, re.DOTALL
+    )
 
 
 def test_the_panels_languages_are_the_handbooks() -> None:

@@ -75,6 +75,15 @@ def test_documents_link_to_files_that_exist() -> None:
             assert (path.parent / target).exists(), f"{path}: {target}"
 
 
+def test_the_readmes_show_pictures_that_are_there_and_light() -> None:
+    there = sorted((ROOT / "docs" / "images").glob("*"))
+    for name in ("README.md", "README.fr.md"):
+        shown = re.findall(r"!\[[^\]]+\]\(docs/images/([\w.-]+)\)", (ROOT / name).read_text())
+        assert sorted(shown) == [path.name for path in there], name
+    assert len(there) == 4
+    assert max(path.stat().st_size for path in there) <= 150_000
+
+
 def test_decisions_are_numbered_without_gaps_and_say_their_state() -> None:
     pages = sorted((ROOT / "docs" / "adr").glob("*.md"))
     assert [page.name[:4] for page in pages] == [f"{n:04}" for n in range(1, len(pages) + 1)]

@@ -13,7 +13,10 @@ import atre_web
 
 ROOT = Path(atre_web.__file__).parent
 TRANSLATIONS = ROOT / "translations"
-LANGUAGES = sorted(path.name for path in TRANSLATIONS.iterdir() if path.is_dir())
+CATALOGUES = sorted(path.name for path in TRANSLATIONS.iterdir() if path.is_dir())
+# Canada's French holds the words that differ there, no more.
+OVERLAYS = ["fr_CA"]
+LANGUAGES = [name for name in CATALOGUES if name not in OVERLAYS]
 
 # The same word in both languages.
 SAME = {"Assistant", "Pages", "Conversation", "Dimensions", "Format", "Licence", "Invitation"}
@@ -43,6 +46,7 @@ def pairs(language: str) -> list[tuple[str, str]]:
 def test_there_is_something_to_translate() -> None:
     assert len(sources()) > 80
     assert LANGUAGES == ["en"]
+    assert set(OVERLAYS) <= set(CATALOGUES)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -52,13 +56,13 @@ def test_every_sentence_is_translated_and_none_is_left_over(language: str) -> No
     assert translated - sources() == set(), "no longer used"
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", CATALOGUES)
 def test_no_entry_is_fuzzy_or_empty(language: str) -> None:
     doubtful = [m.id for m in catalogue(language) if m.id and (m.fuzzy or not m.string)]
     assert doubtful == []
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", CATALOGUES)
 def test_placeholders_are_the_same(language: str) -> None:
     for french, other in pairs(language):
         assert sorted(PLACEHOLDER.findall(french)) == sorted(PLACEHOLDER.findall(other)), french
@@ -68,6 +72,15 @@ def test_placeholders_are_the_same(language: str) -> None:
 def test_nothing_was_copied_by_accident(language: str) -> None:
     copied = {french for french, other in pairs(language) if french == other}
     assert copied <= SAME
+
+
+@pytest.mark.parametrize("language", OVERLAYS)
+def test_an_overlay_holds_what_differs_and_nothing_else(language: str) -> None:
+    for french, other in pairs(language):
+        assert french in sources(), f"no longer used: {french}"
+        assert re.sub("[\u00a0\u202f](?=[;!?])", "", french) != other, "the same, once spaced"
+        assert not re.search(r"\s[;!?]", other), "Canada sets no space there"
+        assert not re.search(r" [:»]|« |\w:(?!//)|\w»|«\w|['\"]", other)
 
 
 def test_french_has_no_break_spaces_where_it_wants_them() -> None:
@@ -100,7 +113,7 @@ def test_templates_hold_no_sentence_outside_the_catalogue() -> None:
         assert set(text.split()) <= {"Âtre", "·", "·Âtre"}, (template.name, text)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", CATALOGUES)
 def test_the_compiled_catalogue_is_up_to_date(language: str) -> None:
     with (TRANSLATIONS / language / "LC_MESSAGES" / "messages.mo").open("rb") as file:
         compiled = {

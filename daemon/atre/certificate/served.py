@@ -114,7 +114,7 @@ def _unusable(why: str) -> Notice:
     return Notice(
         en=f"The imported certificate is not used any more, the box's own is: {why} Then "
         "`atre certificate import`, or `atre certificate reset` to forget it.",
-        fr="Le certificat importé ne sert plus, celui du boîtier le remplace ; la raison, en "
+        fr="Le certificat importé ne sert plus, celui du boîtier le remplace ; la raison, en "
         f"anglais : {why} Ensuite `atre certificate import`, ou `atre certificate reset` pour "
         "l’oublier.",
     )

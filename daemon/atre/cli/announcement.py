@@ -19,7 +19,7 @@ _FRENCH = {
     "lan": "Depuis un autre poste ou un téléphone",
     "trust": "Pour que le navigateur n’y avertisse plus",
     "api": "API compatible OpenAI",
-    "key": "Clé d’API, affichée cette seule fois : notez-la",
+    "key": "Clé d’API, affichée cette seule fois : notez-la",
     "other_key": "Autre clé d’API",
     "stop": "Ctrl-C pour arrêter.",
     "colon": " :",

@@ -9,7 +9,7 @@ from atre.sentence import Sentence
 WORDS: dict[str, Sentence] = {
     "unknown": Sentence("unknown", "inconnu"),
     "machine": Sentence("Machine: {}", "Machine : {}"),
-    "system": Sentence("System: {}, kernel {}", "Système : {}, noyau {}"),
+    "system": Sentence("System: {}, kernel {}", "Système : {}, noyau {}"),
     "cpu": Sentence("Processor: {}", "Processeur : {}"),
     "cpu_model": Sentence("unknown model", "modèle inconnu"),
     "cpu_architecture": Sentence("unknown architecture", "architecture inconnue"),
@@ -17,11 +17,11 @@ WORDS: dict[str, Sentence] = {
     "performance": Sentence("{} of them performance cores", "dont {} cœurs performants"),
     "quota": Sentence("limited to {} CPUs", "limité à {} processeurs"),
     "cache": Sentence("{} MiB of cache", "{} Mio de cache"),
-    "memory": Sentence("Memory: {}, {} available", "Mémoire : {}, {} disponibles"),
+    "memory": Sentence("Memory: {}, {} available", "Mémoire : {}, {} disponibles"),
     "memory_limit": Sentence(", limited to {}", ", limitée à {}"),
     "pci_unknown": Sentence(
         "GPU: unknown, the PCI bus cannot be listed",
-        "GPU : inconnu, le bus PCI ne peut pas être lu",
+        "GPU : inconnu, le bus PCI ne peut pas être lu",
     ),
     "no_gpu": Sentence("GPU: none on the PCI bus", "GPU : aucun sur le bus PCI"),
     "use": Sentence("{}: {}: {}", "{} : {} : {}"),
@@ -33,37 +33,37 @@ WORDS: dict[str, Sentence] = {
     "flags": Sentence(
         "llama.cpp was compiled without {}, which this processor has: compile it on this machine "
         "to gain speed",
-        "llama.cpp a été compilé sans {}, que ce processeur possède : compilez-le sur cette "
+        "llama.cpp a été compilé sans {}, que ce processeur possède : compilez-le sur cette "
         "machine pour gagner en vitesse",
     ),
     "profile": Sentence("Profile: {} ({}): {}.", "Profil : {} ({}) : {}."),
-    "models": Sentence("Models for it, best first: {}", "Modèles, le meilleur d’abord : {}"),
+    "models": Sentence("Models for it, best first: {}", "Modèles, le meilleur d’abord : {}"),
     "no_models": Sentence("none named", "aucun de nommé"),
     "figure": Sentence(
         "Published for such a machine: {} {}, {} ({}, {})",
-        "Publié pour une telle machine : {} {}, {} ({}, {})",
+        "Publié pour une telle machine : {} {}, {} ({}, {})",
     ),
     "not": Sentence("Not {}: {}.", "Pas {} : {}."),
     "attention": Sentence("Attention: {}", "Attention : {}"),
     "speed": Sentence("Speed for one reader: {}. {}", "Vitesse pour un lecteur : {}. {}"),
     "prompt_speed": Sentence(
         "Speed of reading a prompt: {} tokens/s (measured here).",
-        "Vitesse de lecture d’une question : {} jetons/s (mesuré ici).",
+        "Vitesse de lecture d’une question : {} jetons/s (mesuré ici).",
     ),
     "not_read": Sentence("Not read: {}: {} ({}).", "Pas lu : {} : {} ({})."),
     "bus_unlisted": Sentence(
         "Memory speed: unknown, udev lists no memory modules here",
-        "Débit de la mémoire : inconnu, udev ne liste pas de barrettes ici",
+        "Débit de la mémoire : inconnu, udev ne liste pas de barrettes ici",
     ),
     "bus_unknown": Sentence(
         "Memory speed: unknown, the firmware names {} and leaves out others, their speed, or "
         "which of them share a channel",
-        "Débit de la mémoire : inconnu, le microprogramme nomme {} et tait les autres, leur "
+        "Débit de la mémoire : inconnu, le microprogramme nomme {} et tait les autres, leur "
         "vitesse, ou lesquelles partagent un canal",
     ),
     "bus": Sentence(
         "Memory speed: {} GB/s in theory, {} with {} bits together at {} MT/s ({}{})",
-        "Débit de la mémoire : {} Go/s en théorie, {} avec {} bits ensemble à {} MT/s ({}{})",
+        "Débit de la mémoire : {} Go/s en théorie, {} avec {} bits ensemble à {} MT/s ({}{})",
     ),
     "no_module": Sentence("no module", "aucune barrette"),
     "one_channel": Sentence("1 channel", "1 canal"),

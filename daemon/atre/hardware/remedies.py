@@ -69,7 +69,7 @@ TEXTS: dict[UseCode, Words] = {
     UseCode.SOFTWARE: Words(
         "not used: it is no GPU, but a program on the processor that poses as one",
         "Take it out of GGML_VK_VISIBLE_DEVICES; install the GPU's own driver if there is a GPU",
-        "non utilisé : ce n’est pas un GPU, mais un programme du processeur qui en imite un",
+        "non utilisé : ce n’est pas un GPU, mais un programme du processeur qui en imite un",
         "Retirez-le de GGML_VK_VISIBLE_DEVICES ; s’il y a un GPU, installez son propre pilote",
     ),
     UseCode.NO_DRIVER: Words(

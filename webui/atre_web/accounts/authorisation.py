@@ -60,6 +60,7 @@ TABLE: dict[str, Access] = {
     # Pages
     "GET /": _PAGE,
     "GET /static/<path:filename>": _PAGE,
+    "GET /manifest.webmanifest": _PAGE,
     "GET /api/panel/status.json": _PAGE,
     "GET /help": _PAGE,
     "GET /help/<name>": _PAGE,

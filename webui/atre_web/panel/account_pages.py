@@ -32,7 +32,7 @@ def show() -> Response:
 @blueprint.post("/account")
 def change() -> Response:
     """Change the name and the language."""
-    chosen = field("locale") if field("locale") in language.LANGUAGES else language.current()
+    chosen = field("locale") if field("locale") in language.CHOICES else language.tag()
     try:
         people.set_own(
             current.connection(), current.principal().person_id, name=field("name"), locale=chosen

@@ -10,6 +10,7 @@ from flask import Blueprint, Flask, abort, current_app, render_template, request
 from atre.handbook.handbook import Handbook
 from atre_web.panel import language
 from atre_web.panel.markdown import to_html
+from atre_web.panel.wording import spaced
 
 blueprint = Blueprint("help", __name__)
 
@@ -57,7 +58,8 @@ def page(name: str) -> str:
     found = _handbook().page(name, language.current())
     if found is None:
         abort(404)
-    return render_template("help_page.html", page=found, body=to_html(found.markdown))
+    title, text = spaced(found.title), spaced(found.markdown)
+    return render_template("help_page.html", title=title, body=to_html(text))
 
 
 def _handbook() -> Handbook:

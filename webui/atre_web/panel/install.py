@@ -20,6 +20,7 @@ from atre_web.panel import (
     invitation_page,
     language,
     login,
+    manifest,
     pages,
     people_pages,
     snapshot,
@@ -47,11 +48,12 @@ def install(
     headers.install(app)
     inline_style.install(app)
     language.install(app)
+    wording.install(app)
     snapshot.install(app, Sources(engine, box, embedder))
     guidance.install(app, help_pages.install(app, default_handbook_dir()))
     app.jinja_env.globals["current_role"] = _current_role
     app.jinja_env.filters["moment"] = wording.moment
-    for room in (claim_page, login, invitation_page, account_pages, people_pages, pages):
+    for room in (claim_page, login, invitation_page, account_pages, people_pages, pages, manifest):
         app.register_blueprint(room.blueprint)
 
 

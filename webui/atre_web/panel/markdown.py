@@ -6,16 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from atre.handbook.page import page_name
 
 # HTML in a page is shown as text. Pictures are off: no page has one, and none may come from
 # elsewhere.
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
-# The style sheet lets a table scroll by itself in this frame, so that no phone's page does.
-_PARSER.add_render_rule("table_open", lambda *_: '<div class="table"><table>\n')
+# The style sheet lets a table scroll by itself in this frame, so that no phone's page does. What
+# scrolls must be reached by the keyboard (WCAG 2.1.1), code too.
+_PARSER.add_render_rule("table_open", lambda *_: '<div class="table" tabindex="0"><table>\n')
 _PARSER.add_render_rule("table_close", lambda *_: "</table></div>\n")
+_PARSER.add_render_rule("fence", lambda _, tokens, index, *__: _code(tokens[index]))
 _OTHER_PAGE = re.compile(r"^[\w-]+\.md$")
 
 
@@ -28,6 +30,10 @@ def to_html(markdown: str) -> Markup:
             token.attrSet("href", f"/help/{page_name(target)}")
     # markdown-it escapes all text, and refuses javascript: and its like as link targets.
     return Markup(_PARSER.renderer.render(tokens, _PARSER.options, {}))  # noqa: S704
+
+
+def _code(token: Token) -> str:
+    return f'<pre tabindex="0"><code>{escape(token.content)}</code></pre>\n'
 
 
 def _links(tokens: Sequence[Token]) -> Iterator[Token]:

@@ -1,16 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """Words and numbers in the language of the request, with types that Flask-Babel does not have."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import flask_babel
+from flask import Flask
+
+# Where Canada's French sets no space (Office québécois de la langue française, Banque de dépannage
+# linguistique, « Espacement avant et après les principaux signes de ponctuation »); the colon and
+# the quotation marks keep theirs.
+_SPACE_BEFORE_HIGH_MARK = re.compile("[\u00a0\u202f](?=[;!?])")
+
+
+def install(app: Flask) -> None:
+    """Let the templates' ``_`` be ``gettext``."""
+    environment: Any = app.jinja_env  # jinja2.ext.i18n adds the method
+    environment.install_gettext_callables(
+        gettext=gettext, ngettext=flask_babel.ngettext, newstyle=True
+    )
+
 
 _KILOBYTE, _MEGABYTE, _GIGABYTE = 10**3, 10**6, 10**9
 
 
 def gettext(text: str, **values: object) -> str:
     """Translate ``text``, then fill in its ``%(name)s``."""
-    return str(flask_babel.gettext(text, **values))
+    translated = spaced(str(flask_babel.gettext(text)))
+    return translated % values if values else translated
+
+
+def spaced(text: str) -> str:
+    """A French text of ours, spaced as the reader's country does."""
+    locale = flask_babel.get_locale()
+    is_canadian = locale is not None and (locale.language, locale.territory) == ("fr", "CA")
+    return _SPACE_BEFORE_HIGH_MARK.sub("", text) if is_canadian else text
 
 
 def is_french() -> bool:

@@ -87,8 +87,8 @@ def _size_bytes(candidate: Candidate) -> int:
 
 def _report(manifest: Manifest) -> str:
     room = size(manifest.size_bytes)
-    stored = say(f"Stored: {manifest.name} ({room}).", f"Rangé : {manifest.name} ({room}).")
+    stored = say(f"Stored: {manifest.name} ({room}).", f"Rangé : {manifest.name} ({room}).")
     use = f"atre model use {manifest.name}"
     if manifest.facts.kind == "adapter":
         use = f"atre model use {manifest.base} --adapter {manifest.name}"
-    return stored + say(f" To answer with it: {use}", f" Pour répondre avec : {use}")
+    return stored + say(f" To answer with it: {use}", f" Pour répondre avec : {use}")

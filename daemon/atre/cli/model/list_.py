@@ -86,6 +86,6 @@ def _resume(left: Unfinished) -> str:
     return say(
         f"Unfinished: {left.address}, {done} of {whole}. To go on: atre model pull; to forget "
         "it: atre model remove --unfinished",
-        f"Inachevé : {left.address}, {done} sur {whole}. Pour continuer : atre model pull ; pour "
-        "l’oublier : atre model remove --unfinished",
+        f"Inachevé : {left.address}, {done} sur {whole}. Pour continuer : atre model pull ; pour "
+        "l’oublier : atre model remove --unfinished",
     )

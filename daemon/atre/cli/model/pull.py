@@ -62,7 +62,7 @@ def pull(
         say(
             f"Stored: {manifest.name} ({room}), sha256 checked. To answer with it: "
             f"atre model use {manifest.name}",
-            f"Rangé : {manifest.name} ({room}), sha256 vérifié. Pour répondre avec : "
+            f"Rangé : {manifest.name} ({room}), sha256 vérifié. Pour répondre avec : "
             f"atre model use {manifest.name}",
         )
     )

@@ -20,4 +20,4 @@ def remove(name: str | None, data_dir: Path, *, unfinished: bool) -> None:
     if unfinished:
         freed_bytes += forget_unfinished(store.partial_dir)
     freed = size(freed_bytes)
-    click.echo(say(f"Removed; {freed} are free again.", f"Retiré ; {freed} libérés."))
+    click.echo(say(f"Removed; {freed} are free again.", f"Retiré ; {freed} libérés."))

@@ -47,7 +47,7 @@ def use(name: str, adapters: tuple[str, ...], data_dir: Path) -> None:
         click.echo(
             say(
                 f"No box runs now; it will answer with {name} from its next start on.",
-                f"Aucun boîtier ne tourne ; il répondra avec {name} dès son prochain démarrage.",
+                f"Aucun boîtier ne tourne ; il répondra avec {name} dès son prochain démarrage.",
             )
         )
         return
@@ -56,7 +56,7 @@ def use(name: str, adapters: tuple[str, ...], data_dir: Path) -> None:
         raise ModelStoreError(
             say(
                 f"{name} is not used, and the model before answers: {status.reason}",
-                f"{name} n’est pas utilisé, et le modèle précédent répond : {status.reason}",
+                f"{name} n’est pas utilisé, et le modèle précédent répond : {status.reason}",
             )
         )
     click.echo(

@@ -36,7 +36,9 @@ export function render(markdown) {
     link.rel = "noopener noreferrer";
     link.target = "_blank";
   }
-  for (const table of fragment.querySelectorAll("table")) wrap(table, "table");
+  // What scrolls by itself must be reached by the keyboard.
+  for (const table of fragment.querySelectorAll("table")) wrap(table, "table").tabIndex = 0;
+  for (const code of fragment.querySelectorAll("pre")) code.tabIndex = 0;
   return fragment;
 }
 

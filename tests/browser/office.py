@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An office at work: people, groups, keys and links on a box, so that no page is empty."""
+
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atre.planning import factory_model_path
+from atre_web.accounts import groups, invitations, keys, people, sessions
+from atre_web.accounts.database import connect, transaction
+from atre_web.accounts.principal import Role
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext
+
+_TIMEOUT_S = 60
+_NOBODYS = "$argon2id$v=19$m=64,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$" + "A" * 43
+# As long as names get, and without a place to break.
+_LONG = "Marie-Antoinette-Joséphine-de-La-Rochefoucauld-Montmorency-Âtre"
+
+
+@dataclass(frozen=True)
+class Office:
+    """Where the office's panel is, and the ids and tokens of what it has, by name."""
+
+    url: str
+    database: Path
+    places: dict[str, str] = field(default_factory=dict)
+    _sessions: dict[Role, str] = field(default_factory=dict)
+
+    def session(self, role: Role) -> str:
+        """The cookie of the first manager's session, or of the first guest's."""
+        if role not in self._sessions:
+            with closing(connect(self.database)) as connection:
+                who = next(each for each in people.list_people(connection) if each.role == role)
+                self._sessions[role] = sessions.create(
+                    connection, who.id, device="Firefox · Windows", now=time.time()
+                )
+        return self._sessions[role]
+
+    def sign_in(self, context: "BrowserContext", role: Role) -> None:
+        """Give a browser that cookie."""
+        context.add_cookies([{"name": "atre", "value": self.session(role), "url": self.url}])
+
+
+def move_in(url: str, database: Path) -> Office:
+    """Fill a box that has a manager."""
+    now = time.time()
+    with closing(connect(database)) as connection:
+        manager = next(each for each in people.list_people(connection) if each.role == "manager")
+        group = groups.create(connection, "Comptabilité", now=now)
+        groups.create(connection, _LONG, now=now)
+        with transaction(connection):
+            guest = people.create(connection, _LONG, "jo", "guest", password=_NOBODYS, now=now)
+            for name in ("Luc", "Nadia"):
+                person = people.create(
+                    connection, name, name.lower(), "member", password=_NOBODYS, now=now
+                )
+            groups.join(connection, guest.id, [group.id])
+        keys.create(connection, _LONG, now=now, person_id=manager.id)
+        invitations.invite(connection, _LONG, "member", created_by=manager.id, now=now)
+        _, invitation = invitations.invite(
+            connection, "Anne", "member", created_by=manager.id, now=now
+        )
+        _, reset = invitations.reset(connection, person, created_by=manager.id, now=now)
+        places = {"person": guest.id, "invitation": invitation, "reset": reset}
+    _import_model(database.parent)
+    return Office(url, database, places)
+
+
+def _import_model(data_dir: Path) -> None:
+    """Store a model beside the factory's, as the command for it does."""
+    # fmt: off
+    command = [
+        str(Path(sys.executable).with_name("atre")), "model", "import", str(factory_model_path()),
+        "--name", "relecture", "--data-dir", str(data_dir),
+    ]
+    # fmt: on
+    subprocess.run(command, check=True, capture_output=True, timeout=_TIMEOUT_S)
+
+
+def add_manager(database: Path) -> None:
+    """Make a box Marie's without its claim page."""
+    with closing(connect(database)) as connection, transaction(connection):
+        people.create(connection, "Marie", "marie", "manager", password=_NOBODYS, now=time.time())
+        connection.execute("UPDATE claim SET code = NULL, claimed_at = ?", (time.time(),))

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every page of the panel, and how to get there: what holds one page to a bar holds them all to it.
+
+``test_screens.py`` fails for a route or a template that is not here: a new page needs a row.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+# A box that works; one that is nobody's yet; one whose other processes do not run.
+Host = Literal["office", "unclaimed", "stopped"]
+Reader = Literal["nobody", "guest", "manager"]
+
+_ANSWERS = {
+    "fr": """Non\u00a0: elles **restent ici**. Voyez [la page d’aide](https://box.example/help).
+
+| Où | Quoi | Jusqu’à quand |
+|---|---|---|
+| dans ce boîtier | vos questions et les réponses | tant que vous les gardez |
+
+1. Ouvrez l’aide.
+2. Cherchez «\u00a0données\u00a0».
+
+> Rien ne sort du bureau.
+
+```
+curl --cacert atre-ca.crt --header "Authorization: Bearer atre-…" https://atre-7f3a.local/v1/models
+```
+""",
+    "en": """No: they **stay here**. See [the help page](https://box.example/help).
+
+| Where | What | How long |
+|---|---|---|
+| in this box | your questions and the answers | as long as you keep them |
+
+1. Open the help.
+2. Search for “data”.
+
+> Nothing leaves the office.
+
+```
+curl --cacert atre-ca.crt --header "Authorization: Bearer atre-…" https://atre-7f3a.local/v1/models
+```
+""",
+}
+WRONG = "ceci n’est pas le mot de passe"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Screen:
+    """One page in one state.
+
+    ``path`` may name a place of the office in braces; ``act`` then does there what makes the page,
+    and finds its way without words, for it goes in either language.
+    """
+
+    name: str
+    rule: str
+    path: str
+    template: str
+    reader: Reader = "manager"
+    host: Host = "office"
+    act: "Callable[[Page], None] | None" = None
+
+
+def _sign_in_wrongly(page: "Page") -> None:
+    page.locator("#login").fill("marie")
+    page.locator("#password").fill(WRONG)
+    page.locator("#password").press("Enter")
+    page.get_by_role("alert").wait_for()
+
+
+def _ask(page: "Page") -> None:
+    """Ask, and have the browser see an answer that uses what Markdown has."""
+    answer = _ANSWERS[page.evaluate("document.documentElement.lang")[:2]]
+    event = json.dumps({"choices": [{"delta": {"content": answer}}]})
+    page.route(
+        "**/v1/chat/completions",
+        lambda route: route.fulfill(
+            content_type="text/event-stream", body=f"data: {event}\n\ndata: [DONE]\n\n"
+        ),
+    )
+    page.locator("#suggestions button").nth(1).click()
+    page.locator(".again:visible").wait_for()
+
+
+def _make_key(page: "Page") -> None:
+    # Its name is new each time: one that is taken would be refused.
+    page.locator("#key-name").fill(f"Tableur {page.evaluate('Date.now()')}")
+    page.locator("#key-name").press("Enter")
+    page.locator(".secret code").wait_for()
+
+
+def _mistake_the_password(page: "Page") -> None:
+    page.locator("#confirm").fill(WRONG)
+    page.locator("#confirm").press("Enter")
+    page.get_by_role("alert").wait_for()
+
+
+def _renew_codes(page: "Page") -> None:
+    page.locator("#confirm").fill("quatre mots à la suite")
+    page.locator("#confirm").press("Enter")
+    page.locator(".codes").wait_for()
+
+
+def _invite(page: "Page") -> None:
+    page.locator("#name").fill("Anne-Sophie")
+    page.locator("#name").press("Enter")
+    page.locator("#link").wait_for()
+
+
+def _unfold(page: "Page") -> None:
+    # Not by clicks: of parts that share a name, only one stays open.
+    page.evaluate(
+        "() => document.querySelectorAll('details').forEach((part) => {"
+        " part.removeAttribute('name'); part.open = true; })"
+    )
+
+
+SCREENS: list[Screen] = [
+    Screen(
+        name="claim",
+        rule="/claim",
+        path="/claim",
+        template="claim.html",
+        reader="nobody",
+        host="unclaimed",
+    ),
+    Screen(name="login", rule="/login", path="/login", template="login.html", reader="nobody"),
+    Screen(
+        name="login-wrong",
+        rule="/login",
+        path="/login",
+        template="login.html",
+        reader="nobody",
+        act=_sign_in_wrongly,
+    ),
+    Screen(
+        name="recovery",
+        rule="/login/recovery",
+        path="/login/recovery",
+        template="recovery.html",
+        reader="nobody",
+    ),
+    Screen(
+        name="invitation",
+        rule="/invitation/<token>",
+        path="/invitation/{invitation}",
+        template="invitation.html",
+        reader="nobody",
+    ),
+    Screen(
+        name="reset",
+        rule="/invitation/<token>",
+        path="/invitation/{reset}",
+        template="invitation.html",
+        reader="nobody",
+    ),
+    Screen(
+        name="link-used",
+        rule="/invitation/<token>",
+        path="/invitation/used",
+        template="link_used.html",
+        reader="nobody",
+    ),
+    Screen(name="empty", rule="/", path="/", template="chat.html"),
+    Screen(name="chat", rule="/", path="/", template="chat.html", act=_ask),
+    Screen(name="chat-stopped", rule="/", path="/", template="chat.html", host="stopped"),
+    Screen(name="status", rule="/status", path="/status", template="status.html"),
+    Screen(
+        name="status-stopped",
+        rule="/status",
+        path="/status",
+        template="status.html",
+        host="stopped",
+    ),
+    Screen(name="help", rule="/help", path="/help", template="help.html"),
+    Screen(
+        name="help-search", rule="/help", path="/help?q=mod%C3%A8le+model", template="help.html"
+    ),
+    Screen(name="help-nothing", rule="/help", path="/help?q=zzyzx", template="help.html"),
+    Screen(
+        name="help-page", rule="/help/<name>", path="/help/openai-client", template="help_page.html"
+    ),
+    Screen(name="account", rule="/account", path="/account", template="account.html"),
+    Screen(
+        name="account-guest",
+        rule="/account",
+        path="/account",
+        template="account.html",
+        reader="guest",
+    ),
+    Screen(
+        name="account-key", rule="/account", path="/account", template="account.html", act=_make_key
+    ),
+    Screen(
+        name="account-wrong",
+        rule="/account",
+        path="/account",
+        template="account.html",
+        act=_mistake_the_password,
+    ),
+    Screen(
+        name="recovery-codes",
+        rule="/account",
+        path="/account",
+        template="recovery_codes.html",
+        act=_renew_codes,
+    ),
+    Screen(name="people", rule="/people", path="/people", template="people.html"),
+    Screen(name="invited", rule="/people", path="/people", template="invited.html", act=_invite),
+    Screen(
+        name="person", rule="/people/<person_id>", path="/people/{person}", template="person.html"
+    ),
+    Screen(
+        name="person-delete",
+        rule="/people/<person_id>/delete",
+        path="/people/{person}/delete",
+        template="person_delete.html",
+    ),
+    Screen(name="models", rule="/models", path="/models", template="models.html"),
+    Screen(name="models-all", rule="/models", path="/models", template="models.html", act=_unfold),
+    Screen(
+        name="models-unknown",
+        rule="/models/remove",
+        path="/models/remove?model=nobody",
+        template="models.html",
+    ),
+    Screen(
+        name="model-remove",
+        rule="/models/remove",
+        path="/models/remove?model=relecture",
+        template="model_remove.html",
+    ),
+    Screen(name="trust", rule="/trust", path="/trust", template="trust.html", reader="nobody"),
+    Screen(
+        name="trust-open",
+        rule="/trust",
+        path="/trust",
+        template="trust.html",
+        reader="nobody",
+        act=_unfold,
+    ),
+    Screen(name="error", rule="", path="/nowhere", template="error.html"),
+    Screen(name="forbidden", rule="/people", path="/people", template="error.html", reader="guest"),
+]
+
+# Routes that answer GET with something else than a page of ours.
+NO_PAGES = frozenset(
+    {
+        "/static/<path:filename>",
+        "/api/box/v1/models",
+        "/api/box/v1/models/catalogue",
+        "/api/box/v1/models/importable",
+        "/api/panel/models.json",
+        "/atre.mobileconfig",
+        "/ca.cer",
+        "/ca.crt",
+        "/healthz",
+        "/manifest.webmanifest",
+        "/openapi.json",
+        "/api/panel/status.json",
+        "/v1/engine",
+        "/v1/models",
+        "/v1/models/<path:model>",
+    }
+)
