@@ -22,7 +22,7 @@ _FACTORY = Path(__file__).resolve().parents[2] / "image-build" / "factory-model"
 # address (https://…:8443) takes none, so only the ordinary space before it is a slip.
 _SLIP = re.compile(r"(?<![\u00a0\u202f?!])[?!;»]| :|«(?![\u00a0\u202f])|'")
 _SAMPLES_PER_TEMPLATE = 60
-_LEAST_QUESTIONS = 7
+_LEAST_QUESTIONS = 6
 
 
 @pytest.fixture(scope="module")
