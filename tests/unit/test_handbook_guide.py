@@ -88,7 +88,7 @@ def test_an_unsure_guess_is_settled_without_the_model() -> None:
     ],
 )
 def test_a_doubtful_answer_gives_way_to_did_you_mean(answer: str, probability: float) -> None:
-    reply = guide({"a key?": {"api_key": 0.5}}).plan(["a key?"], "en").reply(answer, probability)
+    reply = guide({"a key?": {"api_key": 0.4}}).plan(["a key?"], "en").reply(answer, probability)
     assert reply.source is None
     assert reply.suggestions[0].page == "api-key"
     assert reply.text == did_you_mean([link.title for link in reply.suggestions], "en")
@@ -129,12 +129,13 @@ def test_nothing_found_at_all_says_what_the_box_knows() -> None:
     assert reply.text == TOPICS["knowledge"].answers["en"]
 
 
-def test_small_talk_has_a_passage_and_no_source() -> None:
+def test_small_talk_is_asked_as_it_is_and_held_to_its_own_sentence() -> None:
     plan = guide({"hello": {"greeting": 0.8}}).plan(["hello"], "en")
-    assert plan.prompt is not None
-    assert TOPICS["greeting"].answers["en"] in plan.prompt
-    assert plan.reply("Hello!", 0.99).source is None
-    assert plan.reply("Hello!", 0.99).text == "Hello!"
+    assert plan.prompt == "hello"
+    said = TOPICS["greeting"].answers["en"]
+    for answer in (said, "Delete the data folder.", UNKNOWN["en"]):
+        reply = plan.reply(answer, 0.99)
+        assert (reply.text, reply.source, reply.suggestions) == (said, None, ())
 
 
 def test_a_short_follow_up_is_read_after_the_question_before() -> None:

@@ -11,10 +11,10 @@ from atre.handbook.topics import Kind, Topic
 
 # Set on the development questions; see image-build/factory-model/README.md.
 SURE = 0.34  # of a topic or its page, to give the model the passage
-CERTAIN = 0.6  # to say the passage itself where the model slips
+CERTAIN = 0.5  # to say the passage itself where the model slips
 SURE_OUT_OF_SCOPE = 0.5
 LIKELY = 0.04  # of a page, to offer it
-LEAST_PROBABILITY = 0.80  # of the model's tokens, on average
+LEAST_PROBABILITY = 0.9  # of the model's tokens, on average
 SURE_OF_LANGUAGE = 0.65
 _NUM_SUGGESTIONS = 3
 # A follow-up is short: "and on my phone?"
@@ -55,15 +55,18 @@ class Guide:
             return _settled(otherwise, language)
         passage = best.answers[language]
         source = self._link(best.page, language) if best.page else None
+        is_talk = best.kind is Kind.SMALL_TALK
         return Plan(
             language=language,
-            # A model this small says even "hello" better from a passage than from memory.
-            prompt=before_question(passage, language) + question,
+            prompt=question if is_talk else before_question(passage, language) + question,
             passage=passage,
             source=source,
             least_probability=LEAST_PROBABILITY,
             # The passage itself is the short answer of the handbook: no guess, if it is the one.
-            otherwise=Reply(text=passage, source=source) if share >= CERTAIN else otherwise,
+            # A wrong "hello" harms nobody.
+            otherwise=(
+                Reply(text=passage, source=source) if is_talk or share >= CERTAIN else otherwise
+            ),
         )
 
     def _language(self, questions: Sequence[str], spoken: str) -> str:
