@@ -8,12 +8,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from atre import __version__
+from atre.advice import note_advice
 from atre.backend_libraries import hiding
 from atre.config import Config, save
 from atre.durable import write_durably
@@ -28,11 +30,9 @@ from atre.lobby import Lobby
 from atre.local_time import local_now
 from atre.model_sleep import ModelSleep
 from atre.model_use import ModelUse
-from atre.models.catalogue import load_catalogue
 from atre.models.store import held_in_use
 from atre.notify import notify
-from atre.planning import EmbedderPlan, Planned, plan_engine
-from atre.recommend import recommend
+from atre.planning import EmbedderPlan, plan_engine
 from atre.sleep_rules import SleepRules, read_periods
 from atre.speed.meter import MemoryMeter
 from atre.speed.record import SpeedRecord
@@ -130,7 +130,9 @@ class Box:
             supervisor = Supervisor(self._config.runtime_dir, self._on_change)
             stack.callback(supervisor.close)
             self._supervisor = supervisor
-            watch = SpeedWatch(record, EngineClient(self._config.engine_socket).describe)
+            advise = partial(note_advice, self._config, planned, record)
+            describe = EngineClient(self._config.engine_socket).describe
+            watch = SpeedWatch(record, describe, on_remembered=advise)
             seat = EngineSeat(self._config, config_path, supervisor, watch)
             stack.callback(seat.close)
             self._model_use = model_use = ModelUse(self._config, seat)
@@ -144,9 +146,10 @@ class Box:
                     with contextlib.suppress(OSError):
                         stack.enter_context(held_in_use(planned.embedder.path))
                 supervisor.start(_embedder(config_path, planned.embedder))
-            _note_advice(self._config, planned)
-            supervisor.start(_management(config_path))
+            advise()
+            # Before anything is announced: it says whether the box still waits for an owner.
             self._door = _open_door(config_path, run_key=self._ready_file is not None)
+            supervisor.start(_management(config_path))
             supervisor.start(_web(_LOOPBACK, "loopback", config_path))
             self._config_path = config_path
             supervisor.run(self._tick(model_use, model_sleep, watch))
@@ -263,12 +266,6 @@ def _embedder(config_path: Path, plan: EmbedderPlan) -> ChildSpec:
 def _management(config_path: Path) -> ChildSpec:
     argv = _python("atre.management", "--config", str(config_path), "--lifeline")
     return ChildSpec(_MANAGEMENT, argv)
-
-
-def _note_advice(config: Config, planned: Planned) -> None:
-    """Keep what the catalogue has for this machine where the management daemon finds it."""
-    advice = recommend(planned.machine, planned.choice.profile, load_catalogue())
-    config.advice_file.write_bytes(msgspec.json.format(msgspec.json.encode(advice)))
 
 
 def _web(name: str, listener: str, config_path: Path) -> ChildSpec:

@@ -6,6 +6,7 @@ AtreError
 ├─ RequestError                 the caller can mend the request
 │  ├─ InvalidRequestError       a field is missing, of the wrong type or out of range
 │  ├─ ModelNotFoundError        no such model on this box
+│  ├─ NotFoundError             no such thing, or not the caller's
 │  ├─ ContextLengthError        prompt and answer do not fit in the window
 │  ├─ QueueFullError            too many requests are waiting
 │  ├─ QuotaError                this person has had all that the office allows for now
@@ -50,6 +51,10 @@ class InvalidRequestError(RequestError):
 
 class ModelNotFoundError(RequestError):
     """No such model on this box."""
+
+
+class NotFoundError(RequestError):
+    """No such thing on this box, or it is somebody else's, which is not told apart."""
 
 
 class ContextLengthError(RequestError):

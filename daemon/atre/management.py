@@ -24,6 +24,7 @@ from atre.ipc.messages import (
     BoxDescription,
     CertificateSource,
     DiscoveryState,
+    EndSetup,
     ManagementRequest,
     ResetCertificate,
     UseCertificate,
@@ -33,6 +34,7 @@ from atre.ipc.server import Connection, Server
 from atre.lifeline import end_with_parent
 from atre.model_verbs import ModelVerbs
 from atre.notify import notify
+from atre.owner_mark import waits_for_owner
 from atre.planning import ProfileNote
 from atre.sentence import Sentence
 
@@ -83,6 +85,7 @@ class ManagementDaemon:
             config.state_dir,
             https_port=config.lan_port,
             http_port=config.http_port,
+            waits_for_owner=waits_for_owner(config.state_dir),
             on_change=self._on_change,
         )
         self._models = ModelVerbs(config)
@@ -92,6 +95,9 @@ class ManagementDaemon:
     def start(self) -> None:
         self.renew_certificate()
         self._server.start()
+        # A claim since the first look found nobody on the socket to tell.
+        if not waits_for_owner(self._config.state_dir):
+            self._advertiser.end_setup()
         if self._config.lan:
             self._advertiser.start()
         else:
@@ -198,6 +204,8 @@ class ManagementDaemon:
                 self.use_certificate(request)
             elif isinstance(request, ResetCertificate):
                 self.reset_certificate(request)
+            elif isinstance(request, EndSetup):
+                self._advertiser.end_setup()
             connection.send(self.describe())
         except AtreError as error:
             connection.send(failure(error))

@@ -25,11 +25,14 @@ class SpeedWatch:
         record: SpeedRecord,
         describe: Callable[[], EngineDescription],
         *,
+        on_remembered: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``on_remembered`` is called when what is known has changed."""
         self.subject: Subject | None = None
         self._record = record
         self._describe = describe
+        self._on_remembered = on_remembered
         self._clock = clock
         self._due_s = clock() + _EVERY_S
 
@@ -53,6 +56,7 @@ class SpeedWatch:
             sample = sampled(self.subject, self._describe(), dt.datetime.now(dt.UTC))
             if sample is not None:
                 self._record.remember_answers(sample)
+                self._on_remembered()
         except (AtreError, OSError) as error:
             _log.info("the speed of answers is not remembered: %s", error)
 

@@ -89,6 +89,19 @@ def _ask(page: "Page") -> None:
     page.locator(".again:visible").wait_for()
 
 
+def _keep(page: "Page") -> None:
+    """Ask a question that the box keeps, and wait for whatever comes of it."""
+    page.locator("#suggestions button").nth(1).click()
+    page.wait_for_url("**/chat/*")
+    page.locator(".again:visible").wait_for()
+
+
+def _manage(page: "Page") -> None:
+    _keep(page)
+    page.locator(".head a.action").click()
+    page.locator("#title").wait_for()
+
+
 def _make_key(page: "Page") -> None:
     # Its name is new each time: one that is taken would be refused.
     page.locator("#key-name").fill(f"Tableur {page.evaluate('Date.now()')}")
@@ -169,7 +182,31 @@ SCREENS: list[Screen] = [
         reader="nobody",
     ),
     Screen(name="empty", rule="/", path="/", template="chat.html"),
-    Screen(name="chat", rule="/", path="/", template="chat.html", act=_ask),
+    Screen(name="chat", rule="/", path="/?temporary", template="chat.html", act=_ask),
+    Screen(
+        name="chat-kept",
+        rule="/chat/<conversation_id>",
+        path="/",
+        template="chat.html",
+        act=_keep,
+    ),
+    Screen(
+        name="conversation",
+        rule="/chat/<conversation_id>/manage",
+        path="/",
+        template="conversation.html",
+        act=_manage,
+    ),
+    Screen(name="history", rule="/history", path="/history", template="history.html"),
+    Screen(name="history-none", rule="/history", path="/history?q=zzyzx", template="history.html"),
+    Screen(name="prompts", rule="/prompts", path="/prompts", template="prompts.html"),
+    Screen(
+        name="prompts-guest",
+        rule="/prompts",
+        path="/prompts",
+        template="prompts.html",
+        reader="guest",
+    ),
     Screen(name="chat-stopped", rule="/", path="/", template="chat.html", host="stopped"),
     Screen(name="status", rule="/status", path="/status", template="status.html"),
     Screen(
@@ -254,6 +291,11 @@ SCREENS: list[Screen] = [
 NO_PAGES = frozenset(
     {
         "/static/<path:filename>",
+        "/chat/<conversation_id>/export.<kind>",
+        "/api/panel/conversations",
+        "/api/panel/conversations/<conversation_id>",
+        "/api/panel/conversations/<conversation_id>/answers/<int:answer_id>/events",
+        "/api/panel/prompts",
         "/api/box/v1/models",
         "/api/box/v1/models/catalogue",
         "/api/box/v1/models/importable",

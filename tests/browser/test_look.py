@@ -98,12 +98,23 @@ def test_nothing_overflows_a_320_px_screen(
         "**/v1/chat/completions",
         lambda route: route.fulfill(content_type="text/event-stream", body=body),
     )
+    page.goto("/?temporary")
+    page.locator("#attach").wait_for()
     page.locator("#question").fill("w" * 200)
     page.locator("#send").tap()
     page.locator(".again:visible").wait_for()
     assert overflow_px(page) <= 0
     assert page.evaluate("main.scrollWidth - main.clientWidth") <= 0
-    for path in ("/status", "/help", "/help?q=certificat+certificate", *HELP_PAGES, NOWHERE):
+    for path in (
+        "/history",
+        "/history?q=w",
+        "/prompts",
+        "/status",
+        "/help",
+        "/help?q=certificat+certificate",
+        *HELP_PAGES,
+        NOWHERE,
+    ):
         page.goto(path)
         assert overflow_px(page) <= 0, path
 
@@ -122,7 +133,7 @@ def test_a_keyboard_alone_reaches_everything(enter: Callable[..., Any]) -> None:
     page = enter()
     page.evaluate("document.activeElement.blur()")
     reached = []
-    for _ in range(14):
+    for _ in range(26):
         page.keyboard.press("Tab")
         reached.append(
             page.evaluate(
@@ -148,7 +159,7 @@ def test_help_is_searched_and_read(enter: Callable[..., Any]) -> None:
     page.get_by_label("Votre question").fill("comment changer de modèle ?")
     page.get_by_role("button", name="Chercher").click()
     page.locator(".hits a").first.click()
-    page.get_by_role("heading", name="Choisir ou installer un autre modèle").wait_for()
+    page.get_by_role("heading", name="Changer de modèle").wait_for()
     page.get_by_role("link", name="arrêter le boîtier").click()
     page.get_by_role("link", name="English").click()
     page.get_by_role("heading", name="Start, stop and restart the box").wait_for()

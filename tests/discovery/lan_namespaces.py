@@ -95,6 +95,13 @@ class Browser:
     def disappears(self, instance: str) -> None:
         self._wait_for("-", instance)
 
+    def lost(self, instance: str) -> bool:
+        """Whether the instance went, over IPv4, before what was waited for last."""
+        return any(
+            line.startswith("-;eth0;IPv4;") and instance_of(line) == instance
+            for line in self._lines.seen
+        )
+
     def _wait_for(self, mark: str, instance: str) -> str:
         start = f"{mark};eth0;IPv4;"
         return self._lines.wait_for(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from atre.owner_mark import set_mark
+
 if TYPE_CHECKING:
     from tests.discovery.lan_namespaces import Lan, Lines, Machine
 
@@ -41,10 +43,13 @@ class Box:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Start:
-    def start_box(machine: "Machine", *, box_id: str = "7f3a09bc") -> Box:
+    def start_box(
+        machine: "Machine", *, box_id: str = "7f3a09bc", waits_for_owner: bool = False
+    ) -> Box:
         state_dir = tmp_path / f"state-{machine.namespace}"
         state_dir.mkdir()
         (state_dir / "box-id").write_text(f"{box_id}\n")
+        set_mark(state_dir, waits=waits_for_owner)
         return Box(machine, state_dir)
 
     return start_box
@@ -80,6 +85,31 @@ def test_a_peer_finds_the_box_with_all_it_says(
     peer.resolves("atre-7f3a.local", f"fd77::{machine.address[-1]}")
     box.lines.stop()
     gateway.disappears("Âtre 7F3A")
+
+
+@pytest.mark.parametrize("responder", ["zeroconf", "avahi"])
+def test_a_box_waits_for_its_owner_until_the_claim(
+    lan: "Lan", peer: "Machine", start: Start, responder: str
+) -> None:
+    machine = lan.machine()
+    if responder == "avahi":
+        machine.start_avahi("office-pc")
+    gateway, setup = peer.browse(), peer.browse("_atre-setup._tcp")
+    box = start(machine, waits_for_owner=True)
+    box.waits_for(state="announced", responder=responder)
+    fields = setup.appears("Âtre 7F3A")
+    assert fields[6:9] == ["atre-7f3a.local", machine.address, "8443"]
+    assert set(fields[9].replace('"', "").split()) == {"txtvers=1", "path=/claim", "id=7f3a09bc"}
+    gateway.appears("Âtre 7F3A")
+    box.lines.process.send_signal(signal.SIGUSR1)
+    setup.disappears("Âtre 7F3A")
+    # The goodbye is for that service alone: the box answers under its name all the while.
+    box.waits_for(state="announced", responder=responder)
+    peer.resolves("atre-7f3a.local", machine.address)
+    peer.start("avahi-publish-service", "Later", "_ai-gateway._tcp", "8443")
+    gateway.appears("Later")
+    assert not gateway.lost("Âtre 7F3A")
+    assert peer.browse("_https._tcp").appears("Âtre 7F3A")[8] == "8443"
 
 
 def test_avahi_also_publishes_the_subtype(lan: "Lan", peer: "Machine", start: Start) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atre.certificate import ensure_certificate
+from atre.owner_mark import set_mark
 
 if TYPE_CHECKING:
     from tests.discovery.lan_namespaces import Lan, Machine
@@ -32,10 +33,11 @@ def discover(machine: "Machine", *, verify: bool = True) -> list[dict[str, Any]]
     return entries
 
 
-def start_box(machine: "Machine") -> None:
+def start_box(machine: "Machine", *, waits_for_owner: bool = False) -> None:
     state_dir = machine.directory / "state"
     state_dir.mkdir()
     (state_dir / "box-id").write_text("7f3a09bc\n")
+    set_mark(state_dir, waits=waits_for_owner)
     box = machine.start(sys.executable, BOX, str(state_dir), "8443")
     box.wait_for(lambda line: '"announced"' in line)
 
@@ -54,7 +56,7 @@ def start_gateway(machine: "Machine") -> str:
     return sha256
 
 
-def verified(machine: "Machine", sha256: str) -> dict[str, Any]:
+def verified(machine: "Machine", sha256: str, *, waits_for_owner: bool = False) -> dict[str, Any]:
     return {
         "name": "Âtre 7F3A",
         "host": "atre-7f3a.local",
@@ -67,6 +69,7 @@ def verified(machine: "Machine", sha256: str) -> dict[str, Any]:
         "verified": True,
         "reason": "",
         "certificate_sha256": sha256,
+        "waits_for_owner": waits_for_owner,
     }
 
 
@@ -85,8 +88,8 @@ def test_a_box_announced_by_avahi_is_found_on_its_own_host(lan: "Lan") -> None:
     box = lan.machine()
     box.start_avahi("office-pc")
     sha256 = start_gateway(box)
-    start_box(box)
-    assert discover(box) == [verified(box, sha256)]
+    start_box(box, waits_for_owner=True)
+    assert discover(box) == [verified(box, sha256, waits_for_owner=True)]
 
 
 def test_what_does_not_answer_or_hides_its_name_is_said(lan: "Lan") -> None:

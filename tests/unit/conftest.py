@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
+import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
 
 from atre.config import Config
+from atre.errors import EngineUnavailableError
+from atre.ipc.messages import EngineEvent, Generate
+from atre_web import create_app
 from atre_web.accounts import people, sessions
 from atre_web.accounts.database import connect
 from atre_web.accounts.door import open_door
@@ -59,3 +67,85 @@ def settle(connection: sqlite3.Connection) -> str:
         )
         connection.execute("UPDATE claim SET code = NULL, claimed_at = ?", (NOW,))
     return marie.id
+
+
+class Answering:
+    """A generation of the engine, whose events the test gives when it likes."""
+
+    def __init__(self, request: Generate) -> None:
+        self.request = request
+        self.is_closed = False
+        self._read, self._write = os.pipe()
+        self._events: deque[EngineEvent | Exception] = deque()
+
+    def give(self, *events: EngineEvent | Exception) -> None:
+        self._events.extend(events)
+        os.write(self._write, b"\0")
+
+    def fileno(self) -> int:
+        return self._read
+
+    def read(self) -> Iterator[EngineEvent]:
+        os.read(self._read, 4096)
+        while self._events:
+            event = self._events.popleft()
+            if isinstance(event, Exception):
+                raise event
+            yield event
+
+    def close(self) -> None:
+        if not self.is_closed:
+            self.is_closed = True
+            os.close(self._read)
+            os.close(self._write)
+
+
+class EngineStandIn:
+    def __init__(self) -> None:
+        self.asked: list[Answering] = []
+        self.is_down = False
+
+    def generate(self, request: Generate) -> Answering:
+        if self.is_down:
+            raise EngineUnavailableError("The engine is loading.")
+        self.asked.append(Answering(request))
+        return self.asked[-1]
+
+    def describe(self) -> Any:
+        raise EngineUnavailableError("not asked here")
+
+
+@pytest.fixture
+def asked_engine() -> EngineStandIn:
+    return EngineStandIn()
+
+
+@pytest.fixture
+def chat_app(config: Config, key: str, asked_engine: EngineStandIn) -> Flask:
+    assert key
+    made = create_app(config)
+    made.extensions["atre.engine"] = asked_engine
+    return made
+
+
+@pytest.fixture
+def sign_in(chat_app: Flask, settled: Callable[[Role], str]) -> Callable[[Role], FlaskClient]:
+    def browser(role: Role) -> FlaskClient:
+        client = chat_app.test_client()
+        client.set_cookie("atre", settled(role))
+        client.environ_base["HTTP_ORIGIN"] = "http://localhost"
+        client.environ_base["HTTP_ACCEPT"] = "application/json"
+        return client
+
+    return browser
+
+
+@pytest.fixture
+def member(sign_in: Callable[[Role], FlaskClient]) -> FlaskClient:
+    return sign_in("member")
+
+
+@pytest.fixture
+def database(config: Config) -> Iterator[sqlite3.Connection]:
+    with closing(connect(config.database)) as connection:
+        yield connection

@@ -157,11 +157,11 @@ def test_at_its_end_the_box_goes_back_to_its_own_and_says_so(tls_dir: Path) -> N
     use(tls_dir, issue())
     soon = served.refresh(tls_dir, NAMES, NOW + 50 * DAY)
     assert soon.source is CertificateSource.IMPORTED
-    assert ["ends on" in notice.en for notice in soon.notices] == [True]
+    assert ["ends on" in notice.text for notice in soon.notices] == [True]
     late = served.refresh(tls_dir, NAMES, NOW + 61 * DAY)
     assert late.source is CertificateSource.OWN
-    assert "ended on" in late.notices[0].en
-    assert "Le certificat importé ne sert plus" in late.notices[0].fr
+    assert "ended on" in late.notices[0].text
+    assert "Le certificat importé ne sert plus" in late.notices[0].text_fr
     leaf = (tls_dir / "leaf.crt").read_bytes()
     assert served_file(tls_dir).read_bytes().endswith(leaf)
 
@@ -176,7 +176,7 @@ def test_a_damaged_import_does_not_stop_the_box(tls_dir: Path) -> None:
     (tls_dir / "imported.pem").write_bytes(b"\0garbage")
     now = served.refresh(tls_dir, NAMES, NOW)
     assert now.source is CertificateSource.OWN
-    assert "no private key" in now.notices[0].en
+    assert "no private key" in now.notices[0].text
 
 
 def test_reset_serves_the_boxs_own_again(tls_dir: Path) -> None:
@@ -191,14 +191,14 @@ def test_reset_serves_the_boxs_own_again(tls_dir: Path) -> None:
 def test_a_name_outside_the_authority_is_said_and_reset_mends_it(tmp_path: Path) -> None:
     served.refresh(tmp_path, BoxNames(host_name="atre-7f3a.local"), NOW)
     (notice,) = served.refresh(tmp_path, NAMES, NOW).notices
-    assert "ia.bureau.example" in notice.en
+    assert "ia.bureau.example" in notice.text
     served.forget_authority(tmp_path)
     assert served.refresh(tmp_path, NAMES, NOW).notices == []
 
 
 def test_an_authority_near_its_end_is_said(tls_dir: Path) -> None:
     (notice,) = served.refresh(tls_dir, NAMES, NOW + 3400 * DAY).notices
-    assert "--authority" in notice.en
+    assert "--authority" in notice.text
 
 
 def test_nothing_is_written_while_nothing_changes(tls_dir: Path) -> None:

@@ -2,7 +2,7 @@
 import ipaddress
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atre.config import Config
+from atre.management import ManagementDaemon
+from atre.owner_mark import waits_for_owner
 from atre_web.accounts import (
     base32,
     claim,
     claim_code,
+    claim_news,
     invitations,
     keys,
     passwords,
@@ -169,6 +172,7 @@ def test_a_start_makes_a_code_unless_the_label_has_one(tmp_path: Path) -> None:
     first, second = (open_door(config, run_key=False, uptime=lambda: UP) for _ in range(2))
     assert first.claim_code != second.claim_code
     assert second.claim_path == f"/claim?code={second.claim_code}"
+    assert waits_for_owner(config.state_dir)
     with closing(connect(config.database)) as opened:
         assert take(opened, form(str(first.claim_code))) == WrongCode(None)
         label = claim.new_code(opened, "label", uptime=UP)
@@ -176,7 +180,35 @@ def test_a_start_makes_a_code_unless_the_label_has_one(tmp_path: Path) -> None:
         assert (third.claim_code, third.claim_path) == (None, "/claim")
         assert claim.state(opened).opened_s == UP + 100
         assert isinstance(take(opened, form(label), after_s=101), Taken)
+    # Nobody told the mark, as after a power cut: the next start sets it right.
+    assert waits_for_owner(config.state_dir)
     assert open_door(config, run_key=False).claim_path is None
+    assert not waits_for_owner(config.state_dir)
+
+
+def test_atred_hears_of_the_claim_and_starts_by_it_later(tmp_path: Path) -> None:
+    config = Config(data_dir=tmp_path, runtime_dir=tmp_path / "run", profiles_dir=tmp_path)
+    config.runtime_dir.mkdir()
+    open_door(config, run_key=False, uptime=lambda: UP)
+    with started(config) as daemon:
+        assert daemon._advertiser._box.waits_for_owner
+        claim_news.tell(config)
+        assert not daemon._advertiser._box.waits_for_owner
+        assert not waits_for_owner(config.state_dir)
+    # Nobody listens now, and that is no reason for a claim to fail.
+    claim_news.tell(config)
+    with started(config) as daemon:
+        assert not daemon._advertiser._box.waits_for_owner
+
+
+@contextmanager
+def started(config: Config) -> Iterator[ManagementDaemon]:
+    daemon = ManagementDaemon(config)
+    daemon.start()
+    try:
+        yield daemon
+    finally:
+        daemon.close()
 
 
 def test_a_code_survives_how_people_read_and_type() -> None:

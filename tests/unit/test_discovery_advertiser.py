@@ -37,6 +37,7 @@ class Host:
         lan: MemoryLan,
         *addresses: str,
         responder: Responder | None = None,
+        waits_for_owner: bool = False,
     ) -> None:
         self.lan = lan
         self.other_responder = responder
@@ -48,6 +49,7 @@ class Host:
         self.advertiser = Advertiser(
             state_dir,
             https_port=8443,
+            waits_for_owner=waits_for_owner,
             on_change=self.changed,
             surroundings=Surroundings(
                 interfaces=lambda: self.interfaces, choose=self.choose, watch=self.watch
@@ -152,6 +154,29 @@ def test_a_new_address_is_announced(state_dir: Path) -> None:
         assert status.addresses == ("10.0.0.7", "fd00::7")
         assert lan.instances()["Âtre 7F3A"][1] == ("10.0.0.7", "fd00::7")
         assert len(host.responders) == 1
+
+
+def test_the_service_of_a_box_without_owner_ends_with_the_claim(state_dir: Path) -> None:
+    lan = MemoryLan()
+    with started(Host(state_dir, lan, "10.0.0.5/24", waits_for_owner=True)) as host:
+        host.wait_for(lambda s: s.state is ANNOUNCED)
+        (before,) = lan.announced.values()
+        assert [s.type for s in before.services][-1] == "_atre-setup._tcp"
+        host.advertiser.end_setup()
+        host.wait_for(lambda s: s.state is ANNOUNCED)
+        (after,) = lan.announced.values()
+        assert after.services == before.services[:-1]
+        assert len(host.responders) == 1
+
+
+def test_a_claim_before_the_start_is_never_announced(state_dir: Path) -> None:
+    lan = MemoryLan()
+    host = Host(state_dir, lan, "10.0.0.5/24", waits_for_owner=True)
+    host.advertiser.end_setup()
+    with started(host):
+        host.wait_for(lambda s: s.state is ANNOUNCED)
+        (announced,) = lan.announced.values()
+        assert [s.type for s in announced.services] == ["_https._tcp", "_ai-gateway._tcp"]
 
 
 def test_a_contested_name_is_claimed_anew(state_dir: Path) -> None:

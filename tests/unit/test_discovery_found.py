@@ -37,6 +37,7 @@ def test_a_found_box_is_json() -> None:
         "verified": True,
         "reason": "",
         "certificate_sha256": "ab",
+        "waits_for_owner": False,
     }
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import unicodedata
 
+import msgspec
 import pytest
 
 from atre.discovery.service import (
@@ -35,6 +36,13 @@ def test_a_landing_port_adds_http() -> None:
         ("_ai-gateway._tcp", 443),
     ]
     assert listed[0].txt == (("txtvers", "1"), ("path", "/"))
+
+
+def test_a_box_without_an_owner_says_where_it_is_claimed() -> None:
+    waiting = services(msgspec.structs.replace(BOX, waits_for_owner=True))
+    assert waiting[:-1] == services(BOX)
+    assert (waiting[-1].type, waiting[-1].port) == ("_atre-setup._tcp", 8443)
+    assert waiting[-1].txt == (("txtvers", "1"), ("path", "/claim"), ("id", "7f3a09bc"))
 
 
 def test_the_gateway_record_says_what_the_draft_asks_in_order() -> None:

@@ -43,7 +43,7 @@ def test_a_page_is_short_and_holds_to_the_form(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines()
     assert len(lines) <= MAX_LINES
-    assert re.match(r"\d\d-[a-z-]+\.md$", path.name)
+    assert re.match(r"\d\d-[a-z0-9-]+\.md$", path.name)
     assert lines[0].startswith("# ")
     assert lines[1] == ""
     assert not any(line.startswith("# ") for line in CODE.sub("", text).splitlines()[1:])
@@ -131,7 +131,10 @@ QUESTIONS = {
         "pourquoi dois-je attendre mon tour ?": "queue",
         "position 3 dans la file": "queue",
         "mes données partent-elles sur internet ?": "privacy",
-        "est-ce que les conversations sont enregistrées": "privacy",
+        "est-ce que les conversations sont enregistrées": "conversations",
+        "retrouver une ancienne conversation": "conversations",
+        "joindre un fichier csv": "attach-files",
+        "garder un modèle de question": "prompts",
         "que veut dire le voyant": "status-page",
         "ma carte graphique est-elle reconnue": "check-the-hardware",
         "mesurer les performances, jetons par seconde": "measure-the-speed",
@@ -145,6 +148,21 @@ QUESTIONS = {
         "aller à la ligne dans ma question": "use-the-chat",
         "sauvegarder le dossier de données": "keep-the-data",
         "est-ce gratuit, y a-t-il un abonnement": "about-atre",
+        "changer mon mot de passe": "my-account",
+        "fermer la session d'un téléphone perdu": "my-account",
+        "où est le code de mise en service": "claim-the-box",
+        "inviter une collègue": "invite-a-colleague",
+        "limiter les jetons par jour d'une personne": "roles-and-limits",
+        "fermer le compte d'un salarié parti": "roles-and-limits",
+        "mot de passe oublié": "forgotten-password",
+        "vendre le boîtier, nouveau propriétaire": "hand-over-the-box",
+        "mettre le modèle en veille la nuit": "let-the-model-sleep",
+        "adaptateur lora": "adapters",
+        "certificat de notre propre autorité": "own-certificate",
+        "langchain": "langchain",
+        "relier n8n": "n8n",
+        "utiliser Open WebUI": "open-webui",
+        "macro pour LibreOffice Writer": "libreoffice",
     },
     "en": {
         "how do I change the model?": "change-model",
@@ -162,7 +180,10 @@ QUESTIONS = {
         "vectors for semantic search": "embeddings",
         "why am I waiting in a queue": "queue",
         "does my data go to the cloud": "privacy",
-        "are conversations stored": "privacy",
+        "are conversations stored": "conversations",
+        "find an earlier conversation": "conversations",
+        "attach a csv file": "attach-files",
+        "keep a prompt": "prompts",
         "does it work without internet": "privacy",
         "what does the QR code on the status page do": "status-page",
         "is my GPU used": "check-the-hardware",
@@ -178,6 +199,21 @@ QUESTIONS = {
         "regenerate an answer": "use-the-chat",
         "back up the data folder": "keep-the-data",
         "is it free, what does it cost": "about-atre",
+        "change my password": "my-account",
+        "log out a lost phone": "my-account",
+        "where is the claim code": "claim-the-box",
+        "invite somebody": "invite-a-colleague",
+        "limit tokens a day for one person": "roles-and-limits",
+        "make somebody a manager": "roles-and-limits",
+        "I forgot my password": "forgotten-password",
+        "give the box to a new owner": "hand-over-the-box",
+        "put the model to sleep at night": "let-the-model-sleep",
+        "use a lora adapter": "adapters",
+        "certificate of our own authority": "own-certificate",
+        "langchain": "langchain",
+        "connect n8n": "n8n",
+        "open webui connection": "open-webui",
+        "libreoffice macro": "libreoffice",
     },
 }
 

@@ -21,7 +21,7 @@ LONGEST_LETTERS = 520  # three sentences, and a passage that leaves the model's 
 def test_every_topic_of_a_page_names_a_page_that_exists() -> None:
     pages = {page.name for page in load_pages(default_handbook_dir())}
     named = {topic.page for topic in TOPICS.values() if topic.kind is Kind.PAGE}
-    assert named == pages
+    assert named <= pages
 
 
 def test_talk_has_no_page() -> None:

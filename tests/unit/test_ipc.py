@@ -15,6 +15,7 @@ from atre.errors import (
     EngineUnavailableError,
     InvalidRequestError,
     QueueFullError,
+    QuotaError,
     RequestError,
 )
 from atre.ipc.client import EngineClient
@@ -57,6 +58,7 @@ def test_a_frame_that_is_too_long_is_refused_before_it_is_read() -> None:
     [
         ContextLengthError(300, 200, param="prompt"),
         QueueFullError(7),
+        QuotaError("enough", retry_after_s=60),
         InvalidRequestError("no", param="stop"),
         EngineUnavailableError("gone"),
     ],
@@ -72,6 +74,7 @@ def test_every_request_error_can_cross_the_socket() -> None:
     made: dict[type[RequestError], RequestError] = {
         ContextLengthError: ContextLengthError(2, 1),
         QueueFullError: QueueFullError(1),
+        QuotaError: QuotaError("message", retry_after_s=1),
     }
     kinds: list[type[RequestError]] = [RequestError, *RequestError.__subclasses__()]
     for kind in kinds:

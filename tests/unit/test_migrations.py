@@ -50,6 +50,25 @@ def test_keys_of_schema_1_go_on_as_the_boxs_own(tmp_path: Path) -> None:
         assert connection.execute("SELECT count(*) FROM failed_logins").fetchone()[0] == 1
 
 
+def test_a_database_of_schema_2_gets_room_for_conversations(tmp_path: Path) -> None:
+    path = tmp_path / "atre.db"
+    with closing(connect(path)) as connection:
+        with transaction(connection):
+            for step in MIGRATIONS[:2]:
+                step(connection)
+            connection.execute("PRAGMA user_version = 2")
+        connection.execute(
+            "INSERT INTO people (id, name, login, role, created_at)"
+            " VALUES ('p', 'Marie', 'marie', 'manager', ?)",
+            (NOW,),
+        )
+        migrate(connection)
+        assert schema_version(connection) == len(MIGRATIONS)
+        connection.execute("INSERT INTO conversations VALUES ('c', 'p', 't', NULL, 0.0, 0.0)")
+        connection.execute("DELETE FROM people WHERE id = 'p'")
+        assert connection.execute("SELECT count(*) FROM conversations").fetchone()[0] == 0
+
+
 def test_an_upgrade_leaves_a_copy_from_before(tmp_path: Path) -> None:
     path = tmp_path / "atre.db"
     database_of_schema_1(path)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from atre.ipc.messages import BoxDescription, CertificateSource, DiscoveryState, Notice
+from atre.ipc.messages import BoxDescription, CertificateSource, DiscoveryState
+from atre.sentence import Sentence
 from atre_web.panel import facts, language
 from atre_web.panel.snapshot import Snapshot
 
@@ -42,7 +43,7 @@ def test_whose_it_is_and_until_when() -> None:
 
 @pytest.mark.parametrize(("lang", "text"), [("fr", "Usé."), ("en", "Old.")])
 def test_notices_come_in_the_readers_language(lang: str, text: str) -> None:
-    assert text in said(described(notices=[Notice(en="Old.", fr="Usé.")]), lang=lang)[1]
+    assert text in said(described(notices=[Sentence("Old.", "Usé.")]), lang=lang)[1]
 
 
 @pytest.mark.parametrize(("lang", "text"), [("fr", "sans chiffrement"), ("en", "without enc")])

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from atre.config import Config
+from atre.owner_mark import waits_for_owner
 from atre_web import create_app
 from atre_web.accounts import passwords, people
 from atre_web.accounts.database import connect
@@ -89,9 +90,11 @@ def test_every_page_of_a_box_without_owner_leads_to_the_claim(
 
 
 def test_claiming_signs_in_and_shows_the_recovery_codes_once(
-    stranger: FlaskClient, door: Door
+    stranger: FlaskClient, door: Door, config: Config
 ) -> None:
+    assert waits_for_owner(config.state_dir)
     answer = post(stranger, "/claim", NAME | {"code": str(door.claim_code), "office": "Étude"})
+    assert not waits_for_owner(config.state_dir)
     assert answer.status_code == 200
     codes = re.findall(r"<code>([\w-]{19})</code>", answer.text)
     assert len(set(codes)) == 8

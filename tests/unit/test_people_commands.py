@@ -59,3 +59,5 @@ def test_people_are_invited_listed_and_let_back_in(config: Config, key: str) -> 
     transferred = run(claim_group, config.data_dir, "transfer")
     assert transferred.exit_code == 0
     assert run(claim_group, config.data_dir, "new").exit_code == 1
+    shown = run(claim_group, config.data_dir, "show").stdout
+    assert "`atre claim transfer` makes another" in shown  # `new` would be refused, as above

@@ -18,9 +18,9 @@ from atre.hardware.usage import UseCode
 from atre.models.gguf_header import read_header
 from atre.planning import factory_model_path, note, outcome, plan_engine, plan_with
 from atre.race.candidates import PROCESSOR, Candidate, Field, ModelIdentity, candidates
-from atre.race.joules import Counter, joules_between, read_counters
 from atre.race.race import Race, measure_command
 from atre.race.verdict import Basis, Result, Speed, Verdict, judge, use_codes
+from atre.speed.record import SpeedRecord
 
 _PROFILES = load_profiles(Path(__file__).parents[2] / "hardware-profiles")
 _HEADER = read_header(factory_model_path())
@@ -62,8 +62,8 @@ class Fake:
         return (sys.executable, "-c", self.programs[candidate.name])
 
 
-def says(prefill: float, decode: float) -> str:
-    speed = Speed(prefill_tokens_s=prefill, decode_tokens_s=decode)
+def says(prefill: float, decode: float, *, is_disturbed: bool = False) -> str:
+    speed = Speed(prefill_tokens_s=prefill, decode_tokens_s=decode, is_disturbed=is_disturbed)
     return f"print({msgspec.json.encode(speed).decode()!r})"
 
 
@@ -248,6 +248,22 @@ def test_the_verdict_is_remembered_until_devices_model_or_llama_cpp_change(
     assert fake.asked[7:] == ["CPU", "CUDA0"]
 
 
+def test_a_disturbed_race_is_provisional_until_a_quiet_one(tmp_path: Path) -> None:
+    machine = machine_with(gpu("CUDA0"))
+    busy = Fake(CPU=says(10, 3, is_disturbed=True), CUDA0=says(100, 8))
+    first = settle(tmp_path, machine, busy)
+    assert first is not None
+    assert "This is provisional" in first.reason
+    assert "C’est provisoire" in first.reason_fr
+    kept = SpeedRecord(tmp_path / "state").known(machine).samples
+    assert [sample.device for sample in kept] == ["CUDA0"]
+    quiet = Fake(CPU=says(100, 20), CUDA0=says(100, 8))
+    second = settle(tmp_path, machine, quiet)
+    assert second is not None
+    assert (second.winner, second.is_provisional) == ("CPU", False)
+    assert settle(tmp_path, machine, Fake()) == second
+
+
 def test_a_device_that_took_the_machine_down_does_not_race_again(tmp_path: Path) -> None:
     class PowerCutError(Exception):
         pass
@@ -381,18 +397,3 @@ def test_a_device_in_software_takes_main_memory_and_only_when_it_is_named() -> N
         fit(machine, profile, large, device="Vulkan0")
     card = machine_with(gpu("Vulkan0"))
     assert fit(card, profile, large, device="Vulkan0").n_gpu_layers > 0
-
-
-def test_energy_is_counted_once_and_over_the_end_of_the_counter(tmp_path: Path) -> None:
-    domains = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "core", "intel-rapl:1": "psys"}
-    for domain, name in domains.items():
-        folder = tmp_path / "sys/class/powercap" / domain
-        folder.mkdir(parents=True)
-        (folder / "name").write_text(f"{name}\n")
-        (folder / "energy_uj").write_text("900000\n")
-        (folder / "max_energy_range_uj").write_text("1000000\n")
-    before = read_counters(tmp_path)
-    assert before == {"psys": Counter(900_000, 1_000_000)}
-    assert joules_between(before, {"psys": Counter(100_000, 1_000_000)}) == 0.2
-    assert joules_between(before, before) is None
-    assert joules_between({}, {}) is None

@@ -6,22 +6,28 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from atre.advice import note_advice
+from atre.config import Config
 from atre.engine.observed import observed
 from atre.errors import EngineUnavailableError
+from atre.hardware.choose import choose
 from atre.hardware.machine import Cpu, DeviceType, GgmlDevice, Machine, Memory, MemoryBus
 from atre.hardware.profiles import Figure, Profile, load_profiles
 from atre.inspection import inspect
 from atre.ipc.messages import EngineDescription, Turn
+from atre.models.catalogue import load_catalogue
 from atre.models.footprint import token_bytes
 from atre.models.gguf_header import read_header
-from atre.planning import factory_model_path
+from atre.planning import Planned, factory_model_path
 from atre.race.candidates import ModelIdentity
 from atre.race.race import Race
+from atre.recommend import Recommendation, recommend
 from atre.speed.bandwidth import Bandwidth, MeasuredBandwidth, fingerprint, known_bandwidth
 from atre.speed.efficiency import READABLE, Kind, share_of
 from atre.speed.estimate import Reading, Sample, estimate
@@ -294,6 +300,36 @@ def test_real_answers_are_remembered_across_starts(tmp_path: Path) -> None:
     assert (kept.tokens_s, kept.num_tokens, kept.source) == (20.0, 400, "answers")
     watch.remember()
     assert len(record.known(_HERE).samples) == 1
+
+
+def test_the_advice_goes_by_what_was_measured_here_and_follows_it(tmp_path: Path) -> None:
+    config = Config(data_dir=tmp_path, runtime_dir=tmp_path, profiles_dir=_PROFILES_DIR)
+    record = SpeedRecord(tmp_path)
+    choice = choose(_HERE, load_profiles(_PROFILES_DIR))
+    planned = Planned(
+        machine=_HERE, choice=choice, plan=None, no_model_reason="", verdict=None, embedder=None
+    )
+    told: list[Recommendation | None] = []
+
+    def advise() -> None:
+        note_advice(config, planned, record)
+        told.append(msgspec.json.decode(config.advice_file.read_bytes(), type=Recommendation))
+
+    def as_the_catalogue_says() -> Recommendation | None:
+        known = record.known(_HERE)
+        return recommend(_HERE, choice.profile, load_catalogue(), known=known)
+
+    clock = [0.0]
+    advise()
+    assert told == [as_the_catalogue_says()]
+    watch = SpeedWatch(
+        record, lambda: described(ALONE), on_remembered=advise, clock=lambda: clock[0]
+    )
+    watch.subject = sample(20, 8.0)
+    clock[0] = 601.0
+    watch.tick()
+    assert told[1:] == [as_the_catalogue_says()]
+    assert told[0] != told[1]
 
 
 def test_too_few_answers_or_no_engine_leave_what_was_known(tmp_path: Path) -> None:

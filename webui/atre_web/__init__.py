@@ -13,7 +13,7 @@ from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.models_client import ModelsClient
 from atre_web import body_limit, host_check, trust
-from atre_web.accounts import authorisation
+from atre_web.accounts import authorisation, claim_news
 from atre_web.audience import wants_page
 from atre_web.models import install as models
 from atre_web.openai import routes
@@ -48,6 +48,7 @@ def create_app(config: Config) -> Flask:
         engine=engine,
         box=ManagementClient(config.management_socket),
         embedder=embedder,
+        on_claim=lambda: claim_news.tell(config),
     )
     models.install(app, ModelsClient(config.management_socket))
     app.register_blueprint(routes.blueprint)

@@ -17,7 +17,8 @@ from atre.certificate.own import ensure_certificate
 from atre.certificate.pieces import at_least_floor, read_certificate
 from atre.durable import write_durably
 from atre.errors import InvalidRequestError
-from atre.ipc.messages import CertificateSource, Notice
+from atre.ipc.messages import CertificateSource
+from atre.sentence import Sentence
 
 _WARN_IMPORTED_DAYS = 14
 _WARN_AUTHORITY_DAYS = 365
@@ -33,7 +34,7 @@ class Served:
     authority_sha256: str
     source: CertificateSource
     ends_at: dt.datetime
-    notices: list[Notice]
+    notices: list[Sentence]
 
 
 def refresh(tls_dir: Path, names: BoxNames, now: dt.datetime) -> Served:
@@ -97,7 +98,7 @@ def forget_authority(tls_dir: Path) -> None:
 
 def _choose(
     tls_dir: Path, names: BoxNames, now: dt.datetime
-) -> tuple[bytes, x509.Certificate | None, list[Notice]]:
+) -> tuple[bytes, x509.Certificate | None, list[Sentence]]:
     """What to serve, the owner's leaf if it is theirs, and what to say."""
     own = (tls_dir / "leaf.key").read_bytes() + (tls_dir / "leaf.crt").read_bytes()
     try:
@@ -110,40 +111,40 @@ def _choose(
         return own, None, [_unusable(str(error))]
 
 
-def _unusable(why: str) -> Notice:
-    return Notice(
-        en=f"The imported certificate is not used any more, the box's own is: {why} Then "
+def _unusable(why: str) -> Sentence:
+    return Sentence(
+        f"The imported certificate is not used any more, the box's own is: {why} Then "
         "`atre certificate import`, or `atre certificate reset` to forget it.",
-        fr="Le certificat importé ne sert plus, celui du boîtier le remplace ; la raison, en "
+        "Le certificat importé ne sert plus, celui du boîtier le remplace ; la raison, en "
         f"anglais : {why} Ensuite `atre certificate import`, ou `atre certificate reset` pour "
         "l’oublier.",
     )
 
 
-def _imported_notices(leaf: x509.Certificate, now: dt.datetime) -> list[Notice]:
+def _imported_notices(leaf: x509.Certificate, now: dt.datetime) -> list[Sentence]:
     end = leaf.not_valid_after_utc
     if end - now > dt.timedelta(days=_WARN_IMPORTED_DAYS):
         return []
     return [
-        Notice(
-            en=f"The imported certificate ends on {end:%Y-%m-%d}. Import its successor with "
+        Sentence(
+            f"The imported certificate ends on {end:%Y-%m-%d}. Import its successor with "
             "`atre certificate import`; otherwise the box goes back to its own.",
-            fr=f"Le certificat importé prend fin le {end:%d/%m/%Y}. Importez le suivant avec "
+            f"Le certificat importé prend fin le {end:%d/%m/%Y}. Importez le suivant avec "
             "`atre certificate import` ; sinon le boîtier reprend le sien.",
         )
     ]
 
 
-def _own_notices(ca: x509.Certificate, names: BoxNames, now: dt.datetime) -> list[Notice]:
+def _own_notices(ca: x509.Certificate, names: BoxNames, now: dt.datetime) -> list[Sentence]:
     notices = []
     missing = ", ".join(each for each in names.host_names if not permits_name(ca, each))
     if missing:
         notices.append(
-            Notice(
-                en=f"The box's authority was made before the box had the name {missing}, and may "
+            Sentence(
+                f"The box's authority was made before the box had the name {missing}, and may "
                 "not vouch for it: browsers warn there. `atre certificate reset --authority` makes "
                 "another, which every device has to trust once more.",
-                fr=f"L’autorité du boîtier date d’avant le nom {missing} et ne peut pas s’en "
+                f"L’autorité du boîtier date d’avant le nom {missing} et ne peut pas s’en "
                 "porter garante : les navigateurs y avertissent. `atre certificate reset "
                 "--authority` en fait une autre, que chaque appareil doit approuver à nouveau.",
             )
@@ -151,11 +152,11 @@ def _own_notices(ca: x509.Certificate, names: BoxNames, now: dt.datetime) -> lis
     end = ca.not_valid_after_utc
     if end - now < dt.timedelta(days=_WARN_AUTHORITY_DAYS):
         notices.append(
-            Notice(
-                en=f"The box's authority ends on {end:%Y-%m-%d}. Choose a quiet day before: "
+            Sentence(
+                f"The box's authority ends on {end:%Y-%m-%d}. Choose a quiet day before: "
                 "`atre certificate reset --authority` makes another, which every device has to "
                 "trust once more.",
-                fr=f"L’autorité du boîtier prend fin le {end:%d/%m/%Y}. Choisissez un jour calme "
+                f"L’autorité du boîtier prend fin le {end:%d/%m/%Y}. Choisissez un jour calme "
                 "avant cela : `atre certificate reset --authority` en fait une autre, que chaque "
                 "appareil doit approuver à nouveau.",
             )

@@ -112,7 +112,7 @@ def _shown(box: BoxDescription) -> Shown:
         sha256=box.certificate_sha256,
         authority_sha256=box.authority_sha256,
         ends_at=dt.datetime.fromtimestamp(box.certificate_ends_at, dt.UTC),
-        notices=[say(notice.en, notice.fr) for notice in box.notices],
+        notices=[say(notice.text, notice.text_fr) for notice in box.notices],
     )
 
 

@@ -38,5 +38,7 @@ def _table(boxes: list[Found]) -> Table:
     table = Table("name", "address", "verified", "certificate SHA-256")
     for box in boxes:
         state = "yes" if box.verified else box.reason or "not tried"
+        if box.waits_for_owner:
+            state += f"; no owner yet: claim it at {box.url}/claim"
         table.add_row(box.name, box.url, state, box.certificate_sha256 or "—")
     return table

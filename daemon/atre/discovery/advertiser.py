@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from atre.discovery import host_name
 from atre.discovery.address_watch import watch_addresses
 from atre.discovery.announcer import Announcer, Status, Surroundings, initial_status
@@ -35,6 +37,7 @@ class Advertiser:
         https_port: int,
         http_port: int | None = None,
         instance: str | None = None,
+        waits_for_owner: bool = False,
         on_change: Callable[[], None] = lambda: None,
         surroundings: Surroundings = _THIS_MACHINE,
     ) -> None:
@@ -50,6 +53,7 @@ class Advertiser:
             box_id=box_id,
             https_port=https_port,
             http_port=http_port,
+            waits_for_owner=waits_for_owner,
         )
         services(self._box)
         self._label = host_name.load_host_label(state_dir, box_id)
@@ -91,12 +95,19 @@ class Advertiser:
     def start(self) -> None:
         """Begin announcing, in the background. Returns at once; to be called once."""
         self._loop = asyncio.new_event_loop()
-        announcer = Announcer(
+        self._announcer = Announcer(
             self._box, self._label, self._state_dir, self._surroundings, self._publish
         )
-        self._task = self._loop.create_task(announcer.run())
+        self._task = self._loop.create_task(self._announcer.run())
         self._thread = threading.Thread(target=self._run, name="discovery", daemon=True)
         self._thread.start()
+
+    def end_setup(self) -> None:
+        """The box has an owner: no longer announce that it waits for one. Returns at once."""
+        self._box = msgspec.structs.replace(self._box, waits_for_owner=False)
+        if self._thread is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has closed by itself
+                self._loop.call_soon_threadsafe(self._announcer.end_setup)
 
     def close(self) -> None:
         """Say goodbye to the LAN and stop. Takes a few seconds at most; may be called twice."""

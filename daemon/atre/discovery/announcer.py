@@ -82,6 +82,7 @@ class Announcer:
         self._responder: Responder | None = None
         self._attempt: asyncio.Task[None] | None = None
         self._announcing: tuple[LanInterface, ...] = ()
+        self._services_changed = False
         self._conflicts = deque[float](maxlen=_MANY_CONFLICTS)
         self._status = initial_status(box, label, surroundings.interfaces())
 
@@ -107,6 +108,12 @@ class Announcer:
         finally:
             watching.cancel()
             await asyncio.wait([watching])
+
+    def end_setup(self) -> None:
+        """Say goodbye for the service that waits for an owner. To be called in the loop."""
+        self._box = msgspec.structs.replace(self._box, waits_for_owner=False)
+        self._services_changed = True
+        self._events.put_nowait(None)
 
     async def _converge(self) -> None:
         """Bring what is announced in line with the addresses the machine has now."""
@@ -145,6 +152,7 @@ class Announcer:
         while True:
             if self._responder is None:
                 self._responder = await self._surroundings.choose(self._on_event)
+            self._services_changed = False
             outcome = await self._responder.announce(
                 Advertisement(
                     host_label=self._label, interfaces=interfaces, services=services(self._box)
@@ -198,7 +206,9 @@ class Announcer:
                 # Claiming anew starts with silence: our answers would otherwise meet our probes.
                 await self._drop_responder()
                 return
-            if not announced or self._surroundings.interfaces() != self._announcing:
+            if not announced or self._services_changed:
+                return
+            if self._surroundings.interfaces() != self._announcing:
                 return
 
     async def _drop_responder(self) -> None:

@@ -35,6 +35,7 @@ class AvahiResponder:
         self._bus_address = bus_address
         self._bus: AvahiBus | None = None
         self._groups: dict[str, GroupState] = {}
+        self._service_groups: dict[Service, str] = {}
         self._host_group = ""
         self._changed = asyncio.Event()
         self._announced: Advertisement | None = None
@@ -45,7 +46,7 @@ class AvahiResponder:
             await self.close()
             outcome = await self._announce(advertisement)
         else:
-            outcome = await self._claim_host(self._bus, advertisement)
+            outcome = await self._update(self._bus, before, advertisement)
         if outcome is Outcome.ANNOUNCED:
             self._announced = advertisement
         else:
@@ -62,6 +63,7 @@ class AvahiResponder:
                     await bus.group(path, "Free")
             await bus.close()
         self._groups.clear()
+        self._service_groups.clear()
 
     async def _announce(self, advertisement: Advertisement) -> Outcome:
         self._bus = bus = AvahiBus(self._note_state, lambda: self._on_event(Event.LOST))
@@ -76,15 +78,28 @@ class AvahiResponder:
         outcome = await self._claim_host(bus, advertisement)
         if outcome is not Outcome.ANNOUNCED:
             return outcome
-        services = await self._new_group(bus)
         try:
-            for interface in advertisement.interfaces:
-                for service in advertisement.services:
-                    await _add_service(bus, services, interface, service, advertisement.host_name)
-            claimed = await self._commit(bus, services)
+            for service in advertisement.services:
+                # A group each: one may go while the others stay.
+                path = self._service_groups[service] = await self._new_group(bus)
+                for interface in advertisement.interfaces:
+                    await _add_service(bus, path, interface, service, advertisement.host_name)
+            claimed = await self._commit(bus, *self._service_groups.values())
         except CollisionError:
             claimed = False
         return Outcome.ANNOUNCED if claimed else Outcome.INSTANCE_TAKEN
+
+    async def _update(
+        self, bus: AvahiBus, before: Advertisement, advertisement: Advertisement
+    ) -> Outcome:
+        """Withdraw the services that are gone, and follow the addresses."""
+        for service in set(before.services) - set(advertisement.services):
+            path = self._service_groups.pop(service)
+            del self._groups[path]
+            await bus.group(path, "Free")
+        if before.interfaces == advertisement.interfaces:
+            return Outcome.ANNOUNCED
+        return await self._claim_host(bus, advertisement)
 
     async def _claim_host(self, bus: AvahiBus, advertisement: Advertisement) -> Outcome:
         """Announce the host name for the addresses of today, and no longer those of before."""
@@ -102,13 +117,14 @@ class AvahiResponder:
         self._groups[path] = GroupState.UNCOMMITTED
         return path
 
-    async def _commit(self, bus: AvahiBus, path: str) -> bool:
-        """Commit a group and wait for Avahi's probes: True once announced, False if taken."""
-        self._groups[path] = GroupState.UNCOMMITTED
-        await bus.group(path, "Commit")
+    async def _commit(self, bus: AvahiBus, *paths: str) -> bool:
+        """Commit groups and wait for Avahi's probes: True once announced, False if one is taken."""
+        for path in paths:
+            self._groups[path] = GroupState.UNCOMMITTED
+            await bus.group(path, "Commit")
         try:
             async with asyncio.timeout(_CLAIM_S):
-                while self._groups[path] not in _SETTLED:
+                while not all(self._groups[path] in _SETTLED for path in paths):
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
@@ -116,12 +132,13 @@ class AvahiResponder:
                 "Avahi did not finish announcing; see its log.",
                 "Avahi n’a pas terminé l’annonce\N{NO-BREAK SPACE}; voyez son journal.",
             ) from None
-        if self._groups[path] is GroupState.FAILURE:
+        states = {self._groups[path] for path in paths}
+        if GroupState.FAILURE in states:
             raise DiscoveryError(
                 "Avahi failed to announce; see its log.",
                 "Avahi n’a pas réussi à annoncer le boîtier\N{NO-BREAK SPACE}; voyez son journal.",
             )
-        return self._groups[path] is GroupState.ESTABLISHED
+        return states == {GroupState.ESTABLISHED}
 
     def _note_state(self, path: str, state: GroupState) -> None:
         if path not in self._groups:
@@ -137,10 +154,12 @@ class AvahiResponder:
 
 
 def _same_place(one: Advertisement, other: Advertisement) -> bool:
-    """Whether only addresses differ: services are announced by interface."""
-    return (one.host_label, one.services) == (other.host_label, other.services) and [
-        i.index for i in one.interfaces
-    ] == [i.index for i in other.interfaces]
+    """Whether only addresses differ, or services are gone: services are announced by interface."""
+    return (
+        one.host_label == other.host_label
+        and set(other.services) <= set(one.services)
+        and [i.index for i in one.interfaces] == [i.index for i in other.interfaces]
+    )
 
 
 async def _add_host(

@@ -8,6 +8,7 @@ leave from the host's own addresses, where the answers to them come back.
 import asyncio
 from collections.abc import Callable
 
+import msgspec
 from zeroconf import (  # type: ignore[attr-defined]
     AddressResolverIPv4,
     AddressResolverIPv6,
@@ -19,12 +20,15 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 
 from atre.discovery.found import Found, Record, decode_txt, found, is_lan_address
 from atre.discovery.interfaces import LanInterface, lan_interfaces
-from atre.discovery.service import GATEWAY_TYPE
+from atre.discovery.service import GATEWAY_TYPE, SETUP_TYPE
 from atre.discovery.verify import verify_record
 from atre.discovery.zeroconf_responder import socket_choices
 from atre.errors import DiscoveryError
 
+Looks = list[tuple[str, asyncio.Task[Found]]]
+
 _TYPE = f"{GATEWAY_TYPE}.local."
+_SETUP_TYPE = f"{SETUP_TYPE}.local."
 _MAX_FOUND = 64  # an office has a few boxes; more is somebody filling the list
 _MAX_TIMEOUT_S = 120.0
 _RESOLVE_MS = 3000
@@ -62,8 +66,8 @@ async def _discover(
     except (OSError, RuntimeError) as error:
         raise DiscoveryError(f"The network cannot be browsed ({error}).") from error
     try:
-        looks = await _browse(zeroconf.zeroconf, timeout_s, lan, verify=verify)
-        entries = await asyncio.gather(*looks)
+        looks, waiting = await _browse(zeroconf.zeroconf, timeout_s, lan, verify=verify)
+        entries = await asyncio.gather(*(_marked(look, name in waiting) for name, look in looks))
     except ZeroconfError as error:
         raise DiscoveryError(f"The network cannot be browsed ({error}).") from error
     finally:
@@ -73,24 +77,39 @@ async def _discover(
 
 async def _browse(
     zeroconf: Zeroconf, timeout_s: float, lan: tuple[LanInterface, ...], *, verify: bool
-) -> list[asyncio.Task[Found]]:
-    """Look at every instance as it appears; one that says goodbye meanwhile is forgotten."""
+) -> tuple[Looks, set[str]]:
+    """Look at every instance as it appears; one that says goodbye meanwhile is forgotten.
+
+    Returns the looks by instance name, and the names of those that wait for an owner.
+    """
     looks: dict[str, asyncio.Task[Found]] = {}
+    waiting: set[str] = set()
 
     def on_change(
         zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange
     ) -> None:
-        if state_change is ServiceStateChange.Removed:
-            if name in looks:
-                looks.pop(name).cancel()
-        elif name not in looks and len(looks) < _MAX_FOUND:
+        instance = name.removesuffix(f".{service_type}")
+        is_gone = state_change is ServiceStateChange.Removed
+        if service_type == _SETUP_TYPE:
+            if is_gone:
+                waiting.discard(instance)
+            elif len(waiting) < _MAX_FOUND:
+                waiting.add(instance)
+        elif is_gone:
+            if instance in looks:
+                looks.pop(instance).cancel()
+        elif instance not in looks and len(looks) < _MAX_FOUND:
             look = _look_at(zeroconf, service_type, name, lan, verify=verify)
-            looks[name] = asyncio.create_task(look)
+            looks[instance] = asyncio.create_task(look)
 
-    browser = AsyncServiceBrowser(zeroconf, [_TYPE], handlers=[on_change])
+    browser = AsyncServiceBrowser(zeroconf, [_TYPE, _SETUP_TYPE], handlers=[on_change])
     await asyncio.sleep(timeout_s)
     await browser.async_cancel()
-    return list(looks.values())
+    return list(looks.items()), waiting
+
+
+async def _marked(look: asyncio.Task[Found], waits_for_owner: bool) -> Found:  # noqa: FBT001
+    return msgspec.structs.replace(await look, waits_for_owner=waits_for_owner)
 
 
 async def _look_at(

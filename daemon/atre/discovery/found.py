@@ -24,6 +24,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """A gateway on the LAN; ``reason`` says why it is not ``verified``, or is empty.
 
+    ``waits_for_owner`` is what it says of itself: somebody is yet to claim it, at ``/claim``.
     ``certificate_sha256`` (hex) is what it presented, trusted by nobody yet: compare it with the
     one the box shows.
     """
@@ -39,6 +40,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     verified: bool
     reason: str
     certificate_sha256: str | None
+    waits_for_owner: bool = False
 
 
 def found(

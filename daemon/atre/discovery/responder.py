@@ -54,8 +54,9 @@ class Responder(Protocol):
     async def announce(self, advertisement: Advertisement) -> Outcome:
         """Claim the names, after checking that nobody has them, and answer for them.
 
-        Called again with other addresses it updates what is announced; with other names it
-        withdraws the old ones. When a name is taken nothing is announced.
+        Called again with other addresses it updates what is announced; with fewer services it
+        says goodbye to those that are gone, and the others stay; with other names it withdraws
+        the old ones. When a name is taken nothing is announced.
         Raises DiscoveryError if the network or the responder refuses.
         """
 

@@ -15,6 +15,7 @@ from atre.errors import ConfigError
 PRODUCT = "atre"
 GATEWAY_TYPE = "_ai-gateway._tcp"
 CHAT_SUBTYPE = "_chat-completions"
+SETUP_TYPE = "_atre-setup._tcp"
 
 _MAX_LABEL_BYTES = 63  # RFC 1035 §2.3.4; RFC 6763 §4.1.1 for instance names
 _MAX_SERVICE_NAME = 15  # RFC 6335 §5.1, without the underscore
@@ -49,12 +50,16 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Box(msgspec.Struct, frozen=True, kw_only=True):
-    """The facts a box advertises: its shown name, its id (8 hex digits) and its listeners."""
+    """The facts a box advertises: its shown name, its id (8 hex digits) and its listeners.
+
+    ``waits_for_owner`` adds the service by which a program finds a box that is to be set up.
+    """
 
     instance: str
     box_id: str
     https_port: int
     http_port: int | None = None
+    waits_for_owner: bool = False
 
     def __post_init__(self) -> None:
         if not _BOX_ID.fullmatch(self.box_id):
@@ -88,6 +93,11 @@ def services(box: Box) -> tuple[Service, ...]:
     if box.http_port is not None:
         listed.insert(
             0, Service(type="_http._tcp", instance=box.instance, port=box.http_port, txt=landing)
+        )
+    if box.waits_for_owner:
+        claim = (("txtvers", "1"), ("path", "/claim"), ("id", box.box_id))
+        listed.append(
+            Service(type=SETUP_TYPE, instance=box.instance, port=box.https_port, txt=claim)
         )
     return tuple(listed)
 

@@ -58,6 +58,10 @@ class ZeroconfResponder:
                 await zeroconf.async_close()
         self._announced = None
 
+    def _left_out(self, advertisement: Advertisement) -> list[Service]:
+        before = self._announced.services if self._announced else ()
+        return [service for service in before if service not in advertisement.services]
+
     async def _announce(self, advertisement: Advertisement) -> Outcome:
         if self._channel is not None:
             self._channel.close()
@@ -69,6 +73,10 @@ class ZeroconfResponder:
             self._watch.update(claim, self._channel)
             await self._zeroconf.async_update_interfaces(sockets)
             registering = [self._zeroconf.async_update_service(info) for info in infos]
+            registering += [
+                self._zeroconf.async_unregister_service(_info(service, advertisement))
+                for service in self._left_out(advertisement)
+            ]
         elif await self._watch.probe(claim, self._channel):
             self._zeroconf = AsyncZeroconf(interfaces=sockets)
             registering = [self._zeroconf.async_register_service(info) for info in infos]
@@ -84,8 +92,10 @@ class ZeroconfResponder:
 
 def _same_claim(one: Advertisement, other: Advertisement) -> bool:
     """Whether ``other`` needs no probing after ``one``: no new name, and nobody new to ask."""
-    return (one.host_label, one.services) == (other.host_label, other.services) and (
-        _networks(other) <= _networks(one)
+    return (
+        one.host_label == other.host_label
+        and set(other.services) <= set(one.services)
+        and _networks(other) <= _networks(one)
     )
 
 

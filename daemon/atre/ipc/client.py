@@ -9,6 +9,7 @@ from atre.ipc.messages import (
     BoxDescription,
     DescribeBox,
     DescribeEngine,
+    EndSetup,
     EngineDescription,
     EngineEvent,
     Finished,
@@ -66,6 +67,10 @@ class ManagementClient:
         Raises EngineUnavailableError while ``atred`` is down.
         """
         return self._peer.ask(ResetCertificate(authority=authority), BoxDescription)
+
+    def end_setup(self) -> BoxDescription:
+        """Tell that the box has an owner. Raises EngineUnavailableError while ``atred`` is down."""
+        return self._peer.ask(EndSetup(), BoxDescription)
 
 
 class Generation(RunningJob[EngineEvent]):

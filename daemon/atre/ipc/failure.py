@@ -5,15 +5,19 @@ from collections.abc import Callable
 
 from atre.errors import (
     AtreError,
+    ConflictError,
     ContextLengthError,
     EngineError,
     EngineUnavailableError,
+    ForbiddenError,
     InvalidRequestError,
     ModelLoadError,
     ModelNotFoundError,
     ModelProblem,
     ModelStoreError,
+    NotFoundError,
     QueueFullError,
+    QuotaError,
     RequestError,
 )
 from atre.ipc.messages import Failed
@@ -27,7 +31,7 @@ def failure(error: AtreError) -> Failed:
         param=error.param if isinstance(error, RequestError) else None,
         num_tokens=error.num_tokens if isinstance(error, ContextLengthError) else 0,
         limit=error.limit if isinstance(error, ContextLengthError) else 0,
-        retry_after_s=error.retry_after_s if isinstance(error, QueueFullError) else 0,
+        retry_after_s=error.retry_after_s if isinstance(error, QueueFullError | QuotaError) else 0,
         problem=error.problem if isinstance(error, ModelStoreError) else "",
     )
 
@@ -52,6 +56,9 @@ _REBUILD: dict[str, Callable[[Failed], AtreError]] = {
     "RequestError": _request_error(RequestError),
     "InvalidRequestError": _request_error(InvalidRequestError),
     "ModelNotFoundError": _request_error(ModelNotFoundError),
+    "NotFoundError": _request_error(NotFoundError),
+    "ForbiddenError": _request_error(ForbiddenError),
+    "ConflictError": _request_error(ConflictError),
     "ContextLengthError": lambda failed: ContextLengthError(
         failed.num_tokens,
         failed.limit,
@@ -59,6 +66,7 @@ _REBUILD: dict[str, Callable[[Failed], AtreError]] = {
         message=failed.message,
     ),
     "QueueFullError": lambda failed: QueueFullError(failed.retry_after_s),
+    "QuotaError": lambda failed: QuotaError(failed.message, retry_after_s=failed.retry_after_s),
     "ModelLoadError": lambda failed: ModelLoadError(failed.message),
     "ModelStoreError": _model_store_error,
     "EngineUnavailableError": lambda failed: EngineUnavailableError(failed.message),

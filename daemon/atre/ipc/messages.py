@@ -10,7 +10,7 @@ connection cancels the generation.
 On ``embedder.sock``: ``Embed`` → ``Vector``* → ``Embedded``, or ``Failed`` at any point;
 ``DescribeEmbedder`` → ``EmbedderDescription``. Closing the connection cancels what is left.
 
-On ``atred.sock``: ``DescribeBox``, ``UseCertificate`` or ``ResetCertificate`` →
+On ``atred.sock``: ``DescribeBox``, ``UseCertificate``, ``ResetCertificate`` or ``EndSetup`` →
 ``BoxDescription``, or ``Failed``; for the models see ``atre.ipc.model_messages``.
 """
 
@@ -22,6 +22,7 @@ from msgspec import Meta
 
 from atre.ipc.message import Fraction, Message
 from atre.ipc.presence import DescribeActivity, Waking
+from atre.sentence import Sentence
 from atre.speed_figure import SpeedFigure
 
 MAX_INPUTS = 2048  # of one request for embeddings: OpenAI's own limit
@@ -336,18 +337,15 @@ class ResetCertificate(Message, frozen=True):
     authority: bool = False
 
 
+class EndSetup(Message, frozen=True):
+    """The box has an owner now: announce no longer that it waits for one."""
+
+
 class CertificateSource(StrEnum):
     """Whose certificate the box serves: its own authority's, or one that its owner brought."""
 
     OWN = "own"
     IMPORTED = "imported"
-
-
-class Notice(Message, frozen=True):
-    """A sentence for the person who looks after the box, in both languages."""
-
-    en: str
-    fr: str
 
 
 class DiscoveryState(StrEnum):
@@ -382,7 +380,7 @@ class BoxDescription(Message, frozen=True):
     profile_reason: str
     profile_reason_fr: str
     issues: list[str]
-    notices: list[Notice] = []
+    notices: list[Sentence] = []
     authority_sha256: str | None = None
     certificate_source: CertificateSource = CertificateSource.OWN
     certificate_ends_at: float | None = None
@@ -395,4 +393,4 @@ class BoxDescription(Message, frozen=True):
 EngineRequest = Generate | DescribeEngine | DescribeActivity
 EngineEvent = Waking | Accepted | Queued | Reading | Delta | Finished | Failed | EngineDescription
 EmbedderRequest = Embed | DescribeEmbedder
-ManagementRequest = DescribeBox | UseCertificate | ResetCertificate
+ManagementRequest = DescribeBox | UseCertificate | ResetCertificate | EndSetup

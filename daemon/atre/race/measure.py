@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
+
 from atre.engine.llama.ask_plan import answer
 from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.runner import LlamaRunner
@@ -17,6 +19,7 @@ from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
 from atre.ipc.messages import Sampling
 from atre.race.joules import joules_between, read_counters
+from atre.race.load import between, moment
 from atre.race.verdict import Speed
 
 # Short, then longer: a device that reads 500 tokens a second needs many to be measured, one that
@@ -49,12 +52,15 @@ def measure(plan: EnginePlan) -> Speed:
         sampling=Sampling(temperature=0.0),
     )
     sequence.admit(_SLOT, 0)
+    before = moment()
     # Half of the window is left to the answer, whatever the model's window is.
     chunks = _chunks(plan.n_batch, plan.max_sequence_tokens // 2)
     words = model.tokenize(_TEXT * chunks[-1], add_special=False)
     prefill_tokens_s, token = _prefill(runner, sequence, [words[:size] for size in chunks])
     room = plan.max_sequence_tokens - sequence.num_computed
-    return _decode(runner, sequence, token, min(room, _MAX_DECODED), prefill_tokens_s)
+    speed = _decode(runner, sequence, token, min(room, _MAX_DECODED), prefill_tokens_s)
+    load = between(before, moment(), threads=0 if plan.n_gpu_layers else plan.threads)
+    return msgspec.structs.replace(speed, is_disturbed=load.is_disturbed)
 
 
 def _chunks(n_batch: int, room: int) -> list[int]:

@@ -62,11 +62,14 @@ class Race:
         return next(verdicts, None)
 
     def settle(self, machine: Machine, profile: Profile, header: GgufHeader) -> Verdict | None:
-        """The remembered verdict, or that of a race now; None if there is only the processor."""
+        """The remembered verdict, or that of a race now; None if there is only the processor.
+
+        One that was measured while others kept the machine busy is measured again.
+        """
         if len(candidates(machine)) == 1:
             return None
         verdict = self.remembered(machine, header)
-        if verdict is not None:
+        if verdict is not None and not verdict.is_provisional:
             return verdict
         lost = self._record.lost_attempt(_field(machine, header))
         return self._race(machine, profile, header, lost=lost)

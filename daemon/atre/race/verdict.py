@@ -17,11 +17,15 @@ _LEAST_DECODE_RATIO = 0.95
 
 
 class Speed(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens a second while reading and while writing; ``joules_per_token`` None if not metered."""
+    """Tokens a second while reading and while writing; ``joules_per_token`` None if not metered.
+
+    ``is_disturbed`` says that others wanted the processor meanwhile.
+    """
 
     prefill_tokens_s: float
     decode_tokens_s: float
     joules_per_token: float | None = None
+    is_disturbed: bool = False
 
     @property
     def turn_tokens_s(self) -> float:
@@ -71,6 +75,13 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     def failures(self) -> tuple[Result, ...]:
         return tuple(result for result in self.results if result.speed is None)
 
+    @property
+    def is_provisional(self) -> bool:
+        """Whether a measurement was disturbed, so that it is worth another at the next start."""
+        return any(
+            result.speed is not None and result.speed.is_disturbed for result in self.results
+        )
+
 
 def judge(field: Field, results: Sequence[Result], *, eco: bool, date: str) -> Verdict:
     """The fastest device, and the processor unless a device was measured to be better.
@@ -102,6 +113,15 @@ def judge(field: Field, results: Sequence[Result], *, eco: bool, date: str) -> V
         reason_fr += (
             " Les jetons par joule étaient demandés, mais aucun compteur ne couvre tous les "
             "appareils."
+        )
+    if any(speed.is_disturbed for speed in ran.values()):
+        reason += (
+            " This is provisional: others kept the processor busy meanwhile. The next start"
+            " measures again, and so does `atre detect --race`."
+        )
+        reason_fr += (
+            " C’est provisoire\N{NO-BREAK SPACE}: d’autres programmes occupaient le processeur."
+            " Le prochain démarrage mesure à nouveau, `atre detect --race` aussi."
         )
     return Verdict(
         winner=winner,

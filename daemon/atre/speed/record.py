@@ -79,7 +79,9 @@ def _raced(verdict: Verdict, machine: Machine) -> Iterator[Sample]:
         return
     same = {each.name for each in candidates(machine) if each in verdict.field.candidates}
     for result in verdict.results:
-        if result.speed is not None and result.name in same:
+        if result.speed is None or result.speed.is_disturbed:
+            continue
+        if result.name in same:
             yield Sample(
                 model=verdict.field.model,
                 device=result.name,

@@ -34,6 +34,7 @@ _OPEN = Access("anybody", None)
 _PAGE = Access("guest", "admin")  # what everybody sees who is signed in
 _OWN = Access("guest", None)  # a person's own account: a key is no person
 _OWN_KEYS = Access("member", None)
+_OWN_PROMPTS = Access("member", None)
 _CHAT = Access("guest", "chat")
 _MANAGE = Access("manager", "admin")
 
@@ -66,6 +67,33 @@ TABLE: dict[str, Access] = {
     "GET /help/<name>": _PAGE,
     "GET /status": Access("member", "admin"),
     "POST /logout": _OWN,
+    # One's own conversations: no role sees those of others
+    "POST /chat": _OWN,
+    "GET /chat/<conversation_id>": _OWN,
+    "POST /chat/<conversation_id>": _OWN,
+    "POST /chat/<conversation_id>/answers": _OWN,
+    "POST /chat/<conversation_id>/stop": _OWN,
+    "GET /chat/<conversation_id>/manage": _OWN,
+    "POST /chat/<conversation_id>/rename": _OWN,
+    "POST /chat/<conversation_id>/delete": _OWN,
+    "GET /chat/<conversation_id>/export.<kind>": _OWN,
+    "GET /history": _OWN,
+    "GET /api/panel/conversations": _OWN,
+    "POST /api/panel/conversations": _OWN,
+    "GET /api/panel/conversations/<conversation_id>": _OWN,
+    "PATCH /api/panel/conversations/<conversation_id>": _OWN,
+    "DELETE /api/panel/conversations/<conversation_id>": _OWN,
+    "POST /api/panel/conversations/<conversation_id>/questions": _OWN,
+    "POST /api/panel/conversations/<conversation_id>/answers": _OWN,
+    "POST /api/panel/conversations/<conversation_id>/answers/<int:answer_id>/stop": _OWN,
+    "GET /api/panel/conversations/<conversation_id>/answers/<int:answer_id>/events": _OWN,
+    "POST /api/panel/attachments": _OWN,
+    # Prompts to begin with: guests use those that are shared
+    "GET /prompts": _OWN,
+    "GET /api/panel/prompts": _OWN,
+    "POST /prompts": _OWN_PROMPTS,
+    "POST /prompts/<prompt_id>": _OWN_PROMPTS,
+    "POST /prompts/<prompt_id>/delete": _OWN_PROMPTS,
     # One's own account
     "GET /account": _OWN,
     "POST /account": _OWN,

@@ -106,9 +106,10 @@ def _sentence(now: Claim, shown: Shown) -> str:
         "label": "the one on its label",
         "transfer": "the one that `atre claim transfer` printed",
     }[now.source]
+    maker = "transfer" if now.is_claimed else "new"
     return (
         f"Open for {shown.minutes_left} more minutes at {shown.page}; the code is {code}. "
-        "It cannot be shown again: `atre claim new` makes another."
+        f"It cannot be shown again: `atre claim {maker}` makes another."
     )
 
 

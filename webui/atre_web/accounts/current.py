@@ -23,13 +23,14 @@ class Accounts:
     """Where the accounts are kept, and the clocks they go by.
 
     ``clock`` gives Unix seconds; ``uptime`` seconds of a clock that nobody can set, the same in
-    every process until the machine restarts.
+    every process until the machine restarts. ``on_claim`` is called once the box has an owner.
     """
 
     database: Path
     clock: Callable[[], float]
     uptime: Callable[[], float] = time.monotonic
     running: Running = field(default_factory=Running)
+    on_claim: Callable[[], None] = lambda: None
 
 
 def install(app: Flask, accounts: Accounts) -> None:
@@ -91,6 +92,11 @@ def record(action: str, subject: str = "", *, person_id: str | None = None) -> N
     audit.record(
         connection(), action, person_id=actor, subject=subject, address=address(), now=now()
     )
+
+
+def tell_of_claim() -> None:
+    """Let the rest of the box know that it has an owner."""
+    _accounts().on_claim()
 
 
 def _accounts() -> Accounts:

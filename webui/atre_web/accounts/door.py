@@ -9,12 +9,13 @@ from contextlib import closing
 import msgspec
 
 from atre.config import Config
-from atre_web.accounts import claim, keys
-from atre_web.accounts.database import connect
+from atre_web.accounts import claim, claim_news, keys
+from atre_web.accounts.database import connect, transaction
 from atre_web.accounts.integrity import check_integrity
 from atre_web.accounts.migrations import migrate
 from atre_web.accounts.principal import SCOPES
 from atre_web.accounts.tokens import new_id
+from atre_web.chat import messages
 
 
 class Door(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,12 +47,15 @@ def open_door(
     with closing(connect(config.database)) as connection:
         check_integrity(connection)
         migrate(connection)
+        with transaction(connection):
+            messages.interrupt(connection)
         has_key = any(
             key.revoked_at is None and key.purpose == "personal"
             for key in keys.list_keys(connection)
         )
         keys.delete_run_keys(connection)
         code = _claim_code(connection, uptime())
+        claim_news.keep(config, is_claimed=claim.state(connection).is_claimed)
         return Door(
             first_key=None if has_key else keys.create(connection, "first", now=now)[1],
             run_key=_run_key(connection, now) if run_key else None,

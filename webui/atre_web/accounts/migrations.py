@@ -238,3 +238,86 @@ _M002 = """
     ) STRICT;
     CREATE INDEX audit_person ON audit (person_id)
 """
+
+
+@MIGRATIONS.append
+def _m003_conversations(connection: sqlite3.Connection) -> None:
+    for statement in _M003:
+        connection.execute(statement)
+
+
+# A message's parent has no ON DELETE: a cascade from parent to child would go as deep as the
+# conversation is long, and SQLite stops at 1000. They go together, with their conversation.
+_M003 = (
+    """
+    CREATE TABLE conversations (
+        id TEXT PRIMARY KEY,
+        person_id TEXT NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+        title TEXT NOT NULL,
+        shown_id INTEGER,
+        created_at REAL NOT NULL,
+        changed_at REAL NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX conversations_person ON conversations (person_id, changed_at)",
+    # AUTOINCREMENT: an answer that is being written when its conversation is deleted must never
+    # find another message under its id.
+    """
+    CREATE TABLE messages (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        parent_id INTEGER REFERENCES messages (id),
+        role TEXT NOT NULL CHECK (role IN ('user', 'assistant')),
+        state TEXT NOT NULL
+            CHECK (state IN ('running', 'done', 'stopped', 'interrupted', 'failed')),
+        text TEXT NOT NULL,
+        reasoning TEXT NOT NULL DEFAULT '',
+        model TEXT,
+        finish_reason TEXT,
+        prompt_tokens INTEGER,
+        completion_tokens INTEGER,
+        seconds REAL,
+        failure TEXT,
+        waiting TEXT,
+        extension TEXT,
+        beat_s REAL,
+        wants_stop INTEGER NOT NULL DEFAULT 0,
+        created_at REAL NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX messages_conversation ON messages (conversation_id, parent_id)",
+    "CREATE INDEX messages_parent ON messages (parent_id)",
+    # Two tabs that ask at once: one of them is told.
+    """
+    CREATE UNIQUE INDEX messages_running ON messages (conversation_id) WHERE state = 'running'
+    """,
+    """
+    CREATE TABLE attachments (
+        id INTEGER PRIMARY KEY,
+        message_id INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        text TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX attachments_message ON attachments (message_id)",
+    """
+    CREATE VIRTUAL TABLE message_words
+        USING fts5 (words, tokenize = "unicode61 remove_diacritics 2")
+    """,
+    """
+    CREATE TRIGGER messages_deleted AFTER DELETE ON messages BEGIN
+        DELETE FROM message_words WHERE rowid = old.id;
+    END
+    """,
+    """
+    CREATE TABLE prompts (
+        id TEXT PRIMARY KEY,
+        person_id TEXT NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+        title TEXT NOT NULL,
+        text TEXT NOT NULL,
+        is_shared INTEGER NOT NULL CHECK (is_shared IN (0, 1)),
+        changed_at REAL NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX prompts_person ON prompts (person_id)",
+)

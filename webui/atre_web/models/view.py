@@ -243,7 +243,7 @@ def _source(model: StoredModel) -> str:
 
 def _nature(model: StoredModel) -> str:
     if model.kind == "adapter":
-        return gettext("Un adaptateur : il est gardé, mais pas encore appliqué aux réponses.")
+        return gettext("Un adaptateur : au terminal, atre model use l’applique aux réponses.")
     if model.kind == "embedding":
         return gettext("Un modèle de vecteurs : il se donne au démarrage, avec --embedding-model.")
     return ""

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from atre_web.chat.document import conversation_paths
 from atre_web.models.document import model_paths
 from atre_web.openai.embeddings import EmbeddingBody
 from atre_web.openai.schema import ChatBody, CompletionBody
@@ -21,6 +22,7 @@ def openapi_document() -> Json:
     )
     chat, completion, embedding = bodies
     about_models, model_schemas = model_paths(_REF)
+    about_talks, talk_schemas = conversation_paths(_REF)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -60,6 +62,7 @@ def openapi_document() -> Json:
                 )
             },
             **about_models,
+            **about_talks,
             "/healthz": {
                 "get": {
                     **_operation("Whether the web process answers", _HEALTH, ()),
@@ -68,8 +71,12 @@ def openapi_document() -> Json:
             },
         },
         "components": {
-            "schemas": {**components, **model_schemas, "Error": _ERROR},
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "schemas": {**components, **model_schemas, **talk_schemas, "Error": _ERROR},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer"},
+                # A session of the panel; __Host-atre over TLS, atre on the box itself.
+                "session": {"type": "apiKey", "in": "cookie", "name": "__Host-atre"},
+            },
         },
     }
 

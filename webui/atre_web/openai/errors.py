@@ -17,6 +17,7 @@ from atre.errors import (
     ModelNotFoundError,
     ModelProblem,
     ModelStoreError,
+    NotFoundError,
     QueueFullError,
     QuotaError,
     RequestError,
@@ -37,6 +38,7 @@ class Row:
 TABLE: dict[type[AtreError], Row] = {
     ContextLengthError: Row(400, "invalid_request_error", "context_length_exceeded"),
     ModelNotFoundError: Row(404, "invalid_request_error", "model_not_found"),
+    NotFoundError: Row(404, "invalid_request_error", "not_found"),
     QueueFullError: Row(429, "rate_limit_error", "queue_full"),
     QuotaError: Row(429, "rate_limit_error", "quota_exceeded"),
     ForbiddenError: Row(403, "invalid_request_error", "permission_denied"),

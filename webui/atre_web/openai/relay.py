@@ -4,13 +4,13 @@
 import contextlib
 import select
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
 from atre.ipc.client import EngineClient, Generation
 from atre.ipc.messages import EngineEvent, Finished, Generate
-from atre_web.openai.interruption import PEER_CLOSED, Interruption
+from atre_web.openai.interruption import PEER_CLOSED
 
 # Comments keep proxies and impatient clients from giving up. Without POLLRDHUP a failing write is
 # the only sign that a client left, so they come more often.
@@ -25,6 +25,16 @@ class Meter(Protocol):
     def close(self) -> None: ...
 
 
+class Ending(Protocol):
+    """What may end a request early."""
+
+    def register(self, poll: select.poll) -> None:
+        """Let ``poll`` wait for it too."""
+
+    def check(self, ready: Mapping[int, int]) -> None:
+        """Look for it in what ``poll`` returned, and raise if it is there."""
+
+
 class Relay:
     """The generations of one request and the client that waits for them; ``meter`` counts them.
 
@@ -35,7 +45,7 @@ class Relay:
         self,
         client: EngineClient,
         requests: Sequence[Generate],
-        interruption: Interruption,
+        interruption: Ending,
         *,
         meter: Meter,
         heartbeat_s: float = HEARTBEAT_S,

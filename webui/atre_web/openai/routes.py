@@ -7,23 +7,20 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from atre.errors import EngineError, ModelNotFoundError
 from atre.ipc.client import EngineClient
 from atre.ipc.embedder_client import EmbedderClient
-from atre.ipc.messages import EmbedderDescription, EngineDescription, Generate, Priority
+from atre.ipc.messages import EmbedderDescription, EngineDescription, Priority
 from atre_web.accounts import current
 from atre_web.accounts.quotas import payer
 from atre_web.body_limit import read_body
-from atre_web.factory import guidance
-from atre_web.factory.relay import GuidedRelay
-from atre_web.factory.request import guided
+from atre_web.openai import chat
 from atre_web.openai.answer import Events, streamed_answer, whole_answer
 from atre_web.openai.document import openapi_document
 from atre_web.openai.embeddings import EmbeddingBody, embedding_answer, embedding_request
 from atre_web.openai.interruption import Interruption
 from atre_web.openai.relay import Relay
-from atre_web.openai.request import chat_requests, completion_requests
+from atre_web.openai.request import completion_requests
 from atre_web.openai.schema import ChatBody, CompletionBody, SamplingBody, decode_body
 from atre_web.openai.shape import ChatShape, CompletionShape, Shape
 from atre_web.openai.stream import Wishes
-from atre_web.panel import language
 
 blueprint = Blueprint("openai", __name__)
 
@@ -68,12 +65,7 @@ def show_engine() -> Response:
 def chat_completions() -> Response:
     """The assistant's next turn in a conversation."""
     body = decode_body(read_body(), ChatBody)
-    requests = chat_requests(body, user=_user(), priority=_priority())
-    plan = guidance.plan(body, _engine().describe, language.current())
-    if plan is None:
-        return _answer(body, _relay(body, requests), ChatShape(), num_prompts=1)
-    asked = [guided(each, plan, body) for each in requests]
-    relay = GuidedRelay(_relay(body, asked), plan, with_logprobs=bool(body.logprobs))
+    relay = chat.begin(body, _interruption())
     return _answer(body, relay, ChatShape(), num_prompts=1)
 
 
@@ -82,8 +74,9 @@ def completions() -> Response:
     """The continuation of a text."""
     body = decode_body(read_body(), CompletionBody)
     requests = completion_requests(body, user=_user(), priority=_priority())
-    num_prompts = len(requests) // (body.n or 1)
-    return _answer(body, _relay(body, requests), CompletionShape(), num_prompts=num_prompts)
+    meter = current.meter(choices=body.n or 1)
+    relay = Relay(_engine(), requests, _interruption(), meter=meter)
+    return _answer(body, relay, CompletionShape(), num_prompts=len(requests) // (body.n or 1))
 
 
 @blueprint.post("/v1/embeddings")
@@ -117,11 +110,6 @@ def openapi() -> Response:
 def health() -> Response:
     """Whether this process answers; open to everybody, so it says no more."""
     return jsonify({"status": "ok"})
-
-
-def _relay(body: SamplingBody, requests: list[Generate]) -> Relay:
-    meter = current.meter(choices=body.n or 1)
-    return Relay(_engine(), requests, _interruption(), meter=meter)
 
 
 def _answer(body: SamplingBody, relay: Events, shape: Shape, *, num_prompts: int) -> Response:

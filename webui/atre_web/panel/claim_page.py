@@ -60,6 +60,7 @@ def _welcome(taken: Taken) -> Response:
     """The session, and the recovery codes for the only time."""
     connection, who = current.connection(), caller()
     person = taken.person
+    current.tell_of_claim()
     current.record("claim.taken", person.id, person_id=person.id)
     token = sessions.create(connection, person.id, device=who.device, now=who.now)
     page = render_template("recovery_codes.html", codes=taken.recovery_codes, person=person)

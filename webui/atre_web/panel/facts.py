@@ -48,7 +48,7 @@ def _spoken(english: list[str], french: list[str]) -> list[str]:
 
 def _box_issues(box: BoxDescription) -> list[str]:
     found = _spoken(box.issues, box.issues_fr)
-    found += [notice.fr if is_french() else notice.en for notice in box.notices]
+    found += [notice.spoken(french=is_french()) for notice in box.notices]
     if box.plain_http_api and box.http_port:
         found.append(
             gettext(

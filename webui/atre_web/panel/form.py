@@ -10,12 +10,12 @@ from atre_web.accounts.sign_in import Caller, Opened
 from atre_web.panel import language
 from atre_web.panel.device import device_name
 
-_LONGEST_FIELD = 4096
+LONGEST_FIELD = 4096
 
 
 def field(name: str) -> str:
     """A field of the form, cut where no field is that long; empty if it was not sent."""
-    return request.form.get(name, "")[:_LONGEST_FIELD]
+    return request.form.get(name, "")[:LONGEST_FIELD]
 
 
 def number(name: str) -> int | None:
@@ -24,6 +24,11 @@ def number(name: str) -> int | None:
     if not text:
         return None
     return int(text) if text.isdecimal() and len(text) <= 18 else -1  # noqa: PLR2004
+
+
+def number_in(text: str) -> int:
+    """A number of an address's query; 0 if it is none."""
+    return int(text) if text.isdecimal() and len(text) <= 18 else 0  # noqa: PLR2004
 
 
 def version() -> int:

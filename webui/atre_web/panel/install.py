@@ -9,9 +9,13 @@ from atre.handbook.page import default_handbook_dir
 from atre_web.accounts import current, guard
 from atre_web.accounts.authorisation import TABLE, Table
 from atre_web.accounts.current import Accounts
+from atre_web.chat import desk
+from atre_web.chat.desk import Desk
 from atre_web.factory import guidance
 from atre_web.panel import (
     account_pages,
+    chat_api,
+    chat_pages,
     claim_page,
     error_page,
     headers,
@@ -23,9 +27,11 @@ from atre_web.panel import (
     manifest,
     pages,
     people_pages,
+    prompt_pages,
     snapshot,
     wording,
 )
+from atre_web.panel.markdown import answer_html
 from atre_web.panel.snapshot import Box, Embedder, Engine, Sources
 
 
@@ -37,14 +43,18 @@ def install(
     box: Box,
     embedder: Embedder | None = None,
     clock: Callable[[], float] = time.time,
+    uptime: Callable[[], float] = time.monotonic,
+    on_claim: Callable[[], None] = lambda: None,
     table: Table = TABLE,
 ) -> None:
     """Put the guard, the security headers, the languages and the panel's pages on ``app``.
 
     Call it before other blueprints add their own request hooks: the guard must come first.
     """
+    desk.install(app, Desk(database, clock, uptime))
     refusals = guard.Pages(sign_in=login.for_stranger, forbidden=error_page.forbidden)
-    guard.install(app, Accounts(database, clock), pages=refusals, table=table)
+    accounts = Accounts(database, clock, uptime, on_claim=on_claim)
+    guard.install(app, accounts, pages=refusals, table=table)
     headers.install(app)
     inline_style.install(app)
     language.install(app)
@@ -52,8 +62,21 @@ def install(
     snapshot.install(app, Sources(engine, box, embedder))
     guidance.install(app, help_pages.install(app, default_handbook_dir()))
     app.jinja_env.globals["current_role"] = _current_role
+    app.jinja_env.filters["answer_html"] = answer_html
+    app.jinja_env.filters["decimal"] = wording.decimal
     app.jinja_env.filters["moment"] = wording.moment
-    for room in (claim_page, login, invitation_page, account_pages, people_pages, pages, manifest):
+    for room in (
+        claim_page,
+        login,
+        invitation_page,
+        account_pages,
+        people_pages,
+        pages,
+        manifest,
+        chat_pages,
+        chat_api,
+        prompt_pages,
+    ):
         app.register_blueprint(room.blueprint)
 
 

@@ -1,21 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The chat page, the status page and the figures that keep them fresh."""
+"""The status page, and the figures that keep it and the chat fresh."""
 
 from flask import Blueprint, Response, jsonify, render_template
 from markupsafe import Markup
 
 from atre_web.panel import facts, snapshot
 from atre_web.panel.address import panel_urls, qr_svg
-from atre_web.panel.texts import chat_texts, suggestions
 
 blueprint = Blueprint("panel", __name__)
-
-
-@blueprint.get("/")
-def chat() -> str:
-    """The chat page."""
-    now = snapshot.take()
-    return render_template("chat.html", snapshot=now, texts=chat_texts(), suggestions=suggestions())
 
 
 @blueprint.get("/status")

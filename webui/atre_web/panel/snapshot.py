@@ -65,6 +65,11 @@ class Snapshot:
         return (self.engine.name or self.engine.model) if self.engine else UNKNOWN
 
     @property
+    def model_format(self) -> str:
+        # llama.cpp writes "?B" for a size that it has no name for.
+        return (self.engine.description.replace(" ?B", "") if self.engine else "") or UNKNOWN
+
+    @property
     def has_embedder(self) -> bool:
         """Whether the box was given an embedding model, loaded or not."""
         return self.embedder is not None or self.embedder_problem != ""

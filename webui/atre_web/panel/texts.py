@@ -28,19 +28,46 @@ def chat_texts() -> dict[str, str]:
         "regenerate": gettext("Régénérer"),
         "retry": gettext("Réessayer"),
         "image": gettext("image"),
-        "source": gettext("Source :"),
         "see_pages": gettext("Dans l’aide :"),
         "no_text": gettext("Le modèle n’a rien répondu. Reformulez votre question."),
         "error_session": gettext(
             "Votre session a expiré. Rechargez la page et identifiez-vous de nouveau ; "
-            "votre conversation est gardée dans cet onglet."
+            "votre conversation est gardée."
         ),
         "error_queue": gettext("Le boîtier est très occupé. Réessayez dans {seconds} secondes."),
         "error_busy": gettext("Le boîtier est très occupé. Réessayez dans un instant."),
         "error_too_long": gettext(
-            "La conversation est trop longue pour ce modèle. Commencez une nouvelle conversation "
-            "ou raccourcissez votre question."
+            "La conversation fait {tokens} jetons avec ses fichiers ; ce modèle en lit {limit}. "
+            "Rien n’a été coupé : commencez une nouvelle conversation, retirez un fichier ou "
+            "raccourcissez votre question."
         ),
+        "error_writing": gettext(
+            "Une réponse s’écrit déjà dans cette conversation. Attendez-la, ou arrêtez-la."
+        ),
+        "error_question": gettext("La question est vide, ou bien trop longue."),
+        "error_lost": gettext(
+            "La connexion est coupée. La réponse continue sur le boîtier ; cette page la "
+            "retrouvera."
+        ),
+        "error_file": gettext(
+            "« {name} » n’a pas pu être lu : ce n’est pas un fichier texte, il est vide, ou il "
+            "est trop long."
+        ),
+        "file_tokens": gettext("environ {tokens} jetons"),
+        "files_over": gettext(
+            "Ces fichiers font environ {tokens} jetons ; le modèle en lit {limit}, questions et "
+            "réponses comprises."
+        ),
+        "context": gettext(
+            "Cette conversation occupe {percent} de ce que le modèle peut lire. Une fois plein, "
+            "commencez-en une nouvelle."
+        ),
+        "remove": gettext("Retirer {name}"),
+        "edit": gettext("Modifier"),
+        "previous": gettext("Version précédente"),
+        "next": gettext("Version suivante"),
+        "version": gettext("Version {number} sur {count}"),
+        "sources": gettext("Source"),
         "error_engine": gettext(
             "Le moteur s’est arrêté et redémarre. Réessayez dans quelques secondes."
         ),

@@ -1,30 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-// The conversation lives in this tab alone (sessionStorage): it survives a reload, not the tab.
-const KEY = "atre-conversation";
+import { AnswerError, refusal } from "./answer.js";
+import { text } from "./texts.js";
 
-/**
- * A list of turns {role, content, reasoning?, note?, failure?, origin?}; `reasoning` is what the
- * model thought before it answered, `note` is shown under an answer, `failure` says why there is
- * none, `origin` has the pages of the help that it comes from or that may be meant.
- */
-export function load() {
+const ROOT = "/api/panel/conversations";
+
+async function call(method, path, body) {
+  let response;
   try {
-    const turns = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
-    return Array.isArray(turns) ? turns : [];
+    response = await fetch(path, {
+      method,
+      headers: { Accept: "application/json", ...(body && { "Content-Type": "application/json" }) },
+      body: body && JSON.stringify(body),
+    });
   } catch {
-    return [];
+    throw new AnswerError(text("error_network"));
   }
+  if (!response.ok) throw new AnswerError(await refusal(response));
+  return response.json();
 }
 
-export function save(turns) {
-  try {
-    sessionStorage.setItem(KEY, JSON.stringify(turns));
-  } catch {
-    // Full or forbidden storage loses only the memory across reloads.
-  }
-}
+/** Conversations as the box keeps them; each function resolves with the conversation as it is. */
+export const begin = (question) => call("POST", ROOT, question);
+export const read = (id, isWhole) => call("GET", `${ROOT}/${id}${isWhole ? "?all=1" : ""}`);
+export const ask = (id, question) => call("POST", `${ROOT}/${id}/questions`, question);
+export const askAgain = (id, question_id) => call("POST", `${ROOT}/${id}/answers`, { question_id });
+export const show = (id, shown_id) => call("PATCH", `${ROOT}/${id}`, { shown_id });
 
-/** What the model is sent: every turn that has words, without what it thought. */
-export function messagesOf(turns) {
-  return turns.filter(({ content }) => content).map(({ role, content }) => ({ role, content }));
+/** The address under which an answer is watched while it is written. */
+export const eventsPath = (id, answer) => `${ROOT}/${id}/answers/${answer}/events`;
+
+/** End an answer; the box says in its stream that it has ended. */
+export function stop(id, answer) {
+  return fetch(`${ROOT}/${id}/answers/${answer}/stop`, { method: "POST" }).catch(() => {});
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { addCopyButtons, copyButton } from "./copying.js";
+import { chip } from "./files.js";
 import { render } from "./markdown.js";
 import { text } from "./texts.js";
 
@@ -7,10 +8,45 @@ function element(tag, className, textContent = "") {
   return Object.assign(document.createElement(tag), { className, textContent });
 }
 
-/** A question as it was typed. */
-export function questionView(turn) {
-  const item = element("li", "turn mine");
-  item.append(element("span", "unseen", `${text("you")} `), turn.content);
+function link(className, href, label, spoken = "") {
+  const made = Object.assign(element("a", className, label), { href });
+  if (spoken) made.ariaLabel = spoken;
+  return made;
+}
+
+/** Arrows to the other versions of a turn, where there are any. */
+function versions({ place }, here) {
+  if (!place || place.count < 2) return "";
+  const part = element("span", "versions");
+  const at = (id) => `${here}?at=${id}`;
+  if (place.previous) part.append(link("", at(place.previous), "‹", text("previous")));
+  const shown = element("span", "", ` ${place.number}/${place.count} `);
+  shown.ariaHidden = "true";
+  part.append(element("span", "unseen", text("version", place)), shown);
+  if (place.next) part.append(link("", at(place.next), "›", text("next")));
+  return part;
+}
+
+/** A question as it was typed; `here` is its conversation's address, "" where nothing is kept. */
+export function questionView(turn, here) {
+  const item = element("li", "turn asked");
+  const mine = element("div", "mine");
+  mine.append(element("span", "unseen", `${text("you")} `), turn.text);
+  if (turn.attachments?.length) {
+    const files = element("ul", "files");
+    files.append(...turn.attachments.map(chip));
+    mine.append(files);
+  }
+  item.append(mine);
+  if (here) {
+    const foot = element("div", "turn-foot");
+    foot.append(
+      versions(turn, here),
+      copyButton(text("copy"), () => turn.text) ?? "",
+      link("action", `${here}?edit=${turn.id}#question`, text("edit")),
+    );
+    item.append(foot);
+  }
   return item;
 }
 
@@ -29,38 +65,35 @@ function reasoningView(turn) {
       part.hidden = !turn.reasoning;
       // Not written again while the answer comes: that would undo what the reader selects there.
       if (thoughts.textContent !== (turn.reasoning ?? "")) thoughts.textContent = turn.reasoning;
-      if (!isByHand) part.open = isWriting && !turn.content;
+      if (!isByHand) part.open = isWriting && !turn.text;
     },
   };
 }
 
-/** The pages of the help that an answer comes from, or that may be meant; null for neither. */
-function originView({ source, suggestions }) {
-  const pages = source ? [source] : (suggestions ?? []);
-  if (pages.length === 0) return null;
-  const part = element("p", "origin", `${text(source ? "source" : "see_pages")} `);
-  for (const [index, { url, title }] of pages.entries()) {
-    const link = element("a", "", title);
-    link.href = url;
-    part.append(index ? " · " : "", link);
-  }
+/** The page of the box that an answer was given from, or the pages that may be meant instead. */
+function sourceView({ atre }) {
+  const pages = (atre?.source ? [atre.source] : (atre?.suggestions ?? [])).filter(({ url }) => url?.startsWith("/"));
+  if (pages.length === 0) return "";
+  const part = element("p", "sources", `${text(atre.source ? "sources" : "see_pages")} `);
+  for (const [index, { url, title }] of pages.entries()) part.append(index ? " · " : "", link("", url, title));
   return part;
 }
 
 /** An answer: what is waited for, thought, written; then what it cost and what can be done. */
-export function answerView(turn, { onAgain }) {
+export function answerView(turn, here, onAgain) {
   const item = element("li", "turn");
   const reasoning = reasoningView(turn);
   const prose = element("div", "prose");
+  const after = element("div", "after");
   const foot = element("div", "turn-foot");
-  item.append(element("span", "unseen", text("assistant")), reasoning.part, prose, foot);
+  item.append(element("span", "unseen", text("assistant")), reasoning.part, prose, after, foot);
   let isScheduled = false;
 
   function write() {
     isScheduled = false;
     reasoning.update(true);
     prose.classList.add("writing");
-    prose.replaceChildren(turn.content ? render(turn.content) : "");
+    prose.replaceChildren(turn.text ? render(turn.text) : "");
   }
 
   return {
@@ -79,20 +112,24 @@ export function answerView(turn, { onAgain }) {
       isScheduled = true;
       requestAnimationFrame(() => isScheduled && write());
     },
+    /** Say beside what is written that more of it cannot come just now. */
+    say(sentence) {
+      foot.replaceChildren(element("span", "", sentence));
+    },
     finish() {
       isScheduled = false;
       reasoning.update(false);
       prose.classList.remove("writing");
-      prose.replaceChildren(turn.content ? render(turn.content) : "");
+      prose.replaceChildren(turn.text ? render(turn.text) : "");
       addCopyButtons(prose);
-      foot.replaceChildren();
-      if (turn.origin) prose.append(originView(turn.origin) ?? "");
+      after.replaceChildren(sourceView(turn));
+      foot.replaceChildren(versions(turn, here));
       if (turn.failure) prose.append(element("p", "problem", turn.failure));
-      if (turn.note) foot.append(element("span", "", turn.note));
-      if (turn.content) foot.append(copyButton(text("copy"), () => turn.content) ?? "");
+      if (turn.note) foot.append(Object.assign(element("span", "", turn.note), { title: turn.model ?? "" }));
+      if (turn.text) foot.append(copyButton(text("copy"), () => turn.text) ?? "");
       const again = element("button", "action again", text(turn.failure ? "retry" : "regenerate"));
       again.type = "button";
-      again.addEventListener("click", onAgain);
+      again.addEventListener("click", () => onAgain(turn));
       foot.append(again);
     },
   };

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How long the chat's pages take in an office of 50 people with 20,000 messages.
+
+``python -m tests.benchmarks.chat_pages`` prints the rows that docs/performance.md holds. Time is
+that of the server: the application's own, without network, browser or anybody else asking.
+"""
+
+import random
+import sqlite3
+import statistics
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+from flask.testing import FlaskClient
+
+from atre.config import Config
+from atre_web import create_app
+from atre_web.accounts import people, sessions
+from atre_web.accounts.database import connect, transaction
+from atre_web.accounts.door import open_door
+from atre_web.chat import conversations, messages, words
+from atre_web.chat.message import Message
+
+NUM_PEOPLE = 50
+NUM_MESSAGES = 20_000
+_MESSAGES_EACH = 20  # of one conversation
+_ROUNDS = 60
+_WORDS = [
+    "facture",
+    "devis",
+    "client",
+    "chantier",
+    "réunion",
+    "contrat",
+    "employé",
+    "congé",
+    "budget",
+    "livraison",
+    "retard",
+    "courriel",
+    "fournisseur",
+    "assurance",
+    "bureau",
+    "projet",
+    "rapport",
+    "analyse",
+    "tableau",
+    "résumé",
+    "paiement",
+    "échéance",
+    "relance",
+]
+
+
+def main() -> None:
+    """Fill a box in a temporary folder, ask for each page many times, and print what it took."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Config(
+            data_dir=Path(folder), runtime_dir=Path(folder) / "run", profiles_dir=Path(folder)
+        )
+        open_door(config, run_key=False)
+        with closing(connect(config.database)) as connection:
+            cookie, conversation = _fill(connection)
+        client = create_app(config).test_client()
+        client.set_cookie("atre", cookie)
+        for name, path in (
+            ("a new chat, with the list", "/"),
+            ("a conversation of 20 messages", f"/chat/{conversation}"),
+            ("the history", "/history"),
+            ("a search for a word of every conversation", "/history?q=factures"),
+            ("a search for two words", "/history?q=retard+de+livraison"),
+            ("the conversation as JSON", f"/api/panel/conversations/{conversation}"),
+        ):
+            print(_row(client, name, path))  # noqa: T201 -- this is what it is for
+
+
+def _row(client: FlaskClient, name: str, path: str) -> str:
+    taken_ms = []
+    for _ in range(_ROUNDS):
+        started_s = time.perf_counter()
+        answer = client.get(path, headers={"Accept-Language": "fr"})
+        taken_ms.append((time.perf_counter() - started_s) * 1000)
+        if answer.status_code != 200:
+            raise SystemExit(f"{path}: {answer.status}")
+    p95 = statistics.quantiles(taken_ms, n=20)[-1]
+    return f"| {name} | {statistics.median(taken_ms):.0f} ms | {p95:.0f} ms |"
+
+
+def _fill(connection: sqlite3.Connection) -> tuple[str, str]:
+    """Fill the database; a session of the first person, and one of their conversations."""
+    chance = random.Random(7)
+    now = time.time()
+    everybody = []
+    with transaction(connection):
+        for number in range(NUM_PEOPLE):
+            name = f"personne{number}"
+            person = people.create(connection, name, name, "manager", password="-", now=now)
+            everybody.append(person.id)
+        connection.execute("UPDATE claim SET code = NULL, claimed_at = ?", (now,))
+        last = ""
+        for number in range(NUM_MESSAGES // _MESSAGES_EACH):
+            # A third of it is the first person's.
+            owner = everybody[0] if number % 3 == 0 else chance.choice(everybody)
+            when = now - chance.random() * 90 * 86400
+            title = " ".join(chance.choices(_WORDS, k=6))
+            made = conversations.create(connection, owner, title, now=when)
+            last = made if owner == everybody[0] else last
+            _talk(connection, chance, made, when)
+    return sessions.create(connection, everybody[0], device="", now=now), last
+
+
+def _talk(
+    connection: sqlite3.Connection, chance: random.Random, conversation_id: str, when: float
+) -> None:
+    parent = None
+    for _ in range(_MESSAGES_EACH // 2):
+        asked = " ".join(chance.choices(_WORDS, k=20))
+        question = messages.add_question(
+            connection, conversation_id, parent, asked, [], indexed=words.indexed(asked), now=when
+        )
+        parent = messages.add_answer(connection, conversation_id, question, now=when, beat=0.0)
+        answer = _answer(parent, chance)
+        messages.finish_within(connection, answer, words.indexed(answer.text))
+
+
+def _answer(answer_id: int, chance: random.Random) -> Message:
+    lines = [" ".join(chance.choices(_WORDS, k=18)) for _ in range(8)]
+    return Message(
+        id=answer_id,
+        parent_id=None,
+        role="assistant",
+        state="done",
+        text="\n".join(["**Réponse**", *(f"- {line}" for line in lines)]),
+        model="office-7b",
+        prompt_tokens=200,
+        completion_tokens=180,
+        seconds=9.5,
+        created_at=0.0,
+    )
+
+
+if __name__ == "__main__":
+    main()

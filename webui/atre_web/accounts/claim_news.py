@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``atred`` is told of the claim: it announces a box that waits for an owner as such."""
+
+import logging
+
+from atre.config import Config
+from atre.errors import AtreError, StorageError
+from atre.ipc.client import ManagementClient
+from atre.owner_mark import set_mark
+
+_log = logging.getLogger(__name__)
+
+
+def keep(config: Config, *, is_claimed: bool) -> None:
+    """Leave the mark that ``atred`` starts by. Raises StorageError."""
+    try:
+        set_mark(config.state_dir, waits=not is_claimed)
+    except OSError as error:
+        raise StorageError(
+            f"{config.state_dir} cannot be written ({error}). Free some disk space."
+        ) from error
+
+
+def tell(config: Config) -> None:
+    """Say that the box has an owner now, to the ``atred`` of now and of later.
+
+    A claim stands whatever becomes of the news: the next start sets the mark right.
+    """
+    try:
+        keep(config, is_claimed=True)
+        ManagementClient(config.management_socket).end_setup()
+    except AtreError as error:
+        _log.warning("The LAN is not told of the claim yet: %s", error)

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+import { ask } from "./answer.js";
+import { number, text } from "./texts.js";
+
+/** What the model is sent of a chat that nothing is kept of: every turn with words. */
+function messagesOf(turns) {
+  return turns.flatMap((turn) => {
+    const content = [...(turn.attachments ?? []).map(({ framed }) => framed), turn.text].join("\n\n");
+    return content ? [{ role: turn.role, content }] : [];
+  });
+}
+
+/** Have the last question of `turns` answered into `turn`, reporting as `ask` does. */
+export async function answerTemporarily(turns, turn, report) {
+  const startedAt = performance.now();
+  const { usage, isCut, atre } = await ask(messagesOf(turns), report);
+  const seconds = number((performance.now() - startedAt) / 1000);
+  const cost = usage && text("usage", { tokens: number(usage.completion_tokens), seconds });
+  turn.note = [cost, isCut && text("cut")].filter(Boolean).join(" — ");
+  turn.atre = atre;
+  if (!turn.text) turn.failure = text("no_text");
+}
