@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 VULKAN := build/vulkan
 
-.PHONY: help setup run test check fix bench load screenshots vulkan-check factory-model clean
+.PHONY: help setup run test check fix bench load screenshots vulkan-check factory-model evaluate-factory-model clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,9 @@ $(VULKAN)/.ready: pyproject.toml .ci/constraints.txt .ci/set-up .ci/set-up-vulka
 
 factory-model: setup ## Train the factory model again (about an hour on two cores)
 	@image-build/factory-model/build.sh
+
+evaluate-factory-model: setup ## Ask a box the held-out questions and print the table (some minutes)
+	@cd image-build/factory-model && ../../$(BIN)/python evaluate.py $(ARGS)
 
 clean: ## Remove the virtual environments and caches
 	rm -rf $(VENV) $(VULKAN) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

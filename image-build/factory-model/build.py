@@ -7,12 +7,15 @@ from pathlib import Path
 from random import Random
 
 from factory_model.batches import encode
-from factory_model.conversations import Conversation, conversations
+from factory_model.conversations import EARLY, Conversation, conversations
 from factory_model.export import MAX_BYTES, export
+from factory_model.finding import train_finder
 from factory_model.phrasebook import load
 from factory_model.tokenizer import load_tokenizer, train_tokenizer
 from factory_model.train import PEAK_RATE, load_checkpoint, new_model, train
 from tokenizers import Tokenizer
+
+from atre.handbook.finder import FILE
 
 _HERE = Path(__file__).resolve().parent
 _GGUF = _HERE.parent.parent / "daemon" / "atre" / "models" / "factory.gguf"
@@ -23,6 +26,11 @@ def main() -> None:
     """Parse the command line and run the steps."""
     options = _parse()
     options.work.mkdir(parents=True, exist_ok=True)
+    if not (options.export_only or options.resume):
+        train_finder(load(), options.finder, options.seed)
+        print(f"wrote {options.finder.name}, {options.finder.stat().st_size} bytes", flush=True)
+    if options.finder_only:
+        return
     tokenizer_path = options.work / "tokenizer.json"
     checkpoint = options.work / "checkpoint.pt"
     if not options.export_only:
@@ -35,7 +43,8 @@ def main() -> None:
 
 
 def _train(options: argparse.Namespace, tokenizer_path: Path, checkpoint: Path) -> None:
-    made = list(conversations(load(), options.conversations, options.seed))
+    early = 0.0 if options.resume else EARLY
+    made = list(conversations(load(), options.conversations, options.seed, early=early))
     if options.resume:
         tokenizer = load_tokenizer(tokenizer_path)
         model = load_checkpoint(checkpoint, seed=options.seed)
@@ -62,7 +71,7 @@ def _new_tokenizer(made: Sequence[Conversation], path: Path) -> Tokenizer:
         text
         for conversation in made[:_TOKENIZER_CONVERSATIONS]
         for turn in conversation.turns
-        for text in (turn.question, turn.answer)
+        for text in (turn.lead, turn.question, turn.answer)
     )
     tokenizer = train_tokenizer(texts)
     tokenizer.save(str(path))
@@ -79,6 +88,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="train the last checkpoint further")
     parser.add_argument("--work", type=Path, default=_HERE / "build", help="intermediate files")
     parser.add_argument("--output", type=Path, default=_GGUF, help="the GGUF to write")
+    parser.add_argument("--finder", type=Path, default=FILE, help="the search's file to write")
+    parser.add_argument("--finder-only", action="store_true", help="train the search alone")
     parser.add_argument(
         "--export-only", action="store_true", help="export the last checkpoint, train nothing"
     )

@@ -7,6 +7,8 @@ cd "$(dirname "$0")"
 if [ ! -e build/venv/.ready ]; then
     "${PYTHON:-python3}" -m venv build/venv
     build/venv/bin/pip install --quiet --requirement requirements.txt
+    # The handbook, whose answers are taught, without what the box itself needs.
+    build/venv/bin/pip install --quiet --no-deps --editable ../..
     touch build/venv/.ready
 fi
 # On a machine that does other things too, threads that spin while they wait make each step

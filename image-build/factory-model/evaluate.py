@@ -1,82 +1,101 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ask the GGUF every held-out question, greedily, and print the table of the README."""
+"""Ask a box every held-out question, through search, model and doubt, and print the tables."""
 
 import argparse
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 
+from factory_model.box import Asker, running_box
 from factory_model.evaluation import (
     FOLDER,
     Judgement,
     Question,
     Verdict,
-    in_scope,
+    by_content,
+    by_intent,
     judge,
     out_of_scope,
+    share,
+    small_talk,
 )
-from factory_model.evaluation import share as share_of
 from factory_model.phrasebook import LANGUAGES, Phrasebook, load
-from llama_cpp import Llama
 
 _GGUF = Path(__file__).resolve().parents[2] / "daemon" / "atre" / "models" / "factory.gguf"
-_LONGEST_ANSWER_TOKENS = 300
+_NUM_SPEEDS = 9
+
+Sets = Mapping[str, Sequence[Question]]
 
 
 def main() -> None:
     """Parse the command line, ask, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, default=_GGUF)
-    parser.add_argument("--questions", type=Path, default=FOLDER, help="folder of the questions")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--model", type=Path, default=_GGUF, help="a file named factory.gguf")
+    parser.add_argument("--development", action="store_true", help="ask what thresholds are set by")
     parser.add_argument("--failures", action="store_true", help="print what was not right")
     options = parser.parse_args()
-    model = Llama(str(options.model), n_ctx=1024, n_threads=options.threads, seed=1, verbose=False)
-    folder = options.questions
-    sets = {f"about the box, {language}": in_scope(language, folder) for language in LANGUAGES}
-    sets |= {f"out of scope, {language}": out_of_scope(language, folder) for language in LANGUAGES}
     book = load()
-    print("| set | right | refused | confidently wrong | broken | language right |")
-    print("|---|---|---|---|---|---|")
-    for name, questions in sets.items():
-        judgements = _ask_all(model, questions, book)
-        print(_row(f"{name} ({len(questions)})", judgements))
-        if options.failures:
-            _print_failures(judgements)
-    print(_speed(model))
+    sets = _development(book) if options.development else _held_out(book)
+    with running_box(options.model.resolve()) as asker:
+        print("| set | right | did you mean | refused | confidently wrong | language right |")
+        print("|---|---|---|---|---|---|")
+        for name, questions in sets.items():
+            judgements = [judge(each, asker.ask(each.text), book) for each in questions]
+            print(_row(f"{name} ({len(questions)})", judgements), flush=True)
+            if options.failures:
+                _print_failures(judgements)
+        print(f"\ngeneration: {_speed(asker):.0f} tokens/s, search and prompt included")
 
 
-def _ask_all(model: Llama, questions: Sequence[Question], book: Phrasebook) -> list[Judgement]:
-    return [judge(question, _ask(model, question.text)[0], book) for question in questions]
+def _held_out(book: Phrasebook) -> Sets:
+    second, third = FOLDER / "second", FOLDER / "third"
+    sets: dict[str, Sequence[Question]] = {}
+    for language in LANGUAGES:
+        sets |= {
+            f"third, about the box, {language}": by_content(language, third),
+            f"third, small talk, {language}": small_talk(language, third),
+            f"third, out of scope, {language}": out_of_scope(language, third),
+        }
+    for name, folder in {"second": second, "first": FOLDER}.items():
+        for language in LANGUAGES:
+            sets[f"{name}, about the box, {language}"] = by_intent(language, book, folder)
+            sets[f"{name}, out of scope, {language}"] = out_of_scope(language, folder)
+    return sets
 
 
-def _ask(model: Llama, text: str) -> tuple[str, int]:
-    completion = model.create_chat_completion(
-        [{"role": "user", "content": text}], temperature=0.0, max_tokens=_LONGEST_ANSWER_TOKENS
-    )
-    return (
-        completion["choices"][0]["message"]["content"],
-        completion["usage"]["completion_tokens"],
-    )
+def _development(book: Phrasebook) -> Sets:
+    return {
+        f"development, {language}": [
+            Question(
+                text=text,
+                language=language,
+                topics=book.kin[intent.name],
+                pages=frozenset(book.intent(name).page for name in book.kin[intent.name]) - {""},
+            )
+            for intent in book.intents
+            if not intent.is_refusal
+            for text in intent.wordings[language].development
+        ]
+        for language in LANGUAGES
+    }
 
 
 def _row(name: str, judgements: Sequence[Judgement]) -> str:
-    shares = [share_of(judgements, verdict) for verdict in Verdict]
+    shares = [share(judgements, verdict) for verdict in Verdict]
     language = sum(item.is_language_right for item in judgements) / len(judgements)
-    return "| " + " | ".join([name, *(f"{share:.0%}" for share in (*shares, language))]) + " |"
+    return "| " + " | ".join([name, *(f"{each:.0%}" for each in (*shares, language))]) + " |"
 
 
 def _print_failures(judgements: Sequence[Judgement]) -> None:
     for item in judgements:
-        if item.verdict is not Verdict.RIGHT or not item.is_language_right:
-            expected = "|".join(sorted(item.question.expected))
-            print(f"    {item.question.text}  expected {expected}, got {item.recognised}")
+        if item.verdict not in (Verdict.RIGHT, Verdict.REFUSED) or not item.is_language_right:
+            print(f"    {item.verdict.name} {item.question.text!r} -> {item.reply.text!r}")
 
 
-def _speed(model: Llama) -> str:
-    started = time.monotonic()
-    num_tokens = sum(_ask(model, "Explain everything about the box")[1] for _ in range(5))
-    return f"generation: {num_tokens / (time.monotonic() - started):.0f} tokens/s, prompt included"
+def _speed(asker: Asker) -> float:
+    return median(
+        asker.tokens_per_s("explain everything about the box") for _ in range(_NUM_SPEEDS)
+    )
 
 
 if __name__ == "__main__":

@@ -58,15 +58,18 @@ def test_a_conversation_is_answered_at_once(outsider: openai.OpenAI) -> None:
     )
 
 
-def test_a_stream_adds_up_to_the_answer_that_is_given_at_once(outsider: openai.OpenAI) -> None:
+def test_a_stream_adds_up_to_the_answer_that_is_given_at_once(
+    outsider: openai.OpenAI, no_end: dict[str, int]
+) -> None:
     whole = outsider.chat.completions.create(
-        model=MODEL, messages=QUESTION, max_tokens=48, temperature=0
+        model=MODEL, messages=QUESTION, max_tokens=48, temperature=0, logit_bias=no_end
     )
     stream = outsider.chat.completions.create(
         model=MODEL,
         messages=QUESTION,
         max_tokens=48,
         temperature=0,
+        logit_bias=no_end,
         stream=True,
         stream_options={"include_usage": True},
     )
@@ -164,7 +167,9 @@ def test_two_choices_are_different_answers_to_one_prompt(
     assert one != other
     assert answer.usage is not None
     assert answer.usage.completion_tokens == 80
-    single = outsider.chat.completions.create(model=MODEL, messages=QUESTION, max_tokens=1)
+    single = outsider.chat.completions.create(
+        model=MODEL, messages=QUESTION, max_tokens=1, logit_bias=no_end
+    )
     assert single.usage is not None
     assert answer.usage.prompt_tokens == single.usage.prompt_tokens
 
@@ -173,7 +178,7 @@ def test_two_streamed_choices_come_together(
     outsider: openai.OpenAI, no_end: dict[str, int]
 ) -> None:
     stream = outsider.chat.completions.create(
-        model=MODEL, messages=QUESTION, n=2, max_tokens=30, stream=True, logit_bias=no_end
+        model=MODEL, messages=QUESTION, n=2, max_tokens=300, stream=True, logit_bias=no_end
     )
     order = [
         chunk.choices[0].index

@@ -17,9 +17,11 @@ from factory_model.model import Shape
 # Lengths are rounded up to this, so that few tokens are padding.
 _LENGTH_STEP = 8
 _CONTEXT = Shape().context
-_SHORT_SHARE = 0.7
+_SHORT_SHARE = 0.45
 # The refusals differ from their thirteenth token on.
 _SHORT_ANSWER_TOKENS = 18
+# The examples come in the order of the lessons; inside a lesson they are shuffled.
+_LESSONS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,18 @@ def encode(tokenizer: Tokenizer, conversation: Conversation, rng: Random) -> Exa
 def batches(
     examples: Sequence[Example], batch_tokens: int, rng: Random
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """One pass over the examples: (tokens, weights) of shape (rows, length), shuffled."""
+    """One pass over the examples: (tokens, weights) of shape (rows, length).
+
+    They keep their order but for a shuffle inside each twelfth.
+    """
+    size = -(-len(examples) // _LESSONS)
+    for start in range(0, len(examples), size):
+        yield from _lesson(examples[start : start + size], batch_tokens, rng)
+
+
+def _lesson(
+    examples: Sequence[Example], batch_tokens: int, rng: Random
+) -> Iterator[tuple[Tensor, Tensor]]:
     groups: dict[int, list[Example]] = {}
     for example in examples:
         length = -(-len(example.tokens) // _LENGTH_STEP) * _LENGTH_STEP

@@ -36,14 +36,14 @@ def segments(conversation: Conversation) -> list[tuple[str, float]]:
     """The conversation as (text, loss weight) pieces, in order.
 
     The answer and its end carry the whole loss; a little on the question teaches the words of
-    the two languages; markers and system prompts carry none.
+    the two languages; markers, passages and system prompts carry none.
     """
     pieces: list[tuple[str, float]] = []
     if conversation.system is not None:
         pieces.append((f"{SYSTEM}{conversation.system}{END}", 0.0))
     for turn in conversation.turns:
         pieces += [
-            (USER, 0.0),
+            (USER + turn.lead, 0.0),
             (turn.question, QUESTION_LOSS),
             (END + ASSISTANT, 0.0),
             (turn.answer + END, 1.0),

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from factory_model.chat import CHAT_TEMPLATE, END, SPECIAL_TOKENS
 from factory_model.model import Llama, Shape
 
-MAX_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 _BLOCK_TENSORS = {
     "attention_norm": "attn_norm",
     "query": "attn_q",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 NO_BREAK_SPACE = "\u00a0"
+AS_IS = ""
 
 # Rates are shares of the questions, of the words for synonyms.
 _STRAIGHT_APOSTROPHE_RATE = 0.85
@@ -21,6 +22,9 @@ _ENDS = {
     ("en", "?"): ("?", "?", "?", "", "??"),
     ("fr", "."): ("", "", ".", " !", f"{NO_BREAK_SPACE}!", "!"),
     ("en", "."): ("", "", ".", "!", "!"),
+    # What was written with its own mark keeps it.
+    ("fr", AS_IS): ("",),
+    ("en", AS_IS): ("",),
 }
 _CASES = (
     (0.55, lambda text: text[:1].upper() + text[1:]),

@@ -17,7 +17,8 @@ from atre_web.chat.desk import Desk
 from atre_web.chat.failure import failure_of
 from atre_web.chat.live import BoxStoppingError, Live, StoppedError
 from atre_web.chat.message import Json, Message, State
-from atre_web.openai.relay import Relay
+from atre_web.openai.answer import Events
+from atre_web.openai.origin import Origin
 from atre_web.openai.shape import ChatShape, Envelope
 from atre_web.openai.stream import StreamWriter, Wishes
 
@@ -31,7 +32,7 @@ _log = logging.getLogger(__name__)
 class Writing:
     """One answer on its way from ``relay`` to those who watch and to the database."""
 
-    def __init__(self, desk: Desk, live: Live, relay: Relay) -> None:
+    def __init__(self, desk: Desk, live: Live, relay: Events) -> None:
         self._desk = desk
         self._live = live
         self._relay = relay
@@ -133,7 +134,7 @@ class Writing:
         )
 
 
-def _objects(writer: StreamWriter, index: int, event: EngineEvent) -> Iterator[Json]:
+def _objects(writer: StreamWriter, index: int, event: EngineEvent | Origin) -> Iterator[Json]:
     for sent in writer.write(index, event):
         yield from _decoded(sent)
 

@@ -3,6 +3,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol
 
 from flask import Response, jsonify
 
@@ -12,18 +14,40 @@ from atre.ipc.presence import Waking
 from atre_web.openai import sse
 from atre_web.openai.errors import error_body
 from atre_web.openai.interruption import ClientGoneError
-from atre_web.openai.relay import Relay
+from atre_web.openai.origin import Origin
 from atre_web.openai.shape import Envelope, Shape
 from atre_web.openai.stream import StreamWriter, Wishes
 from atre_web.openai.usage import usage
 
-IndexedEvent = tuple[int, EngineEvent] | None
+IndexedEvent = tuple[int, EngineEvent | Origin] | None
+
+
+class Events(Protocol):
+    """The events of one request; leaving its ``with`` block cancels what still runs."""
+
+    def events(self) -> Iterator[IndexedEvent]:
+        """Each with the index of its choice, None as heartbeat."""
+        ...
+
+    def close(self) -> None:
+        """Cancel what still runs."""
+        ...
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None: ...
 
 
 @dataclass(slots=True)
 class _Choice:
     deltas: list[Delta] = field(default_factory=list)
     end: Finished | None = None
+    origin: Origin | None = None
 
     @property
     def whole(self) -> Delta:
@@ -36,11 +60,16 @@ class _Choice:
         )
 
     @property
+    def extension(self) -> dict[str, object]:
+        """What the choice says beyond OpenAI's fields."""
+        return self.origin.extension() if self.origin else {}
+
+    @property
     def reason(self) -> FinishReason:
         return self.end.reason if self.end else FinishReason.STOP
 
 
-def whole_answer(relay: Relay, shape: Shape, wishes: Wishes) -> Response:
+def whole_answer(relay: Events, shape: Shape, wishes: Wishes) -> Response:
     """Wait for every choice, then answer once.
 
     Raises ClientGoneError if nobody waits any more, and the engine's error if it refuses.
@@ -58,11 +87,13 @@ def whole_answer(relay: Relay, shape: Shape, wishes: Wishes) -> Response:
                 choice.deltas.append(event)
             elif isinstance(event, Finished):
                 choice.end = event
+            elif isinstance(event, Origin):
+                choice.origin = event
     return jsonify(
         Envelope(accepted.model, shape.prefix).wrap(
             shape.whole,
             [
-                shape.complete(index, choice.whole, choice.reason)
+                shape.complete(index, choice.whole, choice.reason) | choice.extension
                 for index, choice in sorted(choices.items())
             ],
             usage=usage(
@@ -73,7 +104,7 @@ def whole_answer(relay: Relay, shape: Shape, wishes: Wishes) -> Response:
     )
 
 
-def streamed_answer(relay: Relay, shape: Shape, wishes: Wishes) -> Response:
+def streamed_answer(relay: Events, shape: Shape, wishes: Wishes) -> Response:
     """Answer with server-sent events as the tokens come.
 
     A request that the engine refuses is refused here too, with its own status: the engine accepts
@@ -110,7 +141,7 @@ def _first(events: Iterator[IndexedEvent]) -> Accepted | Waking:
     raise AtreError("The engine ended a request without answering it.")
 
 
-def _stream(relay: Relay, events: Iterator[IndexedEvent], writer: StreamWriter) -> Iterator[bytes]:
+def _stream(relay: Events, events: Iterator[IndexedEvent], writer: StreamWriter) -> Iterator[bytes]:
     with relay:
         try:
             yield writer.open()

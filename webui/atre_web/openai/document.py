@@ -50,8 +50,12 @@ def openapi_document() -> Json:
                 )
             },
             "/v1/engine": {"get": _operation("What the engine is doing", _ENGINE)},
-            "/v1/chat/completions": {"post": _completion("The next turn of a conversation", chat)},
-            "/v1/completions": {"post": _completion("The continuation of a text", completion)},
+            "/v1/chat/completions": {
+                "post": _completion("The next turn of a conversation", chat, _CHAT_ANSWER)
+            },
+            "/v1/completions": {
+                "post": _completion("The continuation of a text", completion, _ANSWER)
+            },
             "/v1/embeddings": {
                 "post": _with_body(
                     _operation("A vector for each text", _EMBEDDINGS, _REFUSALS), embedding
@@ -77,8 +81,8 @@ def openapi_document() -> Json:
     }
 
 
-def _completion(summary: str, body: Json) -> Json:
-    operation = _with_body(_operation(summary, {"type": "object"}, _REFUSALS), body)
+def _completion(summary: str, body: Json, answer: Json) -> Json:
+    operation = _with_body(_operation(summary, answer, _REFUSALS), body)
     operation["responses"]["200"]["content"]["text/event-stream"] = {
         "schema": {"type": "string", "description": "With stream: true"}
     }
@@ -109,6 +113,38 @@ def _operation(
 
 _REFUSALS = (400, 401, 404, 413, 429, 500, 503)
 _TEXT: Json = {"type": "string"}
+_ANSWER: Json = {"type": "object"}
+_PAGE: Json = {
+    "type": "object",
+    "required": ["page", "title", "url"],
+    "properties": {"page": _TEXT, "title": _TEXT, "url": _TEXT},
+}
+_CHAT_ANSWER: Json = {
+    "type": "object",
+    "properties": {
+        "choices": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "atre": {
+                        "type": "object",
+                        "description": (
+                            "Only from the factory model, and in a stream only with finish_reason: "
+                            "the page of the handbook that the answer was given from, or the pages "
+                            "that may be meant where it does not know"
+                        ),
+                        "required": ["source", "suggestions"],
+                        "properties": {
+                            "source": {"anyOf": [_PAGE, {"type": "null"}]},
+                            "suggestions": {"type": "array", "items": _PAGE},
+                        },
+                    }
+                },
+            },
+        }
+    },
+}
 _HEALTH: Json = {"type": "object", "properties": {"status": {"const": "ok"}}}
 _SLEEP: Json = {
     "state": {"enum": ["loaded", "asleep", "waking"]},

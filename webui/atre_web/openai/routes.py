@@ -12,7 +12,7 @@ from atre_web.accounts import current
 from atre_web.accounts.quotas import payer
 from atre_web.body_limit import read_body
 from atre_web.openai import chat
-from atre_web.openai.answer import streamed_answer, whole_answer
+from atre_web.openai.answer import Events, streamed_answer, whole_answer
 from atre_web.openai.document import openapi_document
 from atre_web.openai.embeddings import EmbeddingBody, embedding_answer, embedding_request
 from atre_web.openai.interruption import Interruption
@@ -112,7 +112,7 @@ def health() -> Response:
     return jsonify({"status": "ok"})
 
 
-def _answer(body: SamplingBody, relay: Relay, shape: Shape, *, num_prompts: int) -> Response:
+def _answer(body: SamplingBody, relay: Events, shape: Shape, *, num_prompts: int) -> Response:
     options = body.stream_options
     wishes = Wishes(
         include_usage=bool(options and options.include_usage),

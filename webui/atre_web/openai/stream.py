@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from atre.ipc.messages import Delta, EngineEvent, Finished, Queued, Reading
 from atre.ipc.presence import Waking
 from atre_web.openai import sse
+from atre_web.openai.origin import Origin
 from atre_web.openai.shape import Envelope, Json, Shape
 from atre_web.openai.usage import usage
 
@@ -28,13 +29,14 @@ class StreamWriter:
         self._wishes = wishes
         self._lengths = dict.fromkeys(range(wishes.num_choices), 0)
         self._ends: dict[int, Finished] = {}
+        self._origins: dict[int, Origin] = {}
 
     def open(self) -> bytes:
         """What comes before the first token; sending it sends the headers too."""
         openings = [self._shape.opening(index) for index in self._lengths]
         return b"".join(self._chunk(choice) for choice in openings if choice) or sse.COMMENT
 
-    def write(self, index: int, event: EngineEvent) -> Iterator[bytes]:
+    def write(self, index: int, event: EngineEvent | Origin) -> Iterator[bytes]:
         """The bytes that tell the client of one event, perhaps none."""
         match event:
             case Waking() if self._wishes.return_progress:
@@ -58,7 +60,11 @@ class StreamWriter:
                 yield self._chunk(self._shape.part(index, event, offset))
             case Finished():
                 self._ends[index] = event
-                yield self._chunk(self._shape.ending(index, event.reason))
+                origin = self._origins.get(index)
+                extension = origin.extension() if origin else {}
+                yield self._chunk(self._shape.ending(index, event.reason) | extension)
+            case Origin():
+                self._origins[index] = event
             case _:
                 pass
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The handbook in the panel: its contents, a search, and each page."""
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -29,10 +30,12 @@ class _Shelf:
         return Handbook(self._directory)
 
 
-def install(app: Flask, directory: Path) -> None:
-    """Serve the handbook in ``directory`` below /help."""
-    app.extensions[_EXTENSION] = _Shelf(directory)
+def install(app: Flask, directory: Path) -> Callable[[], Handbook]:
+    """Serve the handbook in ``directory`` below /help; what is returned gives it."""
+    shelf = _Shelf(directory)
+    app.extensions[_EXTENSION] = shelf
     app.register_blueprint(blueprint)
+    return lambda: shelf.handbook
 
 
 @blueprint.get("/help")

@@ -11,6 +11,7 @@ from atre_web.accounts.authorisation import TABLE, Table
 from atre_web.accounts.current import Accounts
 from atre_web.chat import desk
 from atre_web.chat.desk import Desk
+from atre_web.factory import guidance
 from atre_web.office import places
 from atre_web.panel import (
     account_pages,
@@ -61,7 +62,7 @@ def install(
     language.install(app)
     wording.install(app)
     snapshot.install(app, Sources(engine, box, embedder, free_bytes))
-    help_pages.install(app, default_handbook_dir())
+    guidance.install(app, help_pages.install(app, default_handbook_dir()))
     app.jinja_env.filters["answer_html"] = answer_html
     app.jinja_env.filters["decimal"] = wording.decimal
     app.jinja_env.globals["current_role"] = places.current_role

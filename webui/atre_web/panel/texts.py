@@ -28,6 +28,7 @@ def chat_texts() -> dict[str, str]:
         "regenerate": gettext("Régénérer"),
         "retry": gettext("Réessayer"),
         "image": gettext("image"),
+        "see_pages": gettext("Dans l’aide :"),
         "no_text": gettext("Le modèle n’a rien répondu. Reformulez votre question."),
         "error_session": gettext(
             "Votre session a expiré. Rechargez la page et identifiez-vous de nouveau ; "

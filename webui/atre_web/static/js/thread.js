@@ -70,12 +70,12 @@ function reasoningView(turn) {
   };
 }
 
-/** The page of the box that an answer was given from, if the box says so. */
+/** The page of the box that an answer was given from, or the pages that may be meant instead. */
 function sourceView({ atre }) {
-  const source = atre?.source;
-  if (!source?.url?.startsWith("/")) return "";
-  const part = element("p", "sources", `${text("sources")} `);
-  part.append(link("", source.url, source.title));
+  const pages = (atre?.source ? [atre.source] : (atre?.suggestions ?? [])).filter(({ url }) => url?.startsWith("/"));
+  if (pages.length === 0) return "";
+  const part = element("p", "sources", `${text(atre.source ? "sources" : "see_pages")} `);
+  for (const [index, { url, title }] of pages.entries()) part.append(index ? " · " : "", link("", url, title));
   return part;
 }
 
