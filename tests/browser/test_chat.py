@@ -21,16 +21,6 @@ COUNT_UPDATES = """() => {
 }"""
 
 # Presses stop as soon as there is text, before the answer can end by itself.
-STOP_AT_FIRST_TEXT = """() => {
-  new MutationObserver((_, observer) => {
-    const prose = document.querySelector("#thread .prose.writing");
-    if (!prose || !prose.textContent) return;
-    observer.disconnect();
-    document.getElementById("stop").click();
-  }).observe(document.getElementById("thread"), { childList: true, subtree: true });
-}"""
-
-
 # Hands a mocked stream over line by line, as a network does.
 LINE_BY_LINE = """() => {
   const real = window.fetch;
@@ -105,20 +95,6 @@ def test_an_answer_comes_token_by_token(enter: Callable[..., Any]) -> None:
     assert "jetons" in foot
     assert " s" in foot
     assert page.locator("#announcer").inner_text() == "Réponse terminée."
-
-
-def test_stop_keeps_what_was_written(enter: Callable[..., Any]) -> None:
-    page = enter()
-    ask(page, "Bonjour")
-    answered(page)
-    page.evaluate(STOP_AT_FIRST_TEXT)
-    ask(page)
-    page.get_by_text("Arrêtée à votre demande").wait_for()
-    assert page.locator("#thread .prose").last.inner_text() != ""
-    assert page.get_by_role("button", name="Envoyer").is_visible()
-    assert page.locator("#announcer").inner_text() == "Réponse arrêtée."
-    ask(page, "Bonjour")
-    assert answered(page, 3)
 
 
 def test_escape_stops_too(enter_temporary: Callable[..., Any]) -> None:
