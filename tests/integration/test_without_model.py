@@ -56,8 +56,8 @@ def test_an_unusable_model_is_said_in_one_line(
         assert answered.status == 200
     with caller.get("/v1/models") as answered:
         assert answered.json()["data"] == []
-    with caller.get("/") as answered:
-        assert answered.status == 200
+    with make_caller(box, None).get("/claim") as panel:
+        assert panel.status == 200
     for stream in (False, True):
         with caller.chat(stream=stream) as refused:
             assert refused.status == 503
@@ -90,8 +90,8 @@ def test_a_model_that_crashes_the_engine_is_said_too(
     assert "--model" in line
     assert not box.ready_file.exists()
     caller = make_caller(box, box.first_key)
-    with caller.get("/") as answered:
-        assert answered.status == 200
+    with make_caller(box, None).get("/claim") as panel:
+        assert panel.status == 200
     with caller.chat() as refused:
         assert refused.status == 503
         assert refused.error()["code"] == "engine_unavailable"
