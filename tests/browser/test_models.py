@@ -75,7 +75,8 @@ def test_a_model_is_downloaded_used_verified_and_removed_on_a_phone(
     enter: Callable[..., Any], hub: "FakeHub"
 ) -> None:
     page = enter(**PHONE)
-    page.get_by_role("link", name="Modèles").click()
+    page.get_by_role("link", name="Gestion").click()
+    page.get_by_role("link", name="Modèles", exact=True).click()
     page.get_by_role("heading", name="Conseillé pour cette machine").wait_for()
     assert overflow_px(page) <= 0
     hub.stall_after = 2**21

@@ -233,9 +233,9 @@ def test_filters_and_greedy_choose_among_what_is_allowed(
 
 def test_a_lazy_grammar_binds_from_its_trigger_on(speaker: Speaker) -> None:
     vocabulary = speaker.model
-    (trigger,) = vocabulary.tokenize(" boîte", add_special=False)
-    text = f"root ::= {literal(' boîte')} [0-9]{{2}}"
-    held = constraint(vocabulary, Grammar(text, triggers=(" boîte",)))
+    (trigger,) = vocabulary.tokenize(" modèle", add_special=False)
+    text = f"root ::= {literal(' modèle')} [0-9]{{2}}"
+    held = constraint(vocabulary, Grammar(text, triggers=(" modèle",)))
     assert held is not None
     sampler = Sampler(GREEDY, num_tokens=vocabulary.num_tokens, prompt=[], constraint=held)
 

@@ -2,13 +2,19 @@
 """Which French, English, dates and numbers a reader gets."""
 
 import re
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from atre_web.accounts import current
+from atre_web.accounts.current import Accounts
+from atre_web.accounts.database import connect
+from atre_web.accounts.migrations import migrate
 from atre_web.panel import language, wording
 
 # 22 November 2026, 14:05, wherever the test runs.
@@ -17,8 +23,11 @@ NNBSP, NBSP = "\u202f", "\u00a0"
 
 
 @pytest.fixture
-def app() -> Flask:
+def app(tmp_path: Path) -> Flask:
     made = Flask("atre_web")
+    with closing(connect(tmp_path / "atre.db")) as connection:
+        migrate(connection)
+    current.install(made, Accounts(tmp_path / "atre.db", time.time))
     language.install(made)
     wording.install(made)
     return made

@@ -19,11 +19,12 @@ _ROLES = {"system", "user", "assistant"}
 def may_be_guided(body: ChatBody) -> bool:
     """Whether the request asks for plain talk, possibly with the factory model.
 
-    Tools, a response format and a logit bias steer the tokens themselves: those requests get the
-    model as it is. So does a conversation that no template takes, for the engine to refuse.
+    Tools, a response format and a logit bias steer the tokens themselves, and probabilities are
+    asked for to see what the model does: those requests get the model as it is. So does a
+    conversation that no template takes, for the engine to refuse.
     """
     steers = body.tools or body.tool_choice or body.response_format or body.logit_bias
-    return not steers and body.model in {None, MODEL} and _is_plain(body)
+    return not steers and not body.logprobs and body.model in {None, MODEL} and _is_plain(body)
 
 
 def is_factory(description: EngineDescription) -> bool:
