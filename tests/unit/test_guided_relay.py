@@ -58,7 +58,7 @@ def finished(reason: FinishReason = FinishReason.STOP) -> Finished:
     )
 
 
-def told(script: Script, *, with_logprobs: bool = False) -> list[Item]:
+def told(script: Script) -> list[Item]:
     plan = Plan(
         language="en",
         prompt="…",
@@ -67,7 +67,7 @@ def told(script: Script, *, with_logprobs: bool = False) -> list[Item]:
         least_probability=0.8,
         otherwise=OTHERWISE,
     )
-    relay = GuidedRelay(cast("Relay", script), plan, with_logprobs=with_logprobs)
+    relay = GuidedRelay(cast("Relay", script), plan)
     return list(relay.events())
 
 
@@ -111,9 +111,9 @@ def test_the_wait_is_shown_as_it_passes() -> None:
     assert told(script) == [(0, accepted), None, (0, Queued(position=1)), None]
 
 
-def test_probabilities_are_passed_on_only_to_who_asked_for_them() -> None:
-    [shown, *_] = told(Script((0, said("Yes.", 0.95)), (0, finished())), with_logprobs=True)
-    assert shown == (0, said("Yes.", 0.95))
+def test_the_probabilities_are_for_the_doubt_alone() -> None:
+    [shown, *_] = told(Script((0, said("Yes.", 0.95)), (0, finished())))
+    assert shown == (0, Delta(text="Yes."))
 
 
 def test_closing_it_cancels_what_still_runs() -> None:
@@ -121,7 +121,7 @@ def test_closing_it_cancels_what_still_runs() -> None:
     plan = Plan(
         language="en", prompt="", passage="", source=None, least_probability=0, otherwise=OTHERWISE
     )
-    with GuidedRelay(cast("Relay", script), plan, with_logprobs=False):
+    with GuidedRelay(cast("Relay", script), plan):
         assert not script.is_closed
     assert script.is_closed
 

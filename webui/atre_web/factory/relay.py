@@ -18,10 +18,9 @@ class GuidedRelay:
     The factory model writes an answer in a fraction of a second, so nobody waits for long.
     """
 
-    def __init__(self, relay: Relay, plan: Plan, *, with_logprobs: bool) -> None:
+    def __init__(self, relay: Relay, plan: Plan) -> None:
         self._relay = relay
         self._plan = plan
-        self._with_logprobs = with_logprobs
 
     def events(self) -> Iterator[tuple[int, EngineEvent | Origin] | None]:
         """Those of the relay; before an answer's end its text, and where it comes from."""
@@ -60,7 +59,7 @@ class GuidedRelay:
         reply = self._plan.reply(answer, mean_probability(deltas))
         if reply.text == answer.strip():
             for delta in deltas:
-                yield index, delta if self._with_logprobs else replace(delta, logprobs=[])
+                yield index, replace(delta, logprobs=[])  # for the doubt, not for the client
         else:
             end = replace(end, reason=FinishReason.STOP)
             yield index, Delta(text=reply.text)

@@ -48,7 +48,7 @@ def guided(request: Generate, plan: Plan, body: ChatBody) -> Generate:
         request.sampling,
         # From a passage there is one right answer, unless the client wants variety.
         temperature=0.0 if body.temperature is None else body.temperature,
-        logprobs=request.sampling.logprobs or 0,
+        logprobs=0,
     )
     return replace(
         request,

@@ -36,4 +36,4 @@ def begin(body: ChatBody, ending: Ending, *, heartbeat_s: float = HEARTBEAT_S) -
         requests = [guided(each, plan, body) for each in requests]
     meter = current.meter(choices=body.n or 1)
     relay = Relay(engine, requests, ending, meter=meter, heartbeat_s=heartbeat_s)
-    return relay if plan is None else GuidedRelay(relay, plan, with_logprobs=bool(body.logprobs))
+    return relay if plan is None else GuidedRelay(relay, plan)
