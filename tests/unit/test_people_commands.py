@@ -61,3 +61,15 @@ def test_people_are_invited_listed_and_let_back_in(config: Config, key: str) -> 
     assert run(claim_group, config.data_dir, "new").exit_code == 1
     shown = run(claim_group, config.data_dir, "show").stdout
     assert "`atre claim transfer` makes another" in shown  # `new` would be refused, as above
+
+
+def test_a_transfer_that_is_withdrawn_leaves_no_code(config: Config, key: str) -> None:
+    assert key
+    refused = run(claim_group, config.data_dir, "transfer", "--withdraw")
+    assert refused.exit_code == 1
+    assert "no code" in refused.stderr
+    assert run(claim_group, config.data_dir, "transfer").exit_code == 0
+    assert run(claim_group, config.data_dir, "transfer", "--withdraw").exit_code == 0
+    shown = run(claim_group, config.data_dir, "show").stdout
+    assert shown.startswith("The box has an owner.")
+    assert run(claim_group, config.data_dir, "open").exit_code == 1

@@ -103,9 +103,12 @@ def open_window(connection: sqlite3.Connection, *, uptime: float) -> None:
     connection.execute("UPDATE claim SET opened_s = ? WHERE code IS NOT NULL", (uptime,))
 
 
-def withdraw(connection: sqlite3.Connection) -> None:
-    """Forget the code of a transfer that is not wanted any more."""
-    connection.execute("UPDATE claim SET code = NULL WHERE source = 'transfer'")
+def withdraw(connection: sqlite3.Connection) -> bool:
+    """Forget the code of a transfer that is not wanted any more; whether there was one."""
+    changed = connection.execute(
+        "UPDATE claim SET code = NULL WHERE source = 'transfer' AND code IS NOT NULL"
+    )
+    return changed.rowcount > 0
 
 
 def take(

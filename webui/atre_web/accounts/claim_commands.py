@@ -79,13 +79,17 @@ def new(data_dir: Path) -> None:
 
 
 @claim_group.command()
+@click.option("--withdraw", is_flag=True, help="Make the code of a transfer worthless.")
 @data_dir_option
-def transfer(data_dir: Path) -> None:
+def transfer(data_dir: Path, *, withdraw: bool) -> None:
     """Hand the box over: print a code for the new owner.
 
     Once it is used, every manager of now is locked out, with their sessions and keys. Everybody
     else stays.
     """
+    if withdraw:
+        _withdraw(data_dir)
+        return
     with database(data_dir) as connection:
         code = claim.new_code(connection, "transfer", uptime=time.monotonic())
         _record(connection, "claim.transfer")
@@ -94,6 +98,14 @@ def transfer(data_dir: Path) -> None:
         f"For the new owner, at {panel_url(data_dir)}/claim, within an hour of this or of a start.",
         err=True,
     )
+
+
+def _withdraw(data_dir: Path) -> None:
+    with database(data_dir) as connection:
+        if not claim.withdraw(connection):
+            raise InvalidRequestError("No transfer is under way: there is no code to withdraw.")
+        _record(connection, "claim.withdraw")
+    click.echo("The code of the transfer opens nothing any more. The box stays yours.")
 
 
 def _sentence(now: Claim, shown: Shown) -> str:

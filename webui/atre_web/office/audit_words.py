@@ -17,6 +17,7 @@ def _names() -> dict[str, str]:
         "claim.new": gettext("Nouveau code de mise en service"),
         "claim.open": gettext("Mise en service rouverte"),
         "claim.transfer": gettext("Transfert du boîtier préparé"),
+        "claim.withdraw": gettext("Transfert du boîtier annulé"),
         "invitation.create": gettext("A invité"),
         "invitation.revoke": gettext("A annulé une invitation"),
         "invitation.accept": gettext("A accepté une invitation"),
