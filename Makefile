@@ -16,8 +16,9 @@ help: ## Show this list
 setup: $(STAMP) ## Make .venv with the command atre in it
 
 # The stamp is newer than what it was made from, or set-up runs again.
-$(STAMP): pyproject.toml .ci/constraints.txt .ci/set-up
+$(STAMP): pyproject.toml .ci/constraints.txt .ci/set-up .ci/install-restic
 	@PYTHON=$(PYTHON) .ci/set-up $(VENV)
+	@.ci/install-restic $(VENV)
 	@touch $@
 	@echo "set-up: done. Start the box with: make run"
 
