@@ -13,6 +13,7 @@ from atre.model_change import ChangeStatus
 from atre.model_request import RequestSocket, forget_status, write_status
 from atre.model_switch import ModelSwitch
 from atre.models.store import Store
+from atre.sentence import Sentence
 
 
 class Clock:
@@ -40,7 +41,7 @@ def switch(config: Config, clock: Clock) -> ModelSwitch:
     return ModelSwitch(config, Store(config.data_dir / "models"), clock)
 
 
-def note(config: Config, request_id: str, phase: Phase, **more: str) -> None:
+def note(config: Config, request_id: str, phase: Phase, **more: str | Sentence) -> None:
     write_status(
         config.runtime_dir,
         ChangeStatus(request_id=request_id, wanted="factory", phase=phase, **more),  # type: ignore[arg-type]
@@ -61,10 +62,17 @@ def test_a_wish_is_followed_from_the_first_moment_to_its_end(
     assert switch.is_running
     with pytest.raises(ModelStoreError):
         switch.ask("factory")
-    note(config, asked.id, Phase.FAILED, reason="it ended", loaded="before")
+    note(
+        config,
+        asked.id,
+        Phase.FAILED,
+        reason=Sentence("it ended", "il s’est arrêté"),
+        loaded="before",
+    )
     told = switch.report()
     assert told is not None
     assert (told.phase, told.reason, told.answering) == (Phase.FAILED, "it ended", "before")
+    assert told.reason_fr == "il s’est arrêté"
     assert not switch.is_running
     assert switch.ask("factory").phase is Phase.DRAINING
 

@@ -11,6 +11,7 @@ from atre.cli.certificate import certificate
 from atre.cli.detect import detect
 from atre.cli.discover import discover
 from atre.cli.doctor import doctor
+from atre.cli.language import in_french
 from atre.cli.model import model
 from atre.cli.serve import serve
 from atre.errors import AtreError
@@ -25,7 +26,7 @@ class _Atre(click.Group):
         try:
             return super().invoke(ctx)
         except AtreError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(error.sentence.spoken(french=in_french())) from error
 
 
 @click.group(cls=_Atre)

@@ -53,10 +53,11 @@ def use(name: str, adapters: tuple[str, ...], data_dir: Path) -> None:
         return
     status = _wait(runtime_dir, request_id)
     if status.phase is Phase.FAILED:
+        reason = status.reason
         raise ModelStoreError(
             say(
-                f"{name} is not used, and the model before answers: {status.reason}",
-                f"{name} n’est pas utilisé, et le modèle précédent répond : {status.reason}",
+                f"{name} is not used, and the model before answers: {reason.text}",
+                f"{name} n’est pas utilisé, et le modèle précédent répond : {reason.text_fr}",
             )
         )
     click.echo(
