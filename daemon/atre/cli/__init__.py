@@ -11,10 +11,10 @@ from atre.cli.certificate import certificate
 from atre.cli.detect import detect
 from atre.cli.discover import discover
 from atre.cli.doctor import doctor
-from atre.cli.language import in_french
 from atre.cli.model import model
 from atre.cli.serve import serve
 from atre.errors import AtreError
+from atre.language import in_french
 
 __all__ = ["main"]
 

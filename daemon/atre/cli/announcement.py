@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What ``atre serve`` prints once it serves, in the language of the terminal."""
 
-import os
-from collections.abc import Mapping
-
 from atre.box import Started
+from atre.language import in_french
 from atre.sentence import NOTHING
 
 _FRENCH = {
@@ -47,7 +45,7 @@ _ENGLISH = {
 
 def announcement(started: Started) -> str:
     """Addresses, model and keys, one a line."""
-    french = speaks_french(os.environ)
+    french = in_french()
     return "\n".join(_lines(started, _FRENCH if french else _ENGLISH, french=french))
 
 
@@ -99,10 +97,3 @@ def _trust_url(started: Started) -> list[str]:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def speaks_french(environment: Mapping[str, str]) -> bool:
-    """Whether messages are wanted in French, by the variables of POSIX 8.2, in their order."""
-    names = ("LC_ALL", "LC_MESSAGES", "LANG")
-    language = next((environment[name] for name in names if environment.get(name)), "")
-    return language.startswith("fr")

@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from atre.cli.detect import look, recorded
-from atre.cli.language import in_french, lang_option
 from atre.config import default_data_dir
 from atre.hardware.bundle import write_bundle
 from atre.hardware.detect import detect
 from atre.health import HealthNote, check
+from atre.language import in_french, lang_option
 from atre.support import support_contents
 
 _FRENCH = {

@@ -15,6 +15,7 @@ from atre.config import (
     default_profiles_dir,
     default_runtime_dir,
 )
+from atre.language import lang_option
 
 
 @click.command()
@@ -80,6 +81,7 @@ from atre.config import (
     show_default="the program's own",
     help="Hardware profiles to choose from.",
 )
+@lang_option
 def serve(
     *,
     data_dir: Path,

@@ -16,9 +16,9 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from atre.cli.language import in_french
 from atre.config import default_data_dir
 from atre.errors import ModelStoreError
+from atre.language import in_french
 from atre.models.disk import in_words
 from atre.models.store import Store
 from atre.planning import model_store
@@ -32,11 +32,6 @@ data_dir_option = click.option(
     help="Where the box keeps its data.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-def say(english: str, french: str) -> str:
-    """A sentence in the language of the terminal."""
-    return french if in_french() else english
 
 
 def size(num_bytes: int) -> str:

@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from atre.cli.model.shared import data_dir_option, open_store, say
+from atre.cli.model.shared import data_dir_option, open_store
 from atre.config import default_runtime_dir
 from atre.errors import ModelStoreError
 from atre.ipc.model_messages import Phase
+from atre.language import lang_option, say
 from atre.model_change import ChangeStatus
 from atre.model_request import ask_for_model, read_status
 from atre.models.manifest import FACTORY
@@ -28,6 +29,7 @@ _TAKEN_UP_S = 30.0  # a box that changes to another model just now takes this on
     help="A LoRA adapter that was imported for the model; several may act together.",
 )
 @data_dir_option
+@lang_option
 def use(name: str, adapters: tuple[str, ...], data_dir: Path) -> None:
     """Answer with the stored model NAME, or with `factory`.
 
@@ -73,7 +75,9 @@ def _wait(runtime_dir: Path, request_id: str) -> ChangeStatus:
             if status is None and time.monotonic() > taken_up_by_s:
                 raise ModelStoreError(
                     "The box did not take up the request; it may be changing to another model. "
-                    "Try again when that has ended."
+                    "Try again when that has ended.",
+                    "Le boîtier n’a pas pris la demande ; il change peut-être déjà de modèle. "
+                    "Réessayez quand ce sera fini.",
                 )
             if status is not None:
                 if status.phase in (Phase.DONE, Phase.FAILED):
