@@ -49,7 +49,7 @@ class ModelUse:
 
     def take_request(self) -> None:
         """Note what was asked; ``tick`` begins with it."""
-        self._next = self._requests.receive() or self._next
+        self._next = self._requests.next_request() or self._next
 
     @property
     def is_busy(self) -> bool:

@@ -273,5 +273,5 @@ def test_another_requests_status_is_nobodys(tmp_path: Path) -> None:
 
 def test_nonsense_on_the_socket_is_no_request(tmp_path: Path) -> None:
     with_socket = RequestSocket(tmp_path)
-    assert with_socket.receive() is None
+    assert with_socket.next_request() is None
     with_socket.close()

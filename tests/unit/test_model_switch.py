@@ -56,7 +56,7 @@ def test_a_wish_is_followed_from_the_first_moment_to_its_end(
     with pytest.raises(ModelStoreError) as caught:
         switch.ask("factory")
     assert caught.value.problem is ModelProblem.CHANGING, "before the box took it up"
-    asked = box.receive()
+    asked = box.next_request()
     assert asked is not None
     note(config, asked.id, Phase.LOADING)
     assert switch.is_running
@@ -87,7 +87,7 @@ def test_a_change_that_a_command_asked_for_counts_too(
     forget_status(config.runtime_dir)  # the box was started again
     assert switch.report() is None
     assert switch.ask("factory")
-    assert box.receive() is not None
+    assert box.next_request() is not None
 
 
 def test_a_wish_that_the_box_never_takes_up_is_given_up(
@@ -97,7 +97,7 @@ def test_a_wish_that_the_box_never_takes_up_is_given_up(
     clock.now_s = 31.0
     assert switch.report() is None
     assert switch.ask("factory")
-    assert box.receive() is not None
+    assert box.next_request() is not None
 
 
 def test_what_cannot_change_says_why(switch: ModelSwitch, config: Config, clock: Clock) -> None:

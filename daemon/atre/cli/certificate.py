@@ -8,12 +8,12 @@ import click
 import msgspec
 
 from atre.certificate.imported import MAX_BYTES
-from atre.cli.model.shared import data_dir_option, json_option
 from atre.config import default_runtime_dir
 from atre.errors import ConfigError, EngineUnavailableError
 from atre.ipc.client import ManagementClient
 from atre.ipc.messages import BoxDescription, CertificateSource
 from atre.language import in_french, lang_option, say
+from atre.options import data_dir_option, json_option
 
 _file = click.Path(path_type=Path, dir_okay=False)
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
+from atre.closing import Closing
 from atre.errors import EngineUnavailableError
 from atre.ipc.failure import error_from
 from atre.ipc.frame import FrameReader, encode_frame
@@ -18,7 +18,7 @@ _RECV_BYTES = 65536
 Event = TypeVar("Event")
 
 
-class RunningJob(Generic[Event]):
+class RunningJob(Closing, Generic[Event]):
     """A job that a process of the box works on for us, and the events that it sends.
 
     Closing it, or leaving its ``with`` block, cancels it wherever it is.
@@ -89,14 +89,3 @@ class RunningJob(Generic[Event]):
 
     def close(self) -> None:
         self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        self.close()

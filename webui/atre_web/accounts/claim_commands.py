@@ -10,9 +10,10 @@ import msgspec
 
 from atre.errors import InvalidRequestError
 from atre.language import lang_option, say
+from atre.options import data_dir_option, json_option
 from atre_web.accounts import audit, claim
 from atre_web.accounts.claim import Claim
-from atre_web.accounts.console import data_dir_option, database, json_option, panel_url, print_json
+from atre_web.accounts.console import database, panel_url, print_json
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):

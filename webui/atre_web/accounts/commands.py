@@ -11,8 +11,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from atre.language import lang_option, say
+from atre.options import data_dir_option, json_option
 from atre_web.accounts import keys
-from atre_web.accounts.console import data_dir_option, database, date, json_option, print_json
+from atre_web.accounts.console import database, date, print_json
 from atre_web.accounts.keys import ApiKey
 from atre_web.accounts.principal import SCOPES, Scope
 

@@ -13,12 +13,11 @@ from rich.table import Table
 
 from atre.errors import InvalidRequestError
 from atre.language import lang_option, say
+from atre.options import data_dir_option, json_option
 from atre_web.accounts import audit, claim, invitations, people
 from atre_web.accounts.console import (
-    data_dir_option,
     database,
     date,
-    json_option,
     panel_url,
     print_json,
 )

@@ -6,8 +6,6 @@ import msgspec
 
 from atre.cli.model.shared import (
     bytes_shown,
-    data_dir_option,
-    json_option,
     open_store,
     size,
     tidied,
@@ -18,6 +16,7 @@ from atre.models.import_files import Candidate, candidates, import_model
 from atre.models.manifest import Manifest, check_name
 from atre.models.signature import SignedListing, read_signed_listing
 from atre.models.store import Store
+from atre.options import data_dir_option, json_option
 
 
 @click.command("import")

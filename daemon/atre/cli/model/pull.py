@@ -6,8 +6,6 @@ import msgspec
 
 from atre.cli.model.shared import (
     bytes_shown,
-    data_dir_option,
-    json_option,
     open_store,
     size,
     tidied,
@@ -15,6 +13,7 @@ from atre.cli.model.shared import (
 from atre.language import lang_option, say
 from atre.models.catalogue import load_catalogue
 from atre.models.manifest import check_name
+from atre.options import data_dir_option, json_option
 
 _MEGA = 10**6
 

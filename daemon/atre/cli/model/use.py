@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from atre.cli.model.shared import data_dir_option, open_store
+from atre.cli.model.shared import open_store
 from atre.config import default_runtime_dir
 from atre.errors import ModelStoreError
 from atre.ipc.model_messages import Phase
@@ -14,6 +14,7 @@ from atre.model_change import ChangeStatus
 from atre.model_request import ask_for_model, read_status
 from atre.models.manifest import FACTORY
 from atre.models.selection import Selection, read_applied
+from atre.options import data_dir_option
 
 _POLL_S = 0.2
 _TAKEN_UP_S = 30.0  # a box that changes to another model just now takes this one up afterwards

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import click
 
-from atre.cli.model.shared import bytes_shown, data_dir_option, open_store
+from atre.cli.model.shared import bytes_shown, open_store
 from atre.errors import ModelStoreError
 from atre.language import lang_option, say
 from atre.models.verify import verify as find_damage
+from atre.options import data_dir_option
 
 
 @click.command()
