@@ -70,6 +70,28 @@ def test_nobody_reaches_the_conversations_of_others(
     assert read(member, talk)["messages"][0]["text"] == "Mon secret"
 
 
+def test_a_file_is_found_by_its_name_and_the_page_says_that_its_text_is_not(
+    app: Flask, engine: Any, member: FlaskClient
+) -> None:
+    file = {"name": "Devis-toiture.csv", "text": "ardoise;12"}
+    talk = begin(member, "Combien ?", attachments=[file])
+    finish(app, engine)
+
+    def ids_of(words: str) -> list[str]:
+        return [each["id"] for each in (member.get(f"{ROOT}?q={words}").json or {})["data"]]
+
+    assert ids_of("devis toiture combien") == [talk["id"]]
+    assert ids_of("ardoise") == []
+    # Asked otherwise, the question keeps its file.
+    question = ids(talk)[0]
+    body = {"question": "Autrement", "replaces": question}
+    assert member.post(f"{ROOT}/{talk['id']}/questions", json=body).status_code == 201
+    finish(app, engine)
+    assert ids_of("devis autrement") == [talk["id"]]
+    page = member.get("/history", headers={"Accept": "text/html", "Accept-Language": "fr"}).text
+    assert "mais pas le texte de ces fichiers" in page
+
+
 def test_search_finds_words_whatever_their_endings_and_forgets_what_is_deleted(
     app: Flask, engine: Any, member: FlaskClient, database: sqlite3.Connection
 ) -> None:
