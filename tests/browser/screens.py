@@ -150,7 +150,7 @@ def _begin_to_hand_over(page: "Page") -> None:
 
 def _mistake_the_hours(page: "Page") -> None:
     page.locator('[name="tue_start"]').fill("19:00")
-    page.locator('form[action="/settings/sleep"] .primary').click()
+    page.locator("#sleep .primary").click()
     page.get_by_role("alert").wait_for()
 
 

@@ -28,9 +28,10 @@ _FIRST_ZONES = ("Europe/Paris", "America/Toronto", "America/Montreal")
 @blueprint.get("/settings")
 def show() -> Response:
     """The form."""
-    is_done = request.args.get("done") in {"1", "sleep"}
-    message = gettext("C’est enregistré.") if is_done else ""
-    return page(settings.read(current.connection())[0], message=message)
+    done = request.args.get("done")
+    message = gettext("C’est enregistré.") if done in {"1", "sleep"} else ""
+    shown = settings.read(current.connection())[0]
+    return page(shown, message=message, is_of_sleep=done == "sleep")
 
 
 @blueprint.post("/settings")

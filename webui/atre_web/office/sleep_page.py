@@ -66,5 +66,10 @@ def _again(
 ) -> Response:
     again = SleepForm(minutes=typed.minutes, week=typed.week, wrong=wrong)
     return settings_page.page(
-        settings.read(current.connection())[0], status, sleep=again, problem=problem, detail=detail
+        settings.read(current.connection())[0],
+        status,
+        sleep=again,
+        problem=problem,
+        detail=detail,
+        is_of_sleep=True,
     )
