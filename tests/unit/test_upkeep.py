@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from atre import clock
 from atre.clock import LATEST, OLDEST, Clock
+from atre.config import Config, save
+from atre_web import cli
 from atre_web.accounts import audit, latency, people, settings
 from atre_web.accounts.database import connect, transaction
 from atre_web.accounts.latency import Measured
@@ -165,3 +168,20 @@ def test_which_clocks_are_believed(told: Clock, expected: object) -> None:
 
 def test_the_kernel_is_asked() -> None:
     assert clock.is_synchronised() in {True, False, None}
+
+
+@pytest.mark.parametrize("listener", ["loopback", "lan", "http"])
+def test_one_listener_of_the_box_does_it(
+    config: Config, monkeypatch: pytest.MonkeyPatch, listener: str
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(Upkeep, "start", lambda _: started.append(listener))
+    monkeypatch.setattr(cli, "create_app", lambda _: None)
+    monkeypatch.setattr(cli, "create_http_app", lambda _: None)
+    monkeypatch.setattr(cli, "never_preempt", lambda: None)
+    monkeypatch.setattr(cli, "run_listener", lambda _listener, _config, make: make())
+    path = config.data_dir / "config.json"
+    save(config, path)
+    done = CliRunner().invoke(cli.main, ["serve", "--config", str(path), "--listener", listener])
+    assert done.exit_code == 0, done.output
+    assert started == ["loopback"] * (listener == "loopback")
