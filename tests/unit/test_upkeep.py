@@ -118,13 +118,13 @@ def test_once_a_day_and_never_by_a_clock_that_is_wrong(
     with transaction(connection):
         latency.add(connection, marie.id, "2020-01-01", [Measured("first_token_ms", 5.0)])
         latency.add(connection, marie.id, "2027-01-01", [Measured("first_token_ms", 5.0)])
-    told = Told(Clock(LATEST + DAY_S, None), 100.0)
+    told = Told(Clock(LATEST + DAY_S, is_synchronised=False), 100.0)
     upkeep = told.upkeep(tmp_path)
     young = say(connection, days_ago=0)
     upkeep.tick()
     assert left(connection) == {young}, "a clock that nobody confirms makes nothing old"
     upkeep = told.upkeep(tmp_path)
-    told.clock = Clock(NOW, None)
+    told.clock = Clock(NOW, is_synchronised=False)
     say(connection, days_ago=31)
     upkeep.tick()
     assert left(connection) == {young}
@@ -133,19 +133,25 @@ def test_once_a_day_and_never_by_a_clock_that_is_wrong(
     old = say(connection, days_ago=31)
     upkeep.tick()
     assert old in left(connection), "once a day"
-    told.clock, told.uptime = Clock(NOW + DAY_S, None), 100.0 + DAY_S
+    told.clock, told.uptime = Clock(NOW + DAY_S, is_synchronised=False), 100.0 + DAY_S
     upkeep.tick()
     assert left(connection) == {young}
 
 
 def test_a_clock_that_leaps_ahead_removes_nothing_for_a_day() -> None:
-    seen = look(None, Clock(NOW, None), 0.0)
-    assert may_remove(seen, Clock(NOW, None)), "a box that is off every night removes too"
-    leapt = Clock(NOW + 365 * DAY_S, None)
+    seen = look(None, Clock(NOW, is_synchronised=False), 0.0)
+    assert may_remove(seen, Clock(NOW, is_synchronised=False)), (
+        "a box that is off every night removes too"
+    )
+    leapt = Clock(NOW + 365 * DAY_S, is_synchronised=False)
     seen = look(seen, leapt, HOUR_S)
     assert not may_remove(seen, leapt)
-    assert not may_remove(look(seen, Clock(leapt.now + HOUR_S, None), 2 * HOUR_S), leapt)
-    assert may_remove(look(seen, Clock(leapt.now + DAY_S, None), HOUR_S + DAY_S), leapt)
+    assert not may_remove(
+        look(seen, Clock(leapt.now + HOUR_S, is_synchronised=False), 2 * HOUR_S), leapt
+    )
+    assert may_remove(
+        look(seen, Clock(leapt.now + DAY_S, is_synchronised=False), HOUR_S + DAY_S), leapt
+    )
     confirmed = Clock(NOW + 365 * DAY_S, is_synchronised=True)
     assert may_remove(look(Seen(NOW, 0.0, -DAY_S), confirmed, HOUR_S), confirmed)
 
@@ -153,12 +159,11 @@ def test_a_clock_that_leaps_ahead_removes_nothing_for_a_day() -> None:
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
-        (Clock(0.0, None), False),
+        (Clock(0.0, is_synchronised=False), False),
         (Clock(OLDEST - 1, is_synchronised=True), False),
-        (Clock(OLDEST, None), True),
+        (Clock(OLDEST, is_synchronised=False), True),
         (Clock(LATEST, is_synchronised=False), True),
         (Clock(LATEST + 1, is_synchronised=False), False),
-        (Clock(LATEST + 1, None), False),
         (Clock(LATEST + 1, is_synchronised=True), True),
     ],
 )
@@ -166,8 +171,13 @@ def test_which_clocks_are_believed(told: Clock, expected: object) -> None:
     assert clock.is_believable(told) is expected
 
 
-def test_the_kernel_is_asked() -> None:
-    assert clock.is_synchronised() in {True, False, None}
+def test_the_time_service_confirms_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "_SYNCHRONISED", tmp_path / "synchronized")
+    assert not clock.read_clock().is_synchronised
+    (tmp_path / "synchronized").touch()
+    assert clock.read_clock().is_synchronised
 
 
 @pytest.mark.parametrize("listener", ["loopback", "lan", "http"])

@@ -63,7 +63,7 @@ class Facts:
     is_claimed: bool
     num_people: int
     num_invitations: int
-    is_clock_synchronised: bool | None = None
+    is_clock_synchronised: bool = False
     is_transfer: bool = False
 
 
