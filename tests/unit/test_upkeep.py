@@ -94,7 +94,8 @@ def test_what_is_younger_stays(connection: sqlite3.Connection) -> None:
 
 @given(st.floats(0, 100), st.integers(1, 100))
 def test_only_age_decides(days_ago: float, days: int) -> None:
-    with closing(connect(Path(":memory:"))) as connection:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.row_factory = sqlite3.Row
         connection.executescript(
             "CREATE TABLE settings (name, value);"
             "CREATE TABLE conversations (id, changed_at);"
