@@ -20,6 +20,7 @@ def chat_texts() -> dict[str, str]:
         "stopped": gettext("Arrêtée à votre demande."),
         "cut": gettext("Réponse coupée : la longueur maximale est atteinte."),
         "usage": gettext("{tokens} jetons · {seconds} s"),
+        "usage_short": gettext("{tokens} jetons · moins de {seconds} s"),
         "you": gettext("Vous"),
         "assistant": gettext("Assistant"),
         "copy": gettext("Copier"),
