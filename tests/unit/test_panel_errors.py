@@ -91,10 +91,8 @@ def test_what_may_be_asked_instead_is_still_named(client: FlaskClient, key: str)
 
 def test_an_error_of_ours_says_what_to_do_and_is_escaped(client: FlaskClient, key: str) -> None:
     text = visit(client, key, "/fail/storage").text
-    assert (
-        '<p class="problem"><span lang="en">The disk &lt;sda&gt; is full. Free some space.</span></p>'
-        in text
-    )
+    said = "The disk &lt;sda&gt; is full. Free some space."
+    assert f'<p class="problem"><span lang="en">{said}</span></p>' in text
 
 
 def test_a_strangers_page_that_fails_is_ours_too(client: FlaskClient) -> None:
