@@ -121,3 +121,17 @@ def test_a_program_gets_json(
     assert answer.status_code == status
     assert answer.json is not None
     assert set(answer.json["error"]) == {"message", "type", "param", "code"}
+
+
+@pytest.mark.parametrize(
+    ("path", "way_out"),
+    [("/v1/nowhere", "/openapi.json"), ("/v1/responses", "/v1/chat/completions")],
+)
+def test_a_route_that_is_not_there_names_the_one_that_is(
+    client: FlaskClient, key: str, path: str, way_out: str
+) -> None:
+    answer = client.post(path, json={}, headers={"Authorization": f"Bearer {key}"})
+    assert answer.status_code == 404
+    assert answer.json is not None
+    assert path in answer.json["error"]["message"]
+    assert way_out in answer.json["error"]["message"]

@@ -3,8 +3,8 @@
 
 from dataclasses import dataclass
 
-from flask import Response, jsonify
-from werkzeug.exceptions import HTTPException
+from flask import Response, jsonify, request
+from werkzeug.exceptions import HTTPException, NotFound
 
 from atre.errors import (
     AtreError,
@@ -111,7 +111,7 @@ def http_error_response(error: HTTPException) -> Response:
     response = jsonify(
         {
             "error": {
-                "message": error.description or error.name,
+                "message": _sentence(error),
                 "type": "invalid_request_error" if status < 500 else "server_error",  # noqa: PLR2004
                 "param": None,
                 "code": error.name.lower().replace(" ", "_"),
@@ -123,6 +123,19 @@ def http_error_response(error: HTTPException) -> Response:
         if name != "Content-Type":  # Allow, for one, which RFC 9110 demands with 405
             response.headers.add(name, value)
     return response
+
+
+def _sentence(error: HTTPException) -> str:
+    if isinstance(error, NotFound) and error.description == NotFound.description:
+        path = request.path[:200]
+        # n8n and newer OpenAI clients start there, and show the sentence to whoever set them up.
+        if path.startswith("/v1/responses"):
+            return (
+                "This box has no Responses API (/v1/responses). Have the program use "
+                "/v1/chat/completions; in n8n, switch off Use Responses API."
+            )
+        return f"This box has no {path}. What it has is listed at /openapi.json."
+    return error.description or error.name
 
 
 def row_of(error: AtreError) -> Row:
