@@ -129,8 +129,8 @@ def _sentence(error: Json, texts: dict[str, str]) -> str:
         )
     if code == "queue_full":
         return texts["error_queue"].format(seconds=error.get("retry_after_s", 5))
-    if code == "no_model":
-        return texts["error_no_model"]
+    if code in {"no_model", "on_battery", "battery_low"}:
+        return texts[f"error_{code}"]
     if error.get("type") == "server_error":
         return texts["error_engine"]
     return texts["error_other"].format(message=error.get("message", ""))
