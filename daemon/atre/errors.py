@@ -138,6 +138,8 @@ _CLOSED = {
 class IntakeClosedError(EngineUnavailableError):
     """The box takes nothing new for now; try again after ``retry_after_s`` seconds."""
 
+    reason = ClosedReason.ON_BATTERY
+
     def __init__(self, reason: ClosedReason, *, retry_after_s: int) -> None:
         super().__init__(_CLOSED[reason])
         self.reason = reason

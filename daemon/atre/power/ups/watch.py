@@ -142,7 +142,8 @@ def _sentence(error: Exception, address: UpsAddress) -> Sentence:
     if "UNKNOWN-UPS" in said:
         return Sentence(
             f"The UPS server at {where} has no UPS named {address.ups!r}.",
-            f"Le serveur d’onduleurs {where} n’a pas d’onduleur nommé « {address.ups} ».",
+            f"Le serveur d’onduleurs {where} n’a pas d’onduleur nommé "
+            f"«\N{NO-BREAK SPACE}{address.ups}\N{NO-BREAK SPACE}».",
         )
     if "ACCESS-DENIED" in said:
         return Sentence(
