@@ -23,6 +23,7 @@ from atre.engine_seat import ENGINE, EngineSeat
 from atre.errors import ConfigError, EngineError
 from atre.hardware.detect import detect
 from atre.hardware.profiles import load_profiles
+from atre.intake import Intake
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.messages import BoxDescription, EmbedderDescription, EngineDescription
@@ -157,7 +158,11 @@ class Box:
 
     def _model_sleep(self, seat: EngineSeat, stack: contextlib.ExitStack) -> ModelSleep:
         """What lets the model sleep; whether it ever may can change at any time."""
-        lobby = Lobby(seat.lobby_socket, queue_limit=self._config.queue_limit)
+        lobby = Lobby(
+            seat.lobby_socket,
+            Intake(self._config.runtime_dir),
+            queue_limit=self._config.queue_limit,
+        )
         stack.callback(lobby.close)
         self._supervisor.watch(lobby, lobby.hear)
         model_sleep = ModelSleep(seat, lobby)

@@ -13,6 +13,7 @@ from atre.errors import (
     EngineError,
     EngineUnavailableError,
     ForbiddenError,
+    IntakeClosedError,
     ModelLoadError,
     ModelNotFoundError,
     ModelProblem,
@@ -98,7 +99,7 @@ def error_response(error: AtreError) -> Response:
     row = row_of(error)
     response = jsonify(error_body(error))
     response.status_code = row.status
-    if isinstance(error, QueueFullError | QuotaError):
+    if isinstance(error, QueueFullError | QuotaError | IntakeClosedError):
         response.headers["Retry-After"] = str(error.retry_after_s)
     elif isinstance(error, EngineUnavailableError):
         response.headers["Retry-After"] = str(_RETRY_AFTER_S)
@@ -141,10 +142,13 @@ def _sentence(error: HTTPException) -> str:
 def row_of(error: AtreError) -> Row:
     """The row of the error's class or of the nearest class above it.
 
-    What went wrong with a model is its own code, and decides the status.
+    What went wrong with a model is its own code, and decides the status; so is why nothing new is
+    taken.
     """
     if isinstance(error, ModelStoreError):
         status = _MODEL_STATUSES.get(error.problem, 400)
         kind = "server_error" if status >= 500 else "invalid_request_error"  # noqa: PLR2004
         return Row(status, kind, error.problem)
+    if isinstance(error, IntakeClosedError):
+        return Row(503, "server_error", error.reason)
     return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)

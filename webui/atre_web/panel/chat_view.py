@@ -131,6 +131,8 @@ def _sentence(error: Json, texts: dict[str, str]) -> str:
             "relever."
         ),
         "no_model": texts["error_no_model"],
+        "on_battery": texts["error_on_battery"],
+        "battery_low": texts["error_battery_low"],
     }
     if code in plain:
         return plain[code]
