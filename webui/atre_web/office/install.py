@@ -6,6 +6,7 @@ from atre_web.office import (
     home_page,
     network_page,
     settings_page,
+    sleep_page,
     system_page,
     usage_page,
     verbs,
@@ -16,5 +17,13 @@ from atre_web.office.verbs import Verbs
 def install(app: Flask, box: Verbs) -> None:
     """Put the administration on an app that has the panel."""
     verbs.install(app, box)
-    for room in (home_page, network_page, usage_page, settings_page, system_page, audit_page):
+    for room in (
+        home_page,
+        network_page,
+        usage_page,
+        settings_page,
+        sleep_page,
+        system_page,
+        audit_page,
+    ):
         app.register_blueprint(room.blueprint)
