@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The power sources of a machine, one file each."""
+"""One file for each kind of power source; ``found`` tells which of them this machine has."""
