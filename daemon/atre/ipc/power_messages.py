@@ -89,9 +89,9 @@ class PowerSettings(Message, frozen=True):
 
     ``tariff`` is the id of a ``TariffOffer``, ``custom``, or empty for none. ``off_peak`` is the
     calendar of the cheap hours where the tariff has them, empty for the tariff's own.
-    ``peak_days`` are the dates (2027-01-14) that the supplier announced, for tariffs that have such;
-    ``other_kwh_day`` is what the rest of the contract takes on a day, for prices in tiers; None
-    puts the box on top of all tiers. ``co2_g_kwh`` needs its ``co2_source``.
+    ``peak_days`` are the dates (2027-01-14) that the supplier announced, for tariffs that have
+    such. ``other_kwh_day`` is what the rest of the contract takes on a day, for prices in
+    tiers; None puts the box on top of all tiers. ``co2_g_kwh`` needs its ``co2_source``.
     """
 
     tariff: Name = ""

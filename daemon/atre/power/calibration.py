@@ -14,7 +14,7 @@ from atre.durable import write_durably
 from atre.power.trace import Span
 from atre.power_basis import Basis
 
-_MIN_MINUTES = 20
+MIN_MINUTES = 20
 # Without different loads the slope would be chance.
 _MIN_SPREAD_W = 5.0
 _MIN_SPREAD_FRACTION = 0.2
@@ -23,6 +23,7 @@ _MAX_MINUTES = 1440
 _HUBER = 1.345
 _MAD_TO_SIGMA = 1.4826
 _NUM_ROUNDS = 20
+_REFIT_EVERY = 30
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -69,6 +70,7 @@ class Calibration:
         kept = _read(path)
         self.fit = kept.fit
         self._source = kept.source
+        self._num_added = 0
         self._pairs = deque(kept.pairs, maxlen=_MAX_MINUTES)
 
     @property
@@ -81,6 +83,9 @@ class Calibration:
             self._source = source
             self._pairs.clear()
         self._pairs.append(pair)
+        self._num_added += 1
+        if len(self._pairs) > _REFIT_EVERY and self._num_added % _REFIT_EVERY:
+            return  # a day's pairs take a tenth of a second, and one more minute changes little
         found = fitted(self._pairs, source, made_at=time.time() if now_s is None else now_s)
         if found is not None:
             self.fit = found
@@ -103,7 +108,7 @@ def fitted(pairs: Sequence[Pair], source: str, *, made_at: float) -> Fit | None:
     Least squares with Huber's weights, so that a minute in which something else hung on the plug
     hardly bends it.
     """
-    if len(pairs) < _MIN_MINUTES:
+    if len(pairs) < MIN_MINUTES:
         return None
     sensor = sorted(pair.sensor_w for pair in pairs)
     low, high = sensor[len(sensor) // 20], sensor[-1 - len(sensor) // 20]
