@@ -18,7 +18,6 @@ from atre.ipc.power_messages import (
     PowerHistory,
     PowerRequest,
     PowerSettings,
-    PowerSource,
     ReadPowerHistory,
     Resolution,
     SetPower,
@@ -31,6 +30,7 @@ from atre.power.machine_power import coverage
 from atre.power.meter import PowerMeter
 from atre.power.sampler import Sampler
 from atre.power.settings import SettingsFile
+from atre.power.sources import told_sources
 from atre.power.tariff import co2_examples, tariff_of, tariff_offers
 from atre.power.trace import PowerTrace, Span
 from atre.power_basis import Basis
@@ -73,6 +73,7 @@ class PowerVerbs:
             baseline=Baseline(config.state_dir / "power-baseline.json"),
             calibration=self._calibration,
             is_busy=self._activity.is_busy,
+            clock=clock,
         )
         self._verbs: dict[type, Callable[..., Message]] = {
             DescribePower: lambda _: self.describe(),
@@ -106,16 +107,7 @@ class PowerVerbs:
             error_fraction=fit.error_fraction if fit and is_used else None,
             idle_w=self.meter.idle_w,
             coverage=_CALIBRATED if is_used else coverage(readings),
-            sources=[
-                PowerSource(
-                    source=each.source,
-                    scope=each.scope,
-                    basis=each.basis,
-                    power_w=each.power_w,
-                    reason=each.reason,
-                )
-                for each in readings
-            ],
+            sources=told_sources(readings),
             today=totals.whole(self._history, Resolution.DAY, now, self._pricing),
             month=totals.whole(self._history, Resolution.MONTH, now, self._pricing),
             energy_total_j=self._history.total_j(),
