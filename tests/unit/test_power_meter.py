@@ -236,6 +236,7 @@ def test_the_thread_beats_and_ends(tmp_path: Path) -> None:
         (Activity(num_open=1, idle_s=0.0), True),
         (Activity(num_open=0, idle_s=0.2), True),
         (Activity(num_open=0, idle_s=30.0), False),
+        (Activity(num_open=0, idle_s=0.0), False),
         (None, None),
     ],
 )
