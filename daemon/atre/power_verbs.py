@@ -14,6 +14,7 @@ from atre.ipc.power_messages import (
     Calibration,
     DescribePower,
     ForgetCalibration,
+    PowerBucket,
     PowerDescription,
     PowerHistory,
     PowerRequest,
@@ -76,6 +77,7 @@ class PowerVerbs:
             is_busy=self._activity.is_busy,
             clock=clock,
         )
+        self._summed: tuple[object, PowerBucket, PowerBucket] | None = None
         self._verbs: dict[type, Callable[..., Message]] = {
             DescribePower: lambda _: self.describe(),
             ReadPowerHistory: self._read_history,
@@ -97,7 +99,8 @@ class PowerVerbs:
         return self._verbs[type(request)](request)
 
     def describe(self) -> PowerDescription:
-        now, readings = self._now(), self.meter.readings
+        readings = self.meter.readings
+        today, month = self._sums()
         latest = self._latest()
         fit = self._calibration.fit
         is_used = fit is not None and latest is not None and self.meter.is_calibrated
@@ -109,8 +112,8 @@ class PowerVerbs:
             idle_w=self.meter.idle_w,
             coverage=_CALIBRATED if is_used else coverage(readings),
             sources=told_sources(readings),
-            today=totals.whole(self._history, Resolution.DAY, now, self._pricing),
-            month=totals.whole(self._history, Resolution.MONTH, now, self._pricing),
+            today=today,
+            month=month,
             energy_total_j=self._history.total_j(),
             settings=self._settings,
             has_plug_password=bool(self._file.password()),
@@ -121,6 +124,18 @@ class PowerVerbs:
             co2_examples=list(co2_examples()),
             issues=self._history.issues,
         )
+
+    def _sums(self) -> tuple[PowerBucket, PowerBucket]:
+        """Today and this month, summed when the history has a new minute and not each time."""
+        now = self._now()
+        key = self._history.version, now.date(), now.utcoffset(), self._pricing
+        if self._summed is None or self._summed[0] != key:
+            today, month = (
+                totals.whole(self._history, resolution, now, self._pricing)
+                for resolution in (Resolution.DAY, Resolution.MONTH)
+            )
+            self._summed = key, today, month
+        return self._summed[1:]
 
     def _latest(self) -> Span | None:
         """The last seconds as one span, None if they have no figure."""
