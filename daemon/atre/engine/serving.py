@@ -21,6 +21,7 @@ from atre.engine.prompt import prepare
 from atre.engine.sequence import Sequence
 from atre.engine.snapshots import Snapshots
 from atre.engine.tool_check import check_tools
+from atre.intake import Intake
 from atre.ipc.job_server import Caller, JobServer
 from atre.ipc.messages import EngineDescription, EngineRequest, Generate, ToolChoice
 from atre.ipc.requested_model import check_model
@@ -89,8 +90,14 @@ class Loaded:
 class EngineServer(JobServer[Generate, Answer]):
     """Answers on ``engine.sock``."""
 
-    def __init__(self, socket_path: Path) -> None:
-        super().__init__(socket_path, model="model", requests=EngineRequest, job_request=Generate)
+    def __init__(self, socket_path: Path, intake: Intake) -> None:
+        super().__init__(
+            socket_path,
+            model="model",
+            requests=EngineRequest,
+            job_request=Generate,
+            intake=intake,
+        )
 
 
 def _parser(request: Generate, prompt: str, format_: Format) -> AnswerParser | None:

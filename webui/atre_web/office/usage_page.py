@@ -11,7 +11,7 @@ from atre_web.accounts.people import LOCAL
 from atre_web.accounts.usage_report import By, Entry, Sums, entries, periods, summed
 from atre_web.office.csv_text import csv_response
 from atre_web.panel.snapshot import UNKNOWN
-from atre_web.panel.wording import decimal, gettext
+from atre_web.panel.wording import decimal, gettext, seconds
 
 blueprint = Blueprint("usage", __name__)
 
@@ -129,7 +129,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _seconds(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{decimal(value)}\N{NO-BREAK SPACE}s"
+    return UNKNOWN if value is None else seconds(value)
 
 
 def _label(period: str) -> str:
