@@ -31,7 +31,7 @@ from atre.power.machine_power import coverage
 from atre.power.meter import PowerMeter
 from atre.power.sampler import Sampler
 from atre.power.settings import SettingsFile
-from atre.power.sources import address_of, plug_of, told_sources
+from atre.power.sources import plug_of, told_sources, ups_of
 from atre.power.tariff import co2_examples, tariff_of, tariff_offers
 from atre.power.trace import PowerTrace, Span
 from atre.power_basis import Basis
@@ -41,7 +41,6 @@ from atre.sentence import Sentence
 _NOW_S = 3.0
 # A plug is asked every few seconds, and its last word is still true.
 _STALE_S = 15.0
-_UPSD = 3493  # IANA's nut
 
 BuildSamplers = Callable[[PowerSettings, str], Sequence[Sampler]]
 
@@ -223,7 +222,7 @@ def _checked_pricing(settings: PowerSettings) -> totals.Pricing:
     if settings.plug is not None:
         plug_of(settings.plug, "")
     if settings.ups is not None:
-        address_of(settings.ups.address, param="ups", default_port=_UPSD)
+        ups_of(settings.ups)
     return totals.Pricing(tariff=tariff_of(settings), co2_g_kwh=settings.co2_g_kwh)
 
 

@@ -29,7 +29,7 @@ from atre.ipc.power_messages import (
 from atre.ipc.server import Connection, Server
 from atre.power.reading import Basis, Reading, Scope
 from atre.power.sampler import Sampler
-from atre.power.sources import plug_of
+from atre.power.sources import plug_of, samplers_of, ups_of
 from atre.power_verbs import PowerVerbs
 from atre.sentence import Sentence
 
@@ -267,3 +267,15 @@ def _direct(made: Processor) -> Callable[[PowerSettings, str], DirectReadings]:
 def test_addresses_are_hosts_with_or_without_port(written: str, expected: tuple[str, int]) -> None:
     meant = plug_of(PlugSettings(kind="shelly", address=written), "secret")
     assert (meant.host, meant.port, meant.password) == (*expected, "secret")
+
+
+def test_a_ups_that_is_not_there_says_so_and_holds_nothing_up() -> None:
+    nowhere = UpsSettings(name="office", address="127.0.0.1:9", nominal_w=330.0)
+    assert ups_of(nowhere).port == 9
+    samplers = samplers_of(PowerSettings(ups=nowhere), "")
+    try:
+        readings = samplers[-1].read(0.0)
+        assert all(reading.power_w is None for reading in readings)
+    finally:
+        for sampler in samplers:
+            sampler.close()
