@@ -20,7 +20,7 @@ from atre.backend_libraries import hiding
 from atre.config import Config, save
 from atre.durable import write_durably
 from atre.engine_seat import ENGINE, EngineSeat
-from atre.errors import ConfigError, EngineError
+from atre.errors import ClosedReason, ConfigError, EngineError
 from atre.hardware.detect import detect
 from atre.hardware.profiles import load_profiles
 from atre.intake import Intake
@@ -158,14 +158,13 @@ class Box:
 
     def _model_sleep(self, seat: EngineSeat, stack: contextlib.ExitStack) -> ModelSleep:
         """What lets the model sleep; whether it ever may can change at any time."""
-        lobby = Lobby(
-            seat.lobby_socket,
-            Intake(self._config.runtime_dir),
-            queue_limit=self._config.queue_limit,
-        )
+        intake = Intake(self._config.runtime_dir)
+        lobby = Lobby(seat.lobby_socket, intake, queue_limit=self._config.queue_limit)
         stack.callback(lobby.close)
         self._supervisor.watch(lobby, lobby.hear)
-        model_sleep = ModelSleep(seat, lobby)
+        model_sleep = ModelSleep(
+            seat, lobby, must_rest=lambda: intake.closed() is ClosedReason.BATTERY_LOW
+        )
         news = NudgeSocket(self._config.runtime_dir / SLEEP)
         stack.callback(news.close)
 

@@ -7,7 +7,8 @@
       ▲─────────┘          ▲────────┘ (it does not load: those who wait are told why)
 
 From LEAVING to WAKING the engine's address leads to the lobby, so no request is ever lost: one that
-comes while the engine is about to go turns it back.
+comes while the engine is about to go turns it back. But when the box must save itself it goes, and
+stays away until that is over.
 """
 
 import datetime as dt
@@ -27,9 +28,12 @@ _log = logging.getLogger(__name__)
 
 _LOOK_S = 60.0  # how late a period may begin or end
 _POLL_S = 0.25
+_REST_LOOK_S = 2.0  # a rest ends at any moment, and then people wait
 _AT_LEAST_S = 0.01
 # What found the engine's address before it led to the lobby is counted by the second look.
 _QUIET_LOOKS = 2
+# What runs when the box must save itself may end by itself for so many looks: five seconds.
+_LAST_LOOKS = 20
 
 
 class State(StrEnum):
@@ -87,8 +91,10 @@ class Waiting(Protocol):
 class ModelSleep:
     """Puts the model to sleep and wakes it, by rules and by who asks."""
 
-    def __init__(self, seat: Seat, lobby: Waiting) -> None:
-        """Without rules, until ``follow``: the model stays."""
+    def __init__(
+        self, seat: Seat, lobby: Waiting, *, must_rest: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Without rules, until ``follow``: the model stays, unless it ``must_rest``."""
         self._rules = SleepRules()
         self._clock: Callable[[], dt.datetime] = local_now
         self._seat = seat
@@ -97,6 +103,8 @@ class ModelSleep:
         self._was_sleep_time = False
         self._quiet_looks = 0
         self._is_planned_anew = False
+        self._must_rest = must_rest
+        self._rests = False
 
     def follow(self, rules: SleepRules, *, clock: Callable[[], dt.datetime]) -> None:
         """Go by these rules from the next ``tick`` on, in the hours of ``clock``, with its zone."""
@@ -112,7 +120,12 @@ class ModelSleep:
         now = self._clock()
         is_sleep_time = self._rules.is_sleep_time(now)
         wait_s = _POLL_S
-        if is_changing:
+        did_rest, self._rests = self._rests, self._must_rest()
+        if self._rests:
+            wait_s = self._rest(now)
+        elif did_rest and self.state is State.ASLEEP:
+            self._load()
+        elif is_changing:
             self.state = State.AWAKE if self.state is State.AWAKE else State.WAKING
         elif self.state is State.AWAKE:
             wait_s = self._watch(is_sleep_time=is_sleep_time)
@@ -152,7 +165,11 @@ class ModelSleep:
             self._open()
             return
         self._quiet_looks += 1
-        description = self._seat.describe() if self._quiet_looks >= _QUIET_LOOKS else None
+        if self._quiet_looks >= _QUIET_LOOKS:
+            self._unload(now)
+
+    def _unload(self, now: dt.datetime) -> None:
+        description = self._seat.describe()
         if description is None:
             return
         self._lobby.take_over(
@@ -172,11 +189,40 @@ class ModelSleep:
         opens = self._should_be_loaded(is_sleep_time=is_sleep_time, idle_s=0.0)
         if not (self._lobby.num_waiting or opens):
             return _LOOK_S
+        self._load()
+        return _POLL_S
+
+    def _load(self) -> None:
         self._is_planned_anew = False
         self._seat.wake()
         self._lobby.wake(0.0)
         self.state = State.WAKING
+
+    def _rest(self, now: dt.datetime) -> float:
+        """Let the model go although somebody may be answered, and keep it away."""
+        if self.state is State.ASLEEP:
+            return _REST_LOOK_S
+        if self.state is State.WAKING:
+            self._seat.unload()
+            self.state = State.ASLEEP
+        else:
+            self._go(now)
         return _POLL_S
+
+    def _go(self, now: dt.datetime) -> None:
+        if self.state is State.AWAKE:
+            description = self._seat.describe()
+            if description is None:  # no model is there, and nothing to unload
+                return
+            self._lobby.take_over(description)
+            self._seat.lead_to_lobby()
+            self._quiet_looks = 0
+            self.state = State.LEAVING
+        activity = self._seat.activity()
+        self._quiet_looks += 1
+        if activity and activity.num_open and self._quiet_looks < _LAST_LOOKS:
+            return
+        self._unload(now)
 
     def _wake(self) -> None:
         reason = self._seat.wake_failure()

@@ -38,7 +38,8 @@ class Box:
         self.fraction = 0.0
         self.described: EngineDescription | None = None
         self.now = _NOON
-        self.sleep = ModelSleep(self, self)
+        self.must_rest = False
+        self.sleep = ModelSleep(self, self, must_rest=lambda: self.must_rest)
         self.sleep.follow(rules, clock=lambda: self.now)
 
     def activity(self) -> Activity | None:
@@ -57,7 +58,7 @@ class Box:
         self.did.append("engine")
 
     def unload(self) -> None:
-        assert self.num_open == 0
+        assert self.num_open == 0 or self.must_rest
         self.did.append("unload")
         self.is_engine_there = False
 
@@ -105,6 +106,48 @@ def asleep() -> Box:
     assert box.sleep.state is State.ASLEEP
     box.did.clear()
     return box
+
+
+def test_a_box_that_must_rest_lets_answers_end_and_comes_back_by_itself() -> None:
+    box = Box(SleepRules())
+    box.must_rest, box.num_open = True, 1
+    box.tick(5)
+    assert box.did == ["lobby"]
+    box.num_open = 0
+    box.tick()
+    assert box.did == ["lobby", "unload"]
+    box.tick(100)
+    assert box.sleep.state is State.ASLEEP
+    box.must_rest = False
+    box.tick()
+    assert box.did == ["lobby", "unload", "wake"]
+    box.is_engine_there = True
+    box.tick()
+    assert box.did[-1] == "hand over"
+
+
+def test_an_answer_that_does_not_end_is_cut_when_the_box_must_rest() -> None:
+    box = Box(SleepRules())
+    box.must_rest, box.num_open = True, 1
+    box.tick(19)
+    assert box.did == ["lobby"]
+    box.tick()
+    assert box.did == ["lobby", "unload"]
+
+
+def test_who_comes_wakes_nothing_while_the_box_must_rest(asleep: Box) -> None:
+    asleep.must_rest, asleep.num_waiting = True, 1
+    asleep.tick(3)
+    assert asleep.did == []
+
+
+def test_a_model_that_is_waking_goes_too(asleep: Box) -> None:
+    asleep.num_waiting = 1
+    asleep.tick()
+    asleep.must_rest = True
+    asleep.tick()
+    assert asleep.did == ["wake", "unload"]
+    assert asleep.sleep.state is State.ASLEEP
 
 
 def test_it_sleeps_after_idle_time_and_says_since_when() -> None:
