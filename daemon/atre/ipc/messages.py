@@ -11,7 +11,7 @@ On ``embedder.sock``: ``Embed`` → ``Vector``* → ``Embedded``, or ``Failed`` 
 ``DescribeEmbedder`` → ``EmbedderDescription``. Closing the connection cancels what is left.
 
 On ``atred.sock``: ``DescribeBox``, ``UseCertificate``, ``ResetCertificate`` or ``EndSetup`` →
-``BoxDescription``, or ``Failed``; see ``.box_messages`` and ``.model_messages`` too.
+``BoxDescription``, or ``Failed``; see ``.box_messages``, ``.model_messages``, ``.power_messages``.
 """
 
 from enum import StrEnum

@@ -4,6 +4,7 @@ from flask import Flask
 from atre_web.office import (
     audit_page,
     home_page,
+    metrics,
     network_page,
     settings_page,
     sleep_page,
@@ -19,6 +20,7 @@ def install(app: Flask, box: Verbs) -> None:
     verbs.install(app, box)
     for room in (
         home_page,
+        metrics,
         network_page,
         usage_page,
         settings_page,
