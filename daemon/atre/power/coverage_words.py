@@ -20,7 +20,8 @@ def covers(chosen: Sequence[Reading], readings: Sequence[Reading]) -> Sentence:
     if scope is Scope.PLATFORM:
         return Sentence(
             "the whole machine behind its power supply; not the power supply’s losses",
-            "toute la machine derrière son alimentation ; pas les pertes de l’alimentation",
+            "toute la machine derrière son alimentation\N{NO-BREAK SPACE}; pas les pertes de "
+            "l’alimentation",
         )
     return _parts(chosen, readings)
 

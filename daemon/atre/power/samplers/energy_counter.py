@@ -8,19 +8,21 @@ _SLEPT_S = 0.2  # the two clocks are not read in the same instant
 _STALLED_S = 10.0  # a counter that moves at all moves at least that often
 _FIRST = Sentence(
     "The counter has been read once; the next reading gives the power.",
-    "Le compteur a été lu une fois ; la lecture suivante donnera la puissance.",
+    "Le compteur a été lu une fois\N{NO-BREAK SPACE}; la lecture suivante donnera la puissance.",
 )
 _SLEPT = Sentence(
     "The machine slept meanwhile; nothing is known about that time.",
-    "La machine était en veille ; on ne sait rien de ce temps-là.",
+    "La machine était en veille\N{NO-BREAK SPACE}; on ne sait rien de ce temps-là.",
 )
 _BACKWARDS = Sentence(
     "The counter went backwards, as after a restart of its driver; it is watched anew.",
-    "Le compteur a reculé, comme après un redémarrage de son pilote ; il est suivi de nouveau.",
+    "Le compteur a reculé, comme après un redémarrage de son pilote\N{NO-BREAK SPACE}; il est "
+    "suivi de nouveau.",
 )
 _ABSURD = Sentence(
     "The counter jumped by more than this hardware can take; it is watched anew.",
-    "Le compteur a fait un bond que ce matériel ne peut consommer ; il est suivi de nouveau.",
+    "Le compteur a fait un bond que ce matériel ne peut consommer\N{NO-BREAK SPACE}; il est suivi "
+    "de nouveau.",
 )
 _TOO_LATE = Sentence(
     "The counter was not read for so long that it may have started again from 0 meanwhile.",
@@ -28,7 +30,8 @@ _TOO_LATE = Sentence(
 )
 _STALLED = Sentence(
     "The counter stands still: this hardware or its firmware does not fill it.",
-    "Le compteur ne bouge pas : ce matériel ou son micrologiciel ne le remplit pas.",
+    "Le compteur ne bouge pas\N{NO-BREAK SPACE}: ce matériel ou son micrologiciel ne le remplit "
+    "pas.",
 )
 
 

@@ -26,7 +26,8 @@ _ASLEEP = Sentence(
 )
 _FORBIDDEN = Sentence(
     "The graphics card’s power may not be read by this process; look at the rights of /sys.",
-    "Ce processus ne peut pas lire la puissance de la carte graphique ; vérifiez les droits de "
+    "Ce processus ne peut pas lire la puissance de la carte graphique\N{NO-BREAK SPACE}; vérifiez "
+    "les droits de "
     "/sys.",
 )
 

@@ -27,12 +27,14 @@ _NOT_SUPPORTED = Sentence(
 _FORBIDDEN = Sentence(
     "NVIDIA’s driver refuses to tell this process the card’s energy; look at the rights of "
     "/dev/nvidiactl.",
-    "Le pilote NVIDIA refuse de dire l’énergie de la carte à ce processus ; vérifiez les droits "
+    "Le pilote NVIDIA refuse de dire l’énergie de la carte à ce processus\N{NO-BREAK SPACE}; "
+    "vérifiez les droits "
     "de /dev/nvidiactl.",
 )
 _SILENT = Sentence(
     "NVIDIA’s driver does not answer; after an update of the driver the machine must restart.",
-    "Le pilote NVIDIA ne répond pas ; après une mise à jour du pilote, la machine doit redémarrer.",
+    "Le pilote NVIDIA ne répond pas\N{NO-BREAK SPACE}; après une mise à jour du pilote, la machine "
+    "doit redémarrer.",
 )
 
 

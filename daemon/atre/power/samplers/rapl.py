@@ -14,12 +14,14 @@ FORBIDDEN = Sentence(
     "The processor’s energy counter is kept from ordinary programs (CVE-2020-8694). Install the "
     "reader that gives one value a second: systemd/README.md, “Energy of the processor”.",
     "Le compteur d’énergie du processeur est fermé aux programmes ordinaires (CVE-2020-8694). "
-    "Installez le lecteur qui donne une valeur par seconde : systemd/README.md, « Energy of the "
-    "processor ».",
+    "Installez le lecteur qui donne une valeur par seconde\N{NO-BREAK SPACE}: systemd/README.md, "
+    "«\N{NO-BREAK SPACE}Energy of the "
+    "processor\N{NO-BREAK SPACE}».",
 )
 _UNREADABLE = Sentence(
     "The processor’s energy counter gives no number; its driver may be too old for this processor.",
-    "Le compteur d’énergie du processeur ne donne pas de nombre ; son pilote est peut-être trop "
+    "Le compteur d’énergie du processeur ne donne pas de nombre\N{NO-BREAK SPACE}; son pilote est "
+    "peut-être trop "
     "ancien pour ce processeur.",
 )
 

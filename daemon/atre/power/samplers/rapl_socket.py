@@ -19,12 +19,14 @@ _SILENT_S = 5.0
 _SCOPES = frozenset({Scope.PLATFORM, Scope.PACKAGE})
 _SILENT = Sentence(
     "The reader of the processor’s energy counter says nothing; restart atre-rapl.service.",
-    "Le lecteur du compteur d’énergie du processeur ne dit rien ; redémarrez atre-rapl.service.",
+    "Le lecteur du compteur d’énergie du processeur ne dit rien\N{NO-BREAK SPACE}; redémarrez "
+    "atre-rapl.service.",
 )
 _GARBAGE = Sentence(
     "What answers at the energy reader’s socket is something else or another version; restart "
     "atre-rapl.service and the box.",
-    "Ce qui répond à l’adresse du lecteur d’énergie est autre chose ou une autre version ; "
+    "Ce qui répond à l’adresse du lecteur d’énergie est autre chose ou une autre "
+    "version\N{NO-BREAK SPACE}; "
     "redémarrez atre-rapl.service et la box.",
 )
 
