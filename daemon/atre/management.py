@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import click
@@ -28,6 +29,7 @@ from atre.errors import (
     InvalidRequestError,
     StorageError,
 )
+from atre.intake import Intake
 from atre.ipc.box_messages import (
     BoxRequest,
     MakeSupportBundle,
@@ -56,6 +58,7 @@ from atre.nudge import RESTART, SLEEP, nudge
 from atre.owner_mark import waits_for_owner
 from atre.planning import ProfileNote
 from atre.power.sources import samplers_of
+from atre.power.ups.guard import UpsGuard
 from atre.power_verbs import PowerVerbs
 from atre.sentence import Sentence
 from atre.support import support_archive
@@ -118,7 +121,10 @@ class ManagementDaemon:
             on_change=self._on_change,
         )
         self._models = ModelVerbs(config)
-        self._power = PowerVerbs(config, samplers_of)
+        guard = UpsGuard(
+            Intake(config.runtime_dir), on_change=lambda: nudge(config.runtime_dir / SLEEP)
+        )
+        self._power = PowerVerbs(config, partial(samplers_of, on_ups=guard.hear), guard)
         self._workers = ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="slow")
         self._server = Server(config.management_socket, self._on_frame, lambda _: None)
 

@@ -22,6 +22,7 @@ from atre.ipc.power_messages import (
     ReadPowerHistory,
     Resolution,
     SetPower,
+    UpsReport,
 )
 from atre.local_time import local_now
 from atre.power import calibration, history, totals
@@ -34,6 +35,9 @@ from atre.power.settings import SettingsFile
 from atre.power.sources import plug_of, told_sources, ups_of
 from atre.power.tariff import co2_examples, tariff_of, tariff_offers
 from atre.power.trace import PowerTrace, Span
+from atre.power.ups.guard import UpsGuard
+from atre.power.ups.state import UpsState
+from atre.power.ups.watch import Heard
 from atre.power_basis import Basis
 from atre.sentence import Sentence
 
@@ -55,11 +59,12 @@ class PowerVerbs:
         self,
         config: Config,
         build: BuildSamplers,
+        guard: UpsGuard,
         *,
         now: Callable[[], dt.datetime] = local_now,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._build, self._now, self._clock = build, now, clock
+        self._build, self._guard, self._now, self._clock = build, guard, now, clock
         self._file = SettingsFile(config.data_dir)
         self._settings = self._file.read()
         self._pricing = _pricing(self._settings)
@@ -122,6 +127,7 @@ class PowerVerbs:
             tariffs=tariff_offers(),
             co2_examples=list(co2_examples()),
             issues=self._history.issues,
+            ups=_ups_report(self._guard.heard),
         )
 
     def _sums(self) -> tuple[PowerBucket, PowerBucket]:
@@ -175,6 +181,8 @@ class PowerVerbs:
         self._settings, self._pricing = settings, pricing
         if is_other or request.plug_password is not None:
             self.meter.use(self._build(settings, self._file.password()))
+            if settings.ups is None:
+                self._guard.forget()
         return self.describe()
 
     def _forget_calibration(self, _: ForgetCalibration) -> PowerDescription:
@@ -224,6 +232,23 @@ def _checked_pricing(settings: PowerSettings) -> totals.Pricing:
     if settings.ups is not None:
         ups_of(settings.ups)
     return totals.Pricing(tariff=tariff_of(settings), co2_g_kwh=settings.co2_g_kwh)
+
+
+def _ups_report(heard: Heard) -> UpsReport | None:
+    state = heard.state
+    if state is None and heard.problem is None:
+        return None
+    state = state or UpsState(name="")
+    return UpsReport(
+        name=state.name,
+        model=state.model,
+        supply=heard.supply,
+        charge=state.charge,
+        runtime_s=state.runtime_s,
+        load=state.load,
+        needs_battery=state.needs_battery,
+        problem=heard.problem,
+    )
 
 
 def _report(fit: calibration.Fit, *, is_used: bool) -> Calibration:

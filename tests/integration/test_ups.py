@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from tests.integration import nut
 
+from atre.ipc.power_messages import Supply
 from atre.power.reading import Basis
 from atre.power.samplers.ups import UpsSampler
-from atre.power.ups.supply import Supply
 from atre.power.ups.watch import Heard, UpsAddress, UpsWatch
 
 _TIMEOUT_S = 60.0

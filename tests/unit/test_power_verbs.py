@@ -17,6 +17,7 @@ from atre.cli.power import command
 from atre.cli.power.direct import DirectReadings
 from atre.config import Config, default_runtime_dir
 from atre.errors import AtreError, InvalidRequestError
+from atre.intake import Intake
 from atre.ipc.failure import failure
 from atre.ipc.power_client import PowerClient
 from atre.ipc.power_messages import (
@@ -30,6 +31,7 @@ from atre.ipc.server import Connection, Server
 from atre.power.reading import Basis, Reading, Scope
 from atre.power.sampler import Sampler
 from atre.power.sources import plug_of, samplers_of, ups_of
+from atre.power.ups.guard import UpsGuard
 from atre.power_verbs import PowerVerbs
 from atre.sentence import Sentence
 
@@ -71,7 +73,8 @@ class Room:
         self.now_s = 1000.0
         runtime_dir = default_runtime_dir(data_dir)
         self.config = Config(data_dir=data_dir, runtime_dir=runtime_dir, profiles_dir=data_dir)
-        self.verbs = PowerVerbs(self.config, self._build, clock=lambda: self.now_s)
+        self.guard = UpsGuard(Intake(runtime_dir), on_change=lambda: None)
+        self.verbs = PowerVerbs(self.config, self._build, self.guard, clock=lambda: self.now_s)
         self._decoder = msgspec.msgpack.Decoder(PowerRequest)
         self._server = Server(self.config.management_socket, self._on_frame, lambda _: None)
         self._server.start()

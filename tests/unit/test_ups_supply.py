@@ -5,9 +5,10 @@ import pytest
 
 from atre.errors import ClosedReason
 from atre.intake import Intake
-from atre.power.ups.intake_rule import IntakeRule
+from atre.ipc.power_messages import Supply
+from atre.power.ups.guard import UpsGuard
 from atre.power.ups.state import UpsState
-from atre.power.ups.supply import Outage, Supply, follow, supply
+from atre.power.ups.supply import Outage, follow, supply
 from atre.power.ups.watch import Heard
 
 MAINS = UpsState(name="u", is_on_battery=False)
@@ -98,32 +99,41 @@ def test_figures_that_move_are_trusted() -> None:
 
 
 def test_the_intake_follows_and_low_stays_low_until_the_mains_are_back(tmp_path: Path) -> None:
-    intake = Intake(tmp_path, clock=lambda: 0.0)
-    rule = IntakeRule(intake)
+    intake, changes = Intake(tmp_path, clock=lambda: 0.0), []
+    guard = UpsGuard(intake, on_change=lambda: changes.append(intake.closed()))
     seen = []
-    for now_s, where in enumerate(
-        [Supply.MAINS, Supply.BATTERY, Supply.ENDING, Supply.BATTERY, Supply.UNKNOWN, Supply.MAINS]
-    ):
-        rule.apply(Heard(supply=where), float(now_s))
+    for where in [
+        Supply.MAINS, Supply.BATTERY, Supply.ENDING, Supply.BATTERY, Supply.UNKNOWN, Supply.MAINS,
+    ]:  # fmt: skip
+        guard.hear(Heard(supply=where))
         seen.append(intake.closed())
     low = ClosedReason.BATTERY_LOW
     assert seen == [None, ClosedReason.ON_BATTERY, low, low, low, None]
+    assert changes == [ClosedReason.ON_BATTERY, low, None]
 
 
 def test_a_closing_is_renewed_before_it_ends(tmp_path: Path) -> None:
     now_s = 0.0
     intake = Intake(tmp_path, clock=lambda: now_s)
-    rule = IntakeRule(intake)
+    guard = UpsGuard(intake, on_change=lambda: None, clock=lambda: now_s)
     while now_s < 100:
-        rule.apply(Heard(supply=Supply.BATTERY), now_s)
+        guard.hear(Heard(supply=Supply.BATTERY))
         assert intake.closed() is ClosedReason.ON_BATTERY
         now_s += 2
 
 
+def test_a_ups_that_is_taken_out_of_the_settings_holds_nothing(tmp_path: Path) -> None:
+    intake = Intake(tmp_path)
+    guard = UpsGuard(intake, on_change=lambda: None)
+    guard.hear(Heard(supply=Supply.ENDING))
+    guard.forget()
+    assert intake.closed() is None
+
+
 def test_a_full_disk_only_delays(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
-    rule = IntakeRule(Intake(gone))
-    assert rule.apply(Heard(supply=Supply.BATTERY), 0.0)
+    guard = UpsGuard(Intake(gone), on_change=lambda: None)
+    guard.hear(Heard(supply=Supply.BATTERY))
     gone.mkdir()
-    rule.apply(Heard(supply=Supply.BATTERY), 2.0)
+    guard.hear(Heard(supply=Supply.BATTERY))
     assert Intake(gone).closed() is ClosedReason.ON_BATTERY

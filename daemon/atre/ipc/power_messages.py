@@ -123,6 +123,33 @@ class ForgetCalibration(Message, frozen=True):
     """Throw away what was learned from a plug: the machine or its power supply has changed."""
 
 
+class Supply(StrEnum):
+    """Where the box's power comes from, as its UPS tells."""
+
+    MAINS = "mains"
+    BATTERY = "battery"
+    ENDING = "ending"
+    """On battery, and it will not last: stop now."""
+    UNKNOWN = "unknown"
+    """No UPS is set up, or it never said anything."""
+
+
+class UpsReport(Message, frozen=True):
+    """The UPS as it was last heard; ``problem`` is why nothing newer is, None while it speaks.
+
+    ``charge`` and ``load`` are parts of 1; what it does not say, or cannot mean, is None.
+    """
+
+    name: str
+    model: str
+    supply: Supply
+    charge: float | None
+    runtime_s: float | None
+    load: float | None
+    needs_battery: bool
+    problem: Sentence | None
+
+
 class PowerSource(Message, frozen=True):
     """One source as it was last read; ``reason`` says why ``power_w`` is not known."""
 
@@ -235,6 +262,7 @@ class PowerDescription(Message, frozen=True):
     tariffs: list[TariffOffer]
     co2_examples: list[Co2Example]
     issues: list[Sentence] = []
+    ups: UpsReport | None = None
 
 
 PowerRequest = DescribePower | ReadPowerHistory | SetPower | ForgetCalibration

@@ -2,7 +2,7 @@
 """From what the manager told of the office's electricity to the samplers, and to their words."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from atre.errors import InvalidRequestError
@@ -12,16 +12,19 @@ from atre.power.sampler import Sampler
 from atre.power.samplers import plug
 from atre.power.samplers.found import found_samplers
 from atre.power.samplers.ups import UpsSampler
-from atre.power.ups.watch import DEFAULT_PORT, UpsAddress, UpsWatch
+from atre.power.ups.watch import DEFAULT_PORT, Heard, UpsAddress, UpsWatch
 
 _PLUG_USER = "admin"  # the only one of Shelly's, and what Tasmota's is unless built otherwise
 _HTTP = 80
 
 
-def samplers_of(settings: PowerSettings, plug_password: str) -> list[Sampler]:
+def samplers_of(
+    settings: PowerSettings, plug_password: str, *, on_ups: Callable[[Heard], None] = lambda _: None
+) -> list[Sampler]:
     """The samplers of this machine, and of the plug and the UPS that the manager named.
 
-    What settings of an earlier version cannot mean any more is left out.
+    ``on_ups`` is told every word of the UPS, on its own thread. What settings of an earlier version
+    cannot mean any more is left out.
     """
     plugs, upses = [], list[Sampler]()
     if settings.plug is not None:
@@ -29,15 +32,15 @@ def samplers_of(settings: PowerSettings, plug_password: str) -> list[Sampler]:
             plugs.append(plug_of(settings.plug, plug_password))
     if settings.ups is not None:
         with contextlib.suppress(InvalidRequestError):
-            upses.append(_WatchedUps(ups_of(settings.ups)))
+            upses.append(_WatchedUps(ups_of(settings.ups), on_ups))
     return [*found_samplers(plugs=plugs), *upses]
 
 
 class _WatchedUps(UpsSampler):
     """A UPS and the thread that asks it."""
 
-    def __init__(self, address: UpsAddress) -> None:
-        self._watch = UpsWatch(address, lambda _: None)
+    def __init__(self, address: UpsAddress, on_heard: Callable[[Heard], None]) -> None:
+        self._watch = UpsWatch(address, on_heard)
         super().__init__(lambda: self._watch.heard)
         self._watch.start()
 

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What feeds the box, decided from what its UPS said last and for how long."""
 
-from enum import StrEnum
-
 import msgspec
 
+from atre.ipc.power_messages import Supply
 from atre.power.ups.state import UpsState
 
 # NUT's upsmon(8) gives a silent UPS as long (DEADTIME) before it believes the worst.
@@ -13,17 +12,6 @@ DEAD_S = 15.0
 _BLIND_S = 300.0
 # Under load a battery that is measured moves within this time, if only by a percent.
 _STUCK_S = 180.0
-
-
-class Supply(StrEnum):
-    """Where the power comes from."""
-
-    MAINS = "mains"
-    BATTERY = "battery"
-    ENDING = "ending"
-    """On battery, and it will not last: stop now."""
-    UNKNOWN = "unknown"
-    """No UPS is set up, or it never said anything."""
 
 
 class Outage(msgspec.Struct, frozen=True):

@@ -10,8 +10,9 @@ from collections.abc import Callable
 import aionut
 import msgspec
 
+from atre.ipc.power_messages import Supply
 from atre.power.ups.state import UpsState, read_state
-from atre.power.ups.supply import Outage, Supply, follow, supply
+from atre.power.ups.supply import Outage, follow, supply
 from atre.sentence import Sentence
 
 _log = logging.getLogger(__name__)
