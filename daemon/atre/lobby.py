@@ -15,6 +15,7 @@ from atre.ipc.messages import EngineDescription, EngineRequest, Generate
 from atre.ipc.presence import Activity, DescribeActivity, Moved, Waking
 from atre.ipc.requested_model import check_model
 from atre.ipc.server import Connection, Server
+from atre.ipc.work_messages import WatchWork
 
 _RETRY_AFTER_S = 15
 _PIPE_BYTES = 4096
@@ -92,6 +93,8 @@ class Lobby:
                 self._receive(connection, request)
             elif isinstance(request, DescribeActivity):
                 connection.send(Activity(num_open=self.num_waiting, idle_s=0.0))
+            elif isinstance(request, WatchWork):
+                raise EngineUnavailableError("The model sleeps and does no work. Ask again later.")
             else:
                 connection.send(self._describe())
         except msgspec.DecodeError as error:

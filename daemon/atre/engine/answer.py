@@ -34,6 +34,7 @@ class Answer:
     model: str
     stops: StopStrings
     arrived_s: float
+    request_id: str = ""
     begun_s: float | None = None
     first_token_s: float | None = None
     num_tokens: int = 0
@@ -110,6 +111,7 @@ class Answer:
                 completion_tokens=self.num_tokens,
                 first_token_ms=(first_token_s - self.arrived_s) * 1000,
                 total_ms=(now_s - self.arrived_s) * 1000,
+                request_id=self.request_id,
             )
         )
 

@@ -4,8 +4,8 @@
 On ``engine.sock`` a connection carries one request and its events, in this order:
 ``Generate`` → ``Waking``* → ``Accepted`` → ``Queued``* → ``Reading``* → ``Delta``* → ``Finished``,
 or ``Failed`` at any point; ``Moved`` after ``Waking`` means to ask again on a new connection;
-``DescribeEngine`` → ``EngineDescription``; ``DescribeActivity`` → ``Activity``. Closing the
-connection cancels the generation.
+``DescribeEngine`` → ``EngineDescription``; ``DescribeActivity`` → ``Activity``; see
+``.work_messages`` too. Closing the connection cancels the generation.
 
 On ``embedder.sock``: ``Embed`` → ``Vector``* → ``Embedded``, or ``Failed`` at any point;
 ``DescribeEmbedder`` → ``EmbedderDescription``. Closing the connection cancels what is left.
@@ -22,6 +22,7 @@ from msgspec import Meta
 
 from atre.ipc.message import Fraction, Message
 from atre.ipc.presence import DescribeActivity, Waking
+from atre.ipc.work_messages import WatchWork
 from atre.sentence import Sentence
 from atre.speed_figure import SpeedFigure
 
@@ -182,7 +183,10 @@ class FinishReason(StrEnum):
 
 
 class Finished(Message, frozen=True):
-    """The last event of an answer, with what it cost. Times are from the request's arrival."""
+    """The last event of an answer, with what it cost. Times are from the request's arrival.
+
+    ``request_id`` is what the engine's records of work call it.
+    """
 
     reason: FinishReason
     prompt_tokens: int
@@ -190,6 +194,7 @@ class Finished(Message, frozen=True):
     completion_tokens: int
     first_token_ms: float
     total_ms: float
+    request_id: str = ""
 
 
 class Failed(Message, frozen=True):
@@ -392,7 +397,7 @@ class BoxDescription(Message, frozen=True):
     started_at: float | None = None
 
 
-EngineRequest = Generate | DescribeEngine | DescribeActivity
+EngineRequest = Generate | DescribeEngine | DescribeActivity | WatchWork
 EngineEvent = Waking | Accepted | Queued | Reading | Delta | Finished | Failed | EngineDescription
 EmbedderRequest = Embed | DescribeEmbedder
 ManagementRequest = DescribeBox | UseCertificate | ResetCertificate | EndSetup
