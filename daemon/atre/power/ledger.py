@@ -22,6 +22,7 @@ _TRANSIT_S = 0.25  # within it the word that the engine begins to work has arriv
 _AWAY_S = 10.0  # who lost the engine for longer does not wait for what it did meanwhile
 _LATE_S = 60.0  # no source takes longer to tell of a moment
 _BUSY_S = 1.5  # the meter asks once a second
+_NUM_WAITING = 64  # whoever asks waits for a twentieth of a second
 
 Reply = Callable[[RequestEnergy], None]
 
@@ -63,7 +64,7 @@ class EnergyLedger:
         self._requests_j = 0.0
         self._last: WorkDone | None = None
         self._lost_s: float | None = clock() - _AWAY_S
-        self._waiting: list[tuple[float, Sequence[str], Reply]] = []
+        self._waiting: list[tuple[Sequence[str], Reply]] = []
 
     @property
     def last(self) -> tuple[str, int]:
@@ -77,17 +78,16 @@ class EnergyLedger:
             self._last = record
             self._lost_s = None
             self._learned.see_cost(record.prompt_row_cost)
-            if self._trace.latest() is not None:
-                self._pending.append(record)
+            self._pending.append(record)
             for number in record.ended:
                 name = request_id(record.start, number)
                 self._ended[name] = record.end_s
                 self._closing.append((record.end_s, name))
             while len(self._ended) > _NUM_KEPT:
                 self._ended.popitem(last=False)
-            due = [each for each in self._waiting if self._is_ready(each[1])]
+            due = [each for each in self._waiting if self._is_ready(each[0])]
             self._waiting = [each for each in self._waiting if each not in due]
-        for _, request_ids, reply in due:
+        for request_ids, reply in due:
             reply(self.describe(request_ids))
 
     def hear(self) -> None:
@@ -101,7 +101,7 @@ class EnergyLedger:
             if self._lost_s is None:
                 self._lost_s = self._clock()
             waiting, self._waiting = self._waiting, []
-        for _, request_ids, reply in waiting:
+        for request_ids, reply in waiting:
             reply(self.describe(request_ids))
 
     def is_busy(self) -> bool | None:
@@ -116,13 +116,11 @@ class EnergyLedger:
         """Share out the energy of the time that is known by now."""
         with self._lock:
             latest = self._trace.latest()
-            if latest is None:
-                self._pending.clear()
-                self._closing.clear()
-                return
             now_s = self._clock()
             heard_s = self._heard_until(now_s)
-            until_s = max(min(latest.end_s, heard_s), min(heard_s, now_s - _LATE_S))
+            # What no source tells of any more is a gap; on a machine without any, all of it.
+            metered_s = max(latest.end_s if latest else -math.inf, now_s - _LATE_S)
+            until_s = min(heard_s, metered_s)
             if until_s <= self._settled_s:
                 return
             found = attribute(
@@ -139,14 +137,10 @@ class EnergyLedger:
         """Call ``reply`` once the engine's last record of these has come, which may be now."""
         with self._lock:
             if self._lost_s is None and not self._is_ready(request_ids):
-                now_s = self._clock()
-                self._waiting.append((now_s, request_ids, reply))
-                late = [each for each in self._waiting if now_s - each[0] > _AWAY_S]
-                self._waiting = [each for each in self._waiting if each not in late]
-            else:
-                late = [(0.0, request_ids, reply)]
-        for _, asked, answer in late:
-            answer(self.describe(asked))
+                del self._waiting[:-_NUM_WAITING]  # those have long ceased to wait
+                self._waiting.append((request_ids, reply))
+                return
+        reply(self.describe(request_ids))
 
     def describe(self, request_ids: Sequence[str]) -> RequestEnergy:
         """What these took together, as far as it is known now."""
