@@ -11,7 +11,8 @@ On ``embedder.sock``: ``Embed`` → ``Vector``* → ``Embedded``, or ``Failed`` 
 ``DescribeEmbedder`` → ``EmbedderDescription``. Closing the connection cancels what is left.
 
 On ``atred.sock``: ``DescribeBox``, ``UseCertificate``, ``ResetCertificate`` or ``EndSetup`` →
-``BoxDescription``, or ``Failed``; see ``.box_messages`` and ``.model_messages`` too.
+``BoxDescription``, or ``Failed``; see ``.box_messages``, ``.model_messages`` and
+``.power_messages`` too.
 """
 
 from enum import StrEnum

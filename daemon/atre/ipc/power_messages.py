@@ -89,13 +89,15 @@ class PowerSettings(Message, frozen=True):
 
     ``tariff`` is the id of a ``TariffOffer``, ``custom``, or empty for none. ``off_peak`` is the
     calendar of the cheap hours where the tariff has them, empty for the tariff's own.
-    ``other_kwh_day`` is what the rest of the contract takes on a day, for prices in tiers; None
-    puts the box on top of all tiers. ``co2_g_kwh`` needs its ``co2_source``.
+    ``peak_days`` are the dates (2027-01-14) that the supplier announced, for tariffs that have
+    such. ``other_kwh_day`` is what the rest of the contract takes on a day, for prices in
+    tiers; None puts the box on top of all tiers. ``co2_g_kwh`` needs its ``co2_source``.
     """
 
     tariff: Name = ""
     custom: CustomTariff | None = None
     off_peak: Line = ""
+    peak_days: Annotated[list[Annotated[str, Meta(max_length=10)]], Meta(max_length=400)] = []
     other_kwh_day: Kwh | None = None
     co2_g_kwh: Annotated[float, Meta(ge=0.0, le=3000.0)] | None = None
     co2_source: Line = ""
@@ -190,6 +192,7 @@ class TariffOffer(Message, frozen=True):
     is_verified: bool
     has_off_peak: bool
     has_tiers: bool
+    has_peak_days: bool
 
 
 class Co2Example(Message, frozen=True):
