@@ -32,7 +32,7 @@ class Lobby:
         self._knock_receive, self._knock_send = os.pipe()
         os.set_blocking(self._knock_receive, False)
         os.set_blocking(self._knock_send, False)
-        self._decoder = msgspec.msgpack.Decoder(EngineRequest)
+        self._decoder = msgspec.msgpack.Decoder(EngineRequest | WatchWork)
         self._server = Server(socket_path, self._on_frame, self._on_close)
         self._server.start()
 

@@ -27,12 +27,14 @@ from atre.local_time import local_now
 from atre.power import calibration, history, totals
 from atre.power.activity import EngineActivity
 from atre.power.baseline import Baseline
+from atre.power.ledger import EnergyLedger
 from atre.power.machine_power import coverage
 from atre.power.meter import PowerMeter
 from atre.power.sampler import Sampler
 from atre.power.settings import SettingsFile
 from atre.power.tariff import co2_examples, tariff_of, tariff_offers
 from atre.power.trace import PowerTrace, Span
+from atre.power.work_watch import WorkWatch
 from atre.power_basis import Basis
 from atre.sentence import Sentence
 
@@ -72,8 +74,10 @@ class PowerVerbs:
             history=self._history,
             baseline=Baseline(config.state_dir / "power-baseline.json"),
             calibration=self._calibration,
-            is_busy=self._activity.is_busy,
+            is_busy=self._is_busy,
         )
+        self.ledger = EnergyLedger(self.trace, self.meter)
+        self._watch = WorkWatch(config.engine_socket, self.ledger)
         self._verbs: dict[type, Callable[..., Message]] = {
             DescribePower: lambda _: self.describe(),
             ReadPowerHistory: self._read_history,
@@ -84,8 +88,10 @@ class PowerVerbs:
     def start(self) -> None:
         self._activity.start()
         self.meter.start()
+        self._watch.start()
 
     def close(self) -> None:
+        self._watch.close()
         self._activity.close()
         self.meter.close()
         self._history.close()
@@ -128,6 +134,11 @@ class PowerVerbs:
             co2_examples=list(co2_examples()),
             issues=self._history.issues,
         )
+
+    def _is_busy(self) -> bool | None:
+        """By the engine's own steps; a model that sleeps tells of none, but of who asks for it."""
+        is_busy = self.ledger.is_busy()
+        return self._activity.is_busy() if is_busy is None else is_busy
 
     def _latest(self) -> Span | None:
         """The last seconds as one span, None if they have no figure."""

@@ -12,7 +12,6 @@ from tests.unit.energy_replay import Machine
 
 from atre.engine.work_log import WorkLog
 from atre.ipc.energy_messages import RequestEnergy
-from atre.ipc.messages import EngineRequest
 from atre.ipc.server import Connection, Server
 from atre.ipc.work_messages import Rows, WatchWork, WorkDone
 from atre.power.ledger import EnergyLedger, buckets
@@ -157,13 +156,12 @@ class Engine:
     def __init__(self, path: Path) -> None:
         self.log = WorkLog()
         self.watched = threading.Event()
-        self._decoder = msgspec.msgpack.Decoder(EngineRequest)
+        self._decoder = msgspec.msgpack.Decoder(WatchWork)
         self.server = Server(path, self._on_frame, lambda _: None)
         self.server.start()
 
     def _on_frame(self, connection: Connection, body: bytes) -> None:
         wish = self._decoder.decode(body)
-        assert isinstance(wish, WatchWork)
         self.log.watch(connection.send, wish)
         self.watched.set()
 

@@ -11,6 +11,7 @@ from atre.config import Config
 from atre.errors import AtreError
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
+from atre.ipc.energy_client import EnergyClient
 from atre.ipc.models_client import ModelsClient
 from atre_web import body_limit, host_check, trust
 from atre_web.accounts import authorisation, claim_news
@@ -51,6 +52,7 @@ def create_app(config: Config) -> Flask:
         box=box,
         embedder=embedder,
         on_claim=lambda: claim_news.tell(config),
+        ask_energy=EnergyClient(config.management_socket).of,
     )
     office.install(app, box)
     models.install(app, ModelsClient(config.management_socket))

@@ -51,7 +51,13 @@ class Answer:
 
     def accept(self) -> None:
         """Tell the reader that an answer will come."""
-        self.sink(Accepted(model=self.model, prompt_tokens=self.sequence.num_prompt))
+        self.sink(
+            Accepted(
+                model=self.model,
+                prompt_tokens=self.sequence.num_prompt,
+                request_id=self.request_id,
+            )
+        )
 
     def report_position(self, position: int) -> None:
         """Tell the reader its place in the queue, when that changed."""

@@ -95,7 +95,8 @@ class EngineServer(JobServer[Generate, Answer]):
     """Answers on ``engine.sock``; ``work`` is what it tells of to those who watch."""
 
     def __init__(self, socket_path: Path) -> None:
-        super().__init__(socket_path, model="model", requests=EngineRequest, job_request=Generate)
+        requests = EngineRequest | WatchWork
+        super().__init__(socket_path, model="model", requests=requests, job_request=Generate)
         self.work: WorkLog | None = None
 
     def _reply(

@@ -4,15 +4,14 @@
 On ``engine.sock`` a connection carries one request and its events, in this order:
 ``Generate`` → ``Waking``* → ``Accepted`` → ``Queued``* → ``Reading``* → ``Delta``* → ``Finished``,
 or ``Failed`` at any point; ``Moved`` after ``Waking`` means to ask again on a new connection;
-``DescribeEngine`` → ``EngineDescription``; ``DescribeActivity`` → ``Activity``; see
-``.work_messages`` too. Closing the connection cancels the generation.
+``DescribeEngine`` → ``EngineDescription``; ``DescribeActivity`` → ``Activity``. Closing the
+connection cancels the generation. See ``.work_messages`` too.
 
 On ``embedder.sock``: ``Embed`` → ``Vector``* → ``Embedded``, or ``Failed`` at any point;
 ``DescribeEmbedder`` → ``EmbedderDescription``. Closing the connection cancels what is left.
 
 On ``atred.sock``: ``DescribeBox``, ``UseCertificate``, ``ResetCertificate`` or ``EndSetup`` →
-``BoxDescription``, or ``Failed``; see ``.box_messages``, ``.model_messages`` and
-``.power_messages`` too.
+``BoxDescription``, or ``Failed``; see ``.box_messages``, ``.model_messages``, ``.power_messages``.
 """
 
 from enum import StrEnum
@@ -23,7 +22,6 @@ from msgspec import Meta
 
 from atre.ipc.message import Fraction, Message
 from atre.ipc.presence import DescribeActivity, Waking
-from atre.ipc.work_messages import WatchWork
 from atre.sentence import Sentence
 from atre.speed_figure import SpeedFigure
 
@@ -122,10 +120,11 @@ class Generate(Message, frozen=True):
 
 
 class Accepted(Message, frozen=True):
-    """The request is well formed and ``model`` will answer it."""
+    """``model`` will answer; ``request_id`` is what the engine's records of work call it."""
 
     model: str
     prompt_tokens: int
+    request_id: str = ""
 
 
 class Queued(Message, frozen=True):
@@ -184,10 +183,7 @@ class FinishReason(StrEnum):
 
 
 class Finished(Message, frozen=True):
-    """The last event of an answer, with what it cost. Times are from the request's arrival.
-
-    ``request_id`` is what the engine's records of work call it.
-    """
+    """The last event of an answer, with what it cost. Times are from the request's arrival."""
 
     reason: FinishReason
     prompt_tokens: int
@@ -398,7 +394,7 @@ class BoxDescription(Message, frozen=True):
     started_at: float | None = None
 
 
-EngineRequest = Generate | DescribeEngine | DescribeActivity | WatchWork
+EngineRequest = Generate | DescribeEngine | DescribeActivity
 EngineEvent = Waking | Accepted | Queued | Reading | Delta | Finished | Failed | EngineDescription
 EmbedderRequest = Embed | DescribeEmbedder
 ManagementRequest = DescribeBox | UseCertificate | ResetCertificate | EndSetup

@@ -11,7 +11,7 @@ from flask import Flask, current_app, g, request
 
 from atre_web.accounts import audit, quotas
 from atre_web.accounts.database import connect
-from atre_web.accounts.meter import Meter
+from atre_web.accounts.meter import AskEnergy, Meter, nobody_knows
 from atre_web.accounts.principal import Principal
 from atre_web.accounts.quotas import Running
 
@@ -31,6 +31,7 @@ class Accounts:
     uptime: Callable[[], float] = time.monotonic
     running: Running = field(default_factory=Running)
     on_claim: Callable[[], None] = lambda: None
+    ask_energy: AskEnergy = nobody_knows
 
 
 def install(app: Flask, accounts: Accounts) -> None:
@@ -82,7 +83,14 @@ def meter(*, choices: int = 1) -> Meter:
     accounts, who = _accounts(), principal()
     quotas.check_tokens(connection(), who, now=now())
     accounts.running.enter(who, quotas.quota_of(connection(), who.person_id).max_concurrent)
-    return Meter(who, accounts.running, accounts.database, accounts.clock, choices=choices)
+    return Meter(
+        who,
+        accounts.running,
+        accounts.database,
+        accounts.clock,
+        choices=choices,
+        ask_energy=accounts.ask_energy,
+    )
 
 
 def address() -> str:

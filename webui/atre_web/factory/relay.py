@@ -7,6 +7,7 @@ from typing import Self
 from msgspec.structs import replace
 
 from atre.handbook.plan import Plan
+from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.messages import Delta, EngineEvent, Finished, FinishReason
 from atre_web.openai.origin import Origin
 from atre_web.openai.relay import Relay
@@ -40,6 +41,10 @@ class GuidedRelay:
     def close(self) -> None:
         """Cancel what still runs."""
         self._relay.close()
+
+    @property
+    def energy(self) -> RequestEnergy:
+        return self._relay.energy
 
     def __enter__(self) -> Self:
         return self

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from atre.ipc.client import EngineClient, Generation
+from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.messages import EngineEvent, Finished, Generate
 from atre_web.openai.interruption import PEER_CLOSED
 
@@ -18,7 +19,9 @@ HEARTBEAT_S = 10.0 if PEER_CLOSED else 1.0
 
 
 class Meter(Protocol):
-    """Counts what a request takes."""
+    """Counts what a request takes; ``energy`` is known once it is closed."""
+
+    energy: RequestEnergy
 
     def count(self, index: int, event: EngineEvent) -> None: ...
 
@@ -89,6 +92,11 @@ class Relay:
             self._poll.unregister(generation.fileno())
             generation.close()
         self._meter.close()
+
+    @property
+    def energy(self) -> RequestEnergy:
+        """What the generations took; known once they are closed."""
+        return self._meter.energy
 
     def __enter__(self) -> Self:
         return self

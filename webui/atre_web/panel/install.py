@@ -9,6 +9,7 @@ from atre.handbook.page import default_handbook_dir
 from atre_web.accounts import guard
 from atre_web.accounts.authorisation import TABLE, Table
 from atre_web.accounts.current import Accounts
+from atre_web.accounts.meter import AskEnergy, nobody_knows
 from atre_web.chat import desk
 from atre_web.chat.desk import Desk
 from atre_web.factory import guidance
@@ -46,6 +47,7 @@ def install(
     clock: Callable[[], float] = time.time,
     uptime: Callable[[], float] = time.monotonic,
     on_claim: Callable[[], None] = lambda: None,
+    ask_energy: AskEnergy = nobody_knows,
     free_bytes: Callable[[Path], int | None] = snapshot.free_bytes,
     table: Table = TABLE,
 ) -> None:
@@ -55,7 +57,7 @@ def install(
     """
     desk.install(app, Desk(database, clock, uptime))
     refusals = guard.Pages(sign_in=login.for_stranger, forbidden=error_page.forbidden)
-    accounts = Accounts(database, clock, uptime, on_claim=on_claim)
+    accounts = Accounts(database, clock, uptime, on_claim=on_claim, ask_energy=ask_energy)
     guard.install(app, accounts, pages=refusals, table=table)
     headers.install(app)
     inline_style.install(app)

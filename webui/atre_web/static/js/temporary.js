@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ask } from "./answer.js";
+import { energyNote } from "./energy.js";
 import { number, text } from "./texts.js";
 
 /** What the model is sent of a chat that nothing is kept of: every turn with words. */
@@ -15,7 +16,8 @@ export async function answerTemporarily(turns, turn, report) {
   const startedAt = performance.now();
   const { usage, isCut, atre } = await ask(messagesOf(turns), report);
   const seconds = number((performance.now() - startedAt) / 1000);
-  const cost = usage && text("usage", { tokens: number(usage.completion_tokens), seconds });
+  const tokens = usage && text("usage", { tokens: number(usage.completion_tokens), seconds });
+  const cost = tokens && `${tokens} · ${energyNote(usage.energy)}`;
   turn.note = [cost, isCut && text("cut")].filter(Boolean).join(" — ");
   turn.atre = atre;
   if (!turn.text) turn.failure = text("no_text");
