@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``atred``, the management daemon: the box's names on the LAN, its certificate, its models."""
+"""``atred``, the management daemon: the box on the LAN, its certificate, its models, its power."""
 
 import datetime as dt
 import logging
@@ -40,12 +40,15 @@ from atre.ipc.messages import (
     UseCertificate,
 )
 from atre.ipc.model_messages import ModelRequest
+from atre.ipc.power_messages import PowerRequest
 from atre.ipc.server import Connection, Server
 from atre.lifeline import end_with_parent
 from atre.model_verbs import ModelVerbs
 from atre.notify import notify
 from atre.owner_mark import waits_for_owner
 from atre.planning import ProfileNote
+from atre.power.sources import samplers_of
+from atre.power_verbs import PowerVerbs
 from atre.sentence import Sentence
 from atre.support import support_archive
 
@@ -59,14 +62,14 @@ _SETTLE_TIMEOUT_S = 8.0
 # Models and the support bundle take their time; the facts about the box never wait for them.
 _NUM_WORKERS = 2
 
-_decoder = msgspec.msgpack.Decoder(ManagementRequest | BoxRequest | ModelRequest)
+_decoder = msgspec.msgpack.Decoder(ManagementRequest | BoxRequest | ModelRequest | PowerRequest)
 
 
 @click.command()
 @click.option("--config", "config_path", type=click.Path(path_type=Path), required=True)
 @click.option("--lifeline", is_flag=True, help="End when standard input closes.")
 def main(config_path: Path, *, lifeline: bool) -> None:
-    """Run the management daemon: discovery, certificate, models, facts about the box."""
+    """Run the management daemon: discovery, certificate, models, power, facts about the box."""
     logging.basicConfig(level=logging.INFO, format="atred: %(message)s", stream=sys.stderr)
     if lifeline:
         end_with_parent()
@@ -102,11 +105,13 @@ class ManagementDaemon:
             on_change=self._on_change,
         )
         self._models = ModelVerbs(config)
+        self._power = PowerVerbs(config, samplers_of)
         self._workers = ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="slow")
         self._server = Server(config.management_socket, self._on_frame, lambda _: None)
 
     def start(self) -> None:
         self.renew_certificate()
+        self._power.start()
         self._server.start()
         # A claim since the first look found nobody on the socket to tell.
         if not waits_for_owner(self._config.state_dir):
@@ -120,6 +125,7 @@ class ManagementDaemon:
         self._advertiser.close()
         self._server.close()
         self._models.close()
+        self._power.close()
         self._workers.shutdown(cancel_futures=True)
 
     def _on_change(self) -> None:
@@ -227,7 +233,7 @@ class ManagementDaemon:
     def _on_frame(self, connection: Connection, body: bytes) -> None:
         try:
             request = _decoder.decode(body)
-            if isinstance(request, MakeSupportBundle | ModelRequest):
+            if isinstance(request, MakeSupportBundle | ModelRequest | PowerRequest):
                 self._workers.submit(self._answer, connection, request)
                 return
             self._carry_out(request)
@@ -252,10 +258,14 @@ class ManagementDaemon:
             case _:
                 pass  # only wants the description
 
-    def _answer(self, connection: Connection, request: ModelRequest | MakeSupportBundle) -> None:
+    def _answer(
+        self, connection: Connection, request: ModelRequest | PowerRequest | MakeSupportBundle
+    ) -> None:
         try:
             if isinstance(request, MakeSupportBundle):
                 connection.send(SupportBundle(archive=support_archive(self._config.logs_dir)))
+            elif isinstance(request, PowerRequest):
+                connection.send(self._power.answer(request))
             else:
                 connection.send(self._models.answer(request))
         except AtreError as error:

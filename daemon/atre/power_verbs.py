@@ -18,7 +18,6 @@ from atre.ipc.power_messages import (
     PowerHistory,
     PowerRequest,
     PowerSettings,
-    PowerSource,
     ReadPowerHistory,
     Resolution,
     SetPower,
@@ -32,6 +31,7 @@ from atre.power.machine_power import coverage
 from atre.power.meter import PowerMeter
 from atre.power.sampler import Sampler
 from atre.power.settings import SettingsFile
+from atre.power.sources import told_sources
 from atre.power.tariff import co2_examples, tariff_of, tariff_offers
 from atre.power.trace import PowerTrace, Span
 from atre.power.work_watch import WorkWatch
@@ -75,8 +75,9 @@ class PowerVerbs:
             baseline=Baseline(config.state_dir / "power-baseline.json"),
             calibration=self._calibration,
             is_busy=self._is_busy,
+            clock=clock,
         )
-        self.ledger = EnergyLedger(self.trace, self.meter)
+        self.ledger = EnergyLedger(self.trace, self.meter, clock=clock)
         self._watch = WorkWatch(config.engine_socket, self.ledger)
         self._verbs: dict[type, Callable[..., Message]] = {
             DescribePower: lambda _: self.describe(),
@@ -112,16 +113,7 @@ class PowerVerbs:
             error_fraction=fit.error_fraction if fit and is_used else None,
             idle_w=self.meter.idle_w,
             coverage=_CALIBRATED if is_used else coverage(readings),
-            sources=[
-                PowerSource(
-                    source=each.source,
-                    scope=each.scope,
-                    basis=each.basis,
-                    power_w=each.power_w,
-                    reason=each.reason,
-                )
-                for each in readings
-            ],
+            sources=told_sources(readings),
             today=totals.whole(self._history, Resolution.DAY, now, self._pricing),
             month=totals.whole(self._history, Resolution.MONTH, now, self._pricing),
             energy_total_j=self._history.total_j(),

@@ -19,7 +19,7 @@ from atre_web.accounts.principal import Role, Scope
 
 PAGE = Path(__file__).with_name("routes.txt")
 ROLES: tuple[Role, ...] = ("guest", "member", "manager")
-SCOPES: tuple[Scope, ...] = ("chat", "embeddings", "models", "admin")
+SCOPES: tuple[Scope, ...] = ("chat", "embeddings", "models", "metrics", "admin")
 SAME_ORIGIN = {"Origin": "http://localhost"}
 
 

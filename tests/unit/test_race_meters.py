@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from atre.race.joules import Counter, joules_between, read_counters
+from atre.power.powercap import Counter, joules_between, read_counters
 from atre.race.load import Moment, between, moment
 
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,15 +9,35 @@ import pytest
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
-def test_the_unit_says_what_systemd_understands(tmp_path: Path) -> None:
+_HAS_ANALYZE = pytest.mark.skipif(
+    not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed"
+)
+
+
+@_HAS_ANALYZE
+@pytest.mark.parametrize("name", ["atre.service", "atre-rapl.service"])
+def test_the_unit_says_what_systemd_understands(tmp_path: Path, name: str) -> None:
     # The program it starts is not in /opt here; everything else is checked as it stands.
-    unit = (SYSTEMD / "atre.service").read_text().replace("/opt/atre/.venv/bin/atre", "/bin/true")
-    copy = tmp_path / "atre.service"
+    unit = re.sub(r"/opt/atre/\.venv/bin/\w+", "/bin/true", (SYSTEMD / name).read_text())
+    copy = tmp_path / name
     copy.write_text(unit)
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", copy], capture_output=True, text=True, check=False
     )
-    complaints = [line for line in done.stderr.splitlines() if "atre.service" in line]
+    complaints = [line for line in done.stderr.splitlines() if name in line]
     assert not complaints
     assert done.returncode == 0
+
+
+@_HAS_ANALYZE
+def test_the_reader_of_energy_has_its_one_right_and_hardly_another() -> None:
+    unit = SYSTEMD / "atre-rapl.service"
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=15", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    rights = [line for line in unit.read_text().splitlines() if "Capabilit" in line and "=" in line]
+    assert {right.partition("=")[2] for right in rights} == {"CAP_DAC_READ_SEARCH"}

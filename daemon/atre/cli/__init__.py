@@ -12,6 +12,7 @@ from atre.cli.detect import detect
 from atre.cli.discover import discover
 from atre.cli.doctor import doctor
 from atre.cli.model import model
+from atre.cli.power import power
 from atre.cli.serve import serve
 from atre.errors import AtreError
 
@@ -34,7 +35,7 @@ def main() -> None:
     """Âtre: an office AI box on your own hardware."""
 
 
-for _verb in (serve, model, certificate, detect, doctor, discover, bench):
+for _verb in (serve, model, certificate, power, detect, doctor, discover, bench):
     main.add_command(_verb)
 for _entry in entry_points(group="atre.commands"):
     main.add_command(_entry.load(), _entry.name)

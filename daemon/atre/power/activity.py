@@ -35,7 +35,8 @@ class EngineActivity:
         except AtreError:
             self._is_busy = None
             return
-        self._is_busy = activity.num_open > 0 or activity.idle_s < _PERIOD_S
+        # Who came and went between two looks counts; of a model that sleeps idle_s is always 0.
+        self._is_busy = activity.num_open > 0 or 0 < activity.idle_s < _PERIOD_S
 
     def _run(self) -> None:
         while not self._stop.wait(_PERIOD_S):

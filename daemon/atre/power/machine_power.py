@@ -31,9 +31,9 @@ def span_between(before: Sequence[Reading], after: Sequence[Reading]) -> Span | 
 
     Counters are preferred to samples of power. The span begins and ends where the chosen source
     says that its words were true, so spans of one source join without a gap, and a source that is
-    slower than the rounds gives None until it says something new: keep ``before`` until a span
-    comes. When another source takes over, a span may begin before the last one ended: take its
-    part after that.
+    slower than the rounds gives None until it says something new. ``before`` is always the round
+    just before ``after``: counters that began anew are told by their fall to 0. When another source
+    takes over, a span may begin before the last one ended: take its part after that.
     """
     earlier = {reading.source: reading for reading in before}
     fresh = _fresh(after)

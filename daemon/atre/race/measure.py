@@ -18,7 +18,7 @@ from atre.engine.sequence import Chunk, Sequence
 from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
 from atre.ipc.messages import Sampling
-from atre.race.joules import joules_between, read_counters
+from atre.power.powercap import joules_between, read_counters
 from atre.race.load import between, moment
 from atre.race.verdict import Speed
 

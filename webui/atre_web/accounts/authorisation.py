@@ -55,6 +55,7 @@ TABLE: dict[str, Access] = {
     "GET /v1/models/<path:model>": Access("guest", "models"),
     "GET /v1/engine": Access("member", "models"),
     "GET /openapi.json": Access("guest", "models"),
+    "GET /metrics": Access("manager", "metrics"),
     "POST /v1/chat/completions": _CHAT,
     "POST /v1/completions": _CHAT,
     "POST /v1/embeddings": Access("member", "embeddings"),

@@ -3,9 +3,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Role = Literal["manager", "member", "guest"]
-Scope = Literal["chat", "embeddings", "models", "admin"]
+Scope = Literal["chat", "embeddings", "models", "metrics", "admin"]
 
-SCOPES: tuple[Scope, ...] = ("chat", "embeddings", "models", "admin")
+SCOPES: tuple[Scope, ...] = ("chat", "embeddings", "models", "metrics", "admin")
 
 # What the keys of a person may be for. A key never opens more than its person may do, even if the
 # person's role was lowered after the key was made.

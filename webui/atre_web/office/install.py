@@ -4,6 +4,7 @@ from flask import Flask
 from atre_web.office import (
     audit_page,
     home_page,
+    metrics,
     network_page,
     settings_page,
     system_page,
@@ -16,5 +17,6 @@ from atre_web.office.verbs import Verbs
 def install(app: Flask, box: Verbs) -> None:
     """Put the administration on an app that has the panel."""
     verbs.install(app, box)
-    for room in (home_page, network_page, usage_page, settings_page, system_page, audit_page):
+    rooms = (home_page, network_page, usage_page, settings_page, system_page, audit_page, metrics)
+    for room in rooms:
         app.register_blueprint(room.blueprint)

@@ -35,6 +35,7 @@ def scopes() -> dict[Scope, str]:
         "chat": gettext("Discussion"),
         "embeddings": gettext("Vecteurs"),
         "models": gettext("Liste des modèles"),
+        "metrics": gettext("Relevés pour Prometheus"),
         "admin": gettext("Administration du boîtier"),
     }
 

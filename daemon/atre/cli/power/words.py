@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures of power as a person reads them; what is unknown is —."""
+
+from atre.ipc.power_messages import PowerBucket, PowerDescription
+from atre.power_basis import Basis
+
+UNKNOWN = "—"
+_J_PER_KWH = 3.6e6
+_SYMBOLS = {"EUR": "€", "USD": "US$", "CAD": "CA$"}
+_SYMBOLS_FR = {"EUR": "€", "USD": "$\N{NO-BREAK SPACE}US", "CAD": "$\N{NO-BREAK SPACE}CA"}
+_BASES = {
+    Basis.PLUG: ("plug", "prise"),
+    Basis.COUNTER: ("counter", "compteur"),
+    Basis.SENSOR: ("sensor", "capteur"),
+    Basis.ESTIMATE: ("estimate", "estimation"),
+    Basis.UNKNOWN: ("unknown", "inconnu"),
+}
+
+
+def basis(known: Basis, *, french: bool) -> str:
+    """How a figure is known, in one word."""
+    return _BASES[known][french]
+
+
+def number(value: float, digits: int, *, french: bool) -> str:
+    """A number with the reader's decimal mark."""
+    written = f"{value:.{digits}f}"
+    return written.replace(".", ",") if french else written
+
+
+def watts(value: float | None, *, french: bool) -> str:
+    """Power now."""
+    if value is None:
+        return UNKNOWN
+    return f"{number(value, 1, french=french)}\N{NO-BREAK SPACE}W"
+
+
+def energy(bucket: PowerBucket, *, french: bool) -> str:
+    """Kilowatt-hours, and the part of them that the machine takes at rest."""
+    if bucket.energy_j is None:
+        return UNKNOWN
+    written = f"{number(bucket.energy_j / _J_PER_KWH, 3, french=french)}\N{NO-BREAK SPACE}kWh"
+    if bucket.idle_j is None or not bucket.energy_j:
+        return written
+    percent = f"{100 * bucket.idle_j / bucket.energy_j:.0f}"
+    if french:
+        return f"{written}, dont {percent}\N{NO-BREAK SPACE}% au repos"
+    return f"{written}, {percent}% of it at rest"
+
+
+def known_part(bucket: PowerBucket, *, french: bool) -> str:
+    """How much of the time that the box ran has a figure."""
+    if not bucket.expected_s:
+        return UNKNOWN
+    percent = f"{100 * bucket.covered_s / bucket.expected_s:.0f}"
+    return f"{percent}\N{NO-BREAK SPACE}%" if french else f"{percent}%"
+
+
+def cost(bucket: PowerBucket, described: PowerDescription, *, french: bool) -> str:
+    """Money in the tariff's currency."""
+    if bucket.cost is None or described.currency is None:
+        return UNKNOWN
+    written = number(bucket.cost, 2, french=french)
+    if french:
+        return f"{written}\N{NO-BREAK SPACE}{_SYMBOLS_FR[described.currency]}"
+    return f"{_SYMBOLS[described.currency]}{written}"
+
+
+def co2(bucket: PowerBucket, *, french: bool) -> str:
+    """Grams of CO₂."""
+    if bucket.co2_g is None:
+        return UNKNOWN
+    return f"{number(bucket.co2_g, 0, french=french)}\N{NO-BREAK SPACE}g"
