@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from atre.config import Config
 from atre.errors import InvalidRequestError, StorageError
 from atre.ipc.client import EngineClient
+from atre.ipc.energy_messages import DescribeEnergy, EnergyRequest
 from atre.ipc.message import Message
 from atre.ipc.power_messages import (
     MAX_BUCKETS,
@@ -100,6 +101,13 @@ class PowerVerbs:
     def answer(self, request: PowerRequest) -> Message:
         """The reply. Raises InvalidRequestError and StorageError."""
         return self._verbs[type(request)](request)
+
+    def answer_energy(self, request: EnergyRequest, send: Callable[[Message], None]) -> None:
+        """Send the reply, at once or when the engine's last word on an answer comes."""
+        if isinstance(request, DescribeEnergy):
+            self.ledger.ask(request.request_ids, send)
+        else:
+            send(self.ledger.shares())
 
     def describe(self) -> PowerDescription:
         now, readings = self._now(), self.meter.readings
