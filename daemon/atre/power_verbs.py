@@ -32,7 +32,7 @@ from atre.power.machine_power import coverage
 from atre.power.meter import PowerMeter
 from atre.power.sampler import Sampler
 from atre.power.settings import SettingsFile
-from atre.power.sources import told_sources
+from atre.power.sources import address_of, plug_of, told_sources
 from atre.power.tariff import co2_examples, tariff_of, tariff_offers
 from atre.power.trace import PowerTrace, Span
 from atre.power.work_watch import WorkWatch
@@ -43,6 +43,7 @@ from atre.sentence import Sentence
 _NOW_S = 3.0
 # A plug is asked every few seconds, and its last word is still true.
 _STALE_S = 15.0
+_UPSD = 3493  # IANA's nut
 
 BuildSamplers = Callable[[PowerSettings, str], Sequence[Sampler]]
 
@@ -223,21 +224,11 @@ def _checked_pricing(settings: PowerSettings) -> totals.Pricing:
             "Say where the CO₂ figure comes from: a figure without its source is not shown.",
             param="co2_source",
         )
-    plug = settings.plug
-    if plug is not None and not _is_address(plug.address):
-        raise InvalidRequestError(
-            "Write the plug's host name or IP address only, such as 192.0.2.7.", param="plug"
-        )
-    if settings.ups is not None and not _is_address(settings.ups.address):
-        raise InvalidRequestError(
-            "Write the host name or IP address of upsd, such as 127.0.0.1:3493.", param="ups"
-        )
+    if settings.plug is not None:
+        plug_of(settings.plug, "")
+    if settings.ups is not None:
+        address_of(settings.ups.address, param="ups", default_port=_UPSD)
     return totals.Pricing(tariff=tariff_of(settings), co2_g_kwh=settings.co2_g_kwh)
-
-
-def _is_address(written: str) -> bool:
-    """Whether it is a host and perhaps a port, and nothing that leads a request elsewhere."""
-    return written.isascii() and all(each.isalnum() or each in ".-:[]%" for each in written)
 
 
 def _report(fit: calibration.Fit, *, is_used: bool) -> Calibration:

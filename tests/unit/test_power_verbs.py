@@ -24,10 +24,12 @@ from atre.ipc.power_messages import (
     PowerRequest,
     PowerSettings,
     Resolution,
+    UpsSettings,
 )
 from atre.ipc.server import Connection, Server
 from atre.power.reading import Basis, Reading, Scope
 from atre.power.sampler import Sampler
+from atre.power.sources import plug_of
 from atre.power_verbs import PowerVerbs
 from atre.sentence import Sentence
 
@@ -164,6 +166,10 @@ def test_settings_are_kept_checked_and_reach_the_samplers(room: Room) -> None:
         (PowerSettings(tariff="nowhere"), "tariff"),
         (PowerSettings(co2_g_kwh=10.0), "co2_source"),
         (PowerSettings(plug=PlugSettings(kind="tasmota", address="x/../admin?y")), "plug"),
+        (PowerSettings(plug=PlugSettings(kind="tasmota", address="192.0.2.7:x")), "plug"),
+        (PowerSettings(plug=PlugSettings(kind="shelly", address="me@192.0.2.7")), "plug"),
+        (PowerSettings(plug=PlugSettings(kind="shelly", address="plug", user="root")), "plug"),
+        (PowerSettings(ups=UpsSettings(name="office", address="[fd00::1")), "ups"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_whole(
@@ -238,3 +244,17 @@ def _direct(made: Processor) -> Callable[[PowerSettings, str], DirectReadings]:
             self._clock = lambda: clock() + 1.0
 
     return lambda settings, password: Immediate(settings, password, build=lambda *_: [made])
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("192.0.2.7", ("192.0.2.7", 80)),
+        ("plug.lan:8080", ("plug.lan", 8080)),
+        ("[fd00::7]:81", ("fd00::7", 81)),
+        ("[fd00::7]", ("fd00::7", 80)),
+    ],
+)
+def test_addresses_are_hosts_with_or_without_port(written: str, expected: tuple[str, int]) -> None:
+    meant = plug_of(PlugSettings(kind="shelly", address=written), "secret")
+    assert (meant.host, meant.port, meant.password) == (*expected, "secret")

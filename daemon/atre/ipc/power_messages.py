@@ -69,7 +69,10 @@ class CustomTariff(Message, frozen=True):
 
 
 class PlugSettings(Message, frozen=True):
-    """A plug on the LAN that measures the box; ``address`` is a host name or IP, perhaps a port."""
+    """A plug on the LAN that measures the box; ``address`` is a host name or IP, perhaps a port.
+
+    ``user`` is empty or ``admin``: these plugs know no other.
+    """
 
     kind: Literal["shelly", "tasmota"]
     address: Annotated[str, Meta(min_length=1, max_length=253)]
@@ -212,6 +215,7 @@ class PowerDescription(Message, frozen=True):
     ``power_w`` is that of the last seconds; ``error_fraction`` is told where it comes from a
     calibration. ``idle_w`` is what the machine takes when nothing is computed. ``coverage`` says
     what is in the figure and what is not. ``energy_total_j`` counts since the history began.
+    The history has whole minutes: what is told of it may be a minute old.
     """
 
     power_w: float | None

@@ -20,8 +20,6 @@ from atre.power_basis import Basis, Scope
 _log = logging.getLogger(__name__)
 
 _PERIOD_S = 1.0
-# Sources with threads of their own tell an old reply twice; what is silent for longer is gone.
-_PATIENCE_S = 30.0
 # A minute with a gap says little about the wall and the sensors at the same loads.
 _WHOLE_MINUTE_S = 50.0
 _SAVE_EVERY_MINUTES = 60  # a calibration is made in hours, and a flash disk wears
@@ -60,8 +58,6 @@ class PowerMeter:
         self._samplers = list(samplers)
         self._complained: set[str] = set()
         self._at_s = clock()
-        self._whole = _Pace()
-        self._sensors = _Pace()
         self._minute = _Minute(int(wall() // MINUTE_S))
         self._num_minutes = 0
         self._lock = threading.Lock()
@@ -111,24 +107,24 @@ class PowerMeter:
         for sampler in self._samplers:
             read = partial(sampler.read, now_s)
             readings += self._guarded(type(sampler).__name__, read) or []
-        self.readings = readings
+        before, self.readings = self.readings, readings
         minute = int(self._wall() // MINUTE_S)
         if minute != self._minute.number:
             self._end_minute()
             self._minute = _Minute(minute)
         self._minute.expect(now_s - self._at_s)
         self._at_s = now_s
-        self._measure(readings, now_s)
+        self._measure(before, readings)
 
-    def _measure(self, readings: Sequence[Reading], now_s: float) -> None:
-        own = [reading for reading in readings if reading.scope is not Scope.WALL]
-        sensed = self._sensors.span(own, now_s)
+    def _measure(self, before: Sequence[Reading], readings: Sequence[Reading]) -> None:
+        own = _sensors(readings)
+        sensed = span_between(_sensors(before), own)
         sensors = _names(chosen(own))
         if sensed is not None:
             self._minute.sense(sensed)
         picked = chosen(readings)
         is_wall = bool(picked) and picked[0].scope is Scope.WALL
-        span = self._whole.span(readings, now_s) if is_wall else self._calibrated(sensed, sensors)
+        span = span_between(before, readings) if is_wall else self._calibrated(sensed, sensors)
         if span is None:
             return
         self.is_calibrated = not is_wall and span is not sensed
@@ -176,20 +172,6 @@ class PowerMeter:
         self._samplers = []
 
 
-class _Pace:
-    """Spans from readings, over those beats in which nothing new was told."""
-
-    def __init__(self) -> None:
-        self._before: Sequence[Reading] = ()
-        self._before_s = 0.0
-
-    def span(self, readings: Sequence[Reading], now_s: float) -> Span | None:
-        span = span_between(self._before, readings) if self._before else None
-        if span is not None or not self._before or now_s - self._before_s > _PATIENCE_S:
-            self._before, self._before_s = readings, now_s
-        return span
-
-
 class _Minute:
     """What one minute of the wall clock took."""
 
@@ -235,6 +217,11 @@ class _Minute:
         if min(plug.covered_s, self._sensed_s) < _WHOLE_MINUTE_S:
             return None
         return Pair(plug.energy_j / plug.covered_s, self._sensed_j / self._sensed_s)
+
+
+def _sensors(readings: Sequence[Reading]) -> list[Reading]:
+    """What the machine tells of itself."""
+    return [reading for reading in readings if reading.scope is not Scope.WALL]
 
 
 def _names(readings: Sequence[Reading]) -> str:
