@@ -40,7 +40,7 @@ def find(asked: str, store: Store, *, n_ubatch: int) -> Found:
         store.check_can_answer(asked)
         return _with_adapters(selection, store, n_ubatch)
     except ModelStoreError as error:
-        raise ModelLoadError(str(error)) from error
+        raise ModelLoadError(str(error), error.french) from error
 
 
 def with_room(header: GgufHeader, found: Found) -> GgufHeader:
@@ -87,6 +87,8 @@ def _model_file(model: str, store: Store) -> Path:
     if not unmanaged.exists():
         raise ModelLoadError(
             f"There is no model {model!r}: neither a file of that name here nor a stored model. "
-            "`atre model list` shows those; or give the path of a GGUF file."
+            "`atre model list` shows those; or give the path of a GGUF file.",
+            f"Il n’y a pas de modèle {model!r} : ni fichier de ce nom ici, ni modèle installé. "
+            "`atre model list` montre ceux-ci ; ou donnez le chemin d’un fichier GGUF.",
         )
     return unmanaged

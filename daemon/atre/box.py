@@ -29,11 +29,13 @@ from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.messages import BoxDescription, EmbedderDescription, EngineDescription
 from atre.lobby import Lobby
 from atre.local_time import local_now
+from atre.model_process import without_model
 from atre.model_sleep import ModelSleep
 from atre.model_use import ModelUse
 from atre.models.store import held_in_use
 from atre.notify import notify
 from atre.planning import EmbedderPlan, plan_engine
+from atre.sentence import NOTHING, Sentence
 from atre.sleep_rules import SleepRules, read_periods
 from atre.speed.meter import MemoryMeter
 from atre.speed.record import SpeedRecord
@@ -42,10 +44,6 @@ from atre.supervisor import ChildSpec, Supervisor
 
 # A process that ended so often before it was ready will hardly get ready with this model.
 _HOPELESS_STARTS = 3
-_HOPELESS = (
-    "The {process} ended several times while it loaded the model; what it wrote before says why. "
-    "It is tried again. Choose another model with {option}."
-)
 
 _MANAGEMENT, _LOOPBACK, _LAN, _HTTP = "atred", "atre-web", "atre-web-lan", "atre-web-http"
 _EMBEDDER = "atre-embedder"
@@ -63,18 +61,18 @@ class Door(msgspec.Struct, frozen=True):
 
 
 class Started(msgspec.Struct, frozen=True):
-    """What there is to say once the box serves; ``no_model_reason`` is empty if it has a model.
+    """What there is to say once the box serves; ``no_model_reason`` is NOTHING if it has a model.
 
-    Of the embedding model both are empty if none was asked for.
+    Of the embedding model there is neither if none was asked for.
     """
 
     config: Config
     door: Door
     box: BoxDescription
     engine: EngineDescription | None
-    no_model_reason: str
+    no_model_reason: Sentence
     embedder: EmbedderDescription | None
-    no_embedder_reason: str
+    no_embedder_reason: Sentence
 
 
 class ReadyFile(msgspec.Struct, frozen=True):
@@ -229,14 +227,16 @@ class Box:
 
     def _describe(self) -> Started:
         engine, reason = _ask(EngineClient(self._config.engine_socket).describe)
-        if reason and self._is_hopeless(ENGINE):
-            reason = _HOPELESS.format(process="engine", option="--model")
-        embedder, no_embedder_reason = None, ""
+        if reason != NOTHING and self._is_hopeless(ENGINE):
+            reason = _hopeless("engine", "moteur", "--model")
+        embedder, no_embedder_reason = None, NOTHING
         if self._config.embedding_model:
             ask_embedder = EmbedderClient(self._config.embedder_socket).describe
             embedder, no_embedder_reason = _ask(ask_embedder)
-        if no_embedder_reason and self._is_hopeless(_EMBEDDER):
-            no_embedder_reason = _HOPELESS.format(process="embedder", option="--embedding-model")
+        if no_embedder_reason != NOTHING and self._is_hopeless(_EMBEDDER):
+            no_embedder_reason = _hopeless(
+                "embedder", "processus des vecteurs", "--embedding-model"
+            )
         return Started(
             config=self._config,
             door=self._door,
@@ -275,7 +275,7 @@ def sleep_rules(config: Config) -> SleepRules:
 def _embedder(config_path: Path, plan: EmbedderPlan) -> ChildSpec:
     argv = _python("atre.embedder.process", "--config", str(config_path), "--lifeline")
     if plan.path is None:
-        return ChildSpec(_EMBEDDER, [*argv, "--no-model", plan.no_model_reason])
+        return ChildSpec(_EMBEDDER, [*argv, *without_model(plan.no_model_reason)])
     return ChildSpec(_EMBEDDER, [*argv, "--model", str(plan.path), "--threads", str(plan.threads)])
 
 
@@ -289,11 +289,20 @@ def _web(name: str, listener: str, config_path: Path) -> ChildSpec:
     return ChildSpec(name, [*argv, "--listener", listener])
 
 
-def _ask(describe: Callable[[], Description]) -> tuple[Description | None, str]:
+def _hopeless(process: str, process_fr: str, option: str) -> Sentence:
+    return Sentence(
+        f"The {process} ended several times while it loaded the model; what it wrote before says "
+        f"why. It is tried again. Choose another model with {option}.",
+        f"Le {process_fr} s’est arrêté plusieurs fois en chargeant le modèle ; son journal dit "
+        f"pourquoi. Il réessaie. Choisissez un autre modèle avec {option}.",
+    )
+
+
+def _ask(describe: Callable[[], Description]) -> tuple[Description | None, Sentence]:
     try:
-        return describe(), ""
+        return describe(), NOTHING
     except EngineError as error:
-        return None, str(error)
+        return None, error.sentence
 
 
 def _open_door(config_path: Path, *, run_key: bool) -> Door:

@@ -4,39 +4,25 @@
 A datagram to ``restart.sock``, which only the user whose box it is can reach.
 """
 
-import contextlib
 import socket
 from pathlib import Path
 
+from atre.datagrams import Datagrams
 from atre.errors import EngineUnavailableError
 
 
-class RestartSocket:
+class RestartSocket(Datagrams):
     """The box's end; readable when somebody asks."""
 
     def __init__(self, runtime_dir: Path) -> None:
-        self._path = _socket_path(runtime_dir)
-        self._path.unlink(missing_ok=True)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(self._path))
-        self._path.chmod(0o600)
-        self._socket.setblocking(False)
-
-    def fileno(self) -> int:
-        return self._socket.fileno()
+        super().__init__(_socket_path(runtime_dir))
 
     def was_asked(self) -> bool:
         """Whether anybody asked since the last call; who asks twice is served once."""
         asked = False
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self._socket.recv(1)
-                asked = True
+        while self.receive(1) is not None:
+            asked = True
         return asked
-
-    def close(self) -> None:
-        self._socket.close()
-        self._path.unlink(missing_ok=True)
 
 
 def ask_for_restart(runtime_dir: Path) -> None:

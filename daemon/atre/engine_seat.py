@@ -19,14 +19,26 @@ from atre.hardware.detect import detect
 from atre.ipc.client import EngineClient
 from atre.ipc.messages import ChatMessage, EngineDescription, Finished, Generate
 from atre.ipc.presence import Activity
+from atre.model_process import without_model
 from atre.models.manifest import FACTORY
 from atre.models.store import held_in_use
 from atre.notify import LOADED_FRACTION
 from atre.planning import EmbedderPlan, Planned, factory_model_path, note, plan_engine
+from atre.sentence import NOTHING, Sentence
 from atre.speed_watch import SpeedWatch
 from atre.supervisor import ChildSpec, Supervisor
 
 ENGINE = "atre-engine"
+
+_ENDED_LOADING = Sentence(
+    "the engine ended while it loaded it; what it wrote says why",
+    "le moteur s’est arrêté en le chargeant ; son journal dit pourquoi",
+)
+_ENDED_WRITING = Sentence(
+    "the engine ended while it wrote the first token",
+    "le moteur s’est arrêté en écrivant le premier jeton",
+)
+_NO_TOKEN = Sentence("it did not write a single token", "il n’a pas écrit un seul jeton")
 
 
 class EngineSeat:
@@ -40,9 +52,9 @@ class EngineSeat:
         self._supervisor = supervisor
         self._watch = watch
         self._held = contextlib.ExitStack()
-        self._outcome: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._planned: queue.SimpleQueue[Planned | str] = queue.SimpleQueue()
-        self._failure: str | None = None
+        self._outcome: queue.SimpleQueue[Sentence] = queue.SimpleQueue()
+        self._planned: queue.SimpleQueue[Planned | Sentence] = queue.SimpleQueue()
+        self._failure: Sentence | None = None
         self._embedder: EmbedderPlan | None = None
         # What the engine runs, to be planned again as it is.
         self._loaded_config = replace(config, embedding_model=None)
@@ -125,13 +137,14 @@ class EngineSeat:
 
     def wake_failure(self) -> str | None:
         """Why the engine has no model or will have none, None while it may or has."""
-        reason = self.load_failure()
-        if reason is None and self.is_loaded():
+        if failure := self.load_failure():
+            return failure.text
+        if self.is_loaded():
             try:
                 self._engine.describe()
             except AtreError as error:
-                reason = str(error)
-        return reason
+                return str(error)
+        return None
 
     def load(self, model: str) -> None:
         """End the engine; plan one with ``model``, then start it.
@@ -147,16 +160,16 @@ class EngineSeat:
         self._supervisor.stop(ENGINE)
         self._failure = None
         self._loaded_config = config
-        planned = self._planned = queue.SimpleQueue[Planned | str]()
+        planned = self._planned = queue.SimpleQueue[Planned | Sentence]()
         threading.Thread(
             target=lambda: planned.put(_plan(config)), name="plan-model", daemon=True
         ).start()
 
-    def load_failure(self) -> str | None:
+    def load_failure(self) -> Sentence | None:
         """Why the engine will not get ready, None while it may."""
         self._start_planned()
         if self._failure is None and self._supervisor.num_failures(ENGINE):
-            return "the engine ended while it loaded it; what it wrote says why"
+            return _ENDED_LOADING
         return self._failure
 
     def is_loaded(self) -> bool:
@@ -168,7 +181,7 @@ class EngineSeat:
             planned = self._planned.get_nowait()
         except queue.Empty:
             return
-        if isinstance(planned, str):
+        if isinstance(planned, Sentence):
             self._failure = planned
             return
         # A driver that ends whoever loads it must not end the engine either.
@@ -185,8 +198,8 @@ class EngineSeat:
             target=lambda: outcome.put(_one_token(client)), name="first-token", daemon=True
         ).start()
 
-    def outcome(self) -> str | None:
-        """What came of it: None while unknown, "" for a token, or why there was none."""
+    def outcome(self) -> Sentence | None:
+        """What came of it: None while unknown, NOTHING for a token, or why there was none."""
         try:
             return self._outcome.get_nowait()
         except queue.Empty:
@@ -237,30 +250,30 @@ class EngineSeat:
         argv += ["--config", str(self._config_path), "--lifeline"]
         argv += ["--socket", str(self._main_socket)]
         if planned.plan is None:
-            return ChildSpec(ENGINE, [*argv, "--no-model", planned.no_model_reason])
+            return ChildSpec(ENGINE, [*argv, *without_model(planned.no_model_reason)])
         path = self._config.runtime_dir / "engine-plan.json"
         path.write_bytes(msgspec.json.format(msgspec.json.encode(planned.plan)))
         return ChildSpec(ENGINE, [*argv, "--plan", str(path)])
 
 
-def _plan(config: Config) -> Planned | str:
+def _plan(config: Config) -> Planned | Sentence:
     """The plan, or why there is none."""
     try:
         planned = plan_engine(config, detect())
     except AtreError as error:
-        return str(error)
+        return error.sentence
     return planned if planned.plan else planned.no_model_reason
 
 
-def _one_token(client: EngineClient) -> str:
+def _one_token(client: EngineClient) -> Sentence:
     request = Generate(messages=[ChatMessage(role="user", content="Bonjour")], max_tokens=1)
     try:
         with client.generate(request) as generation:
             finished = [event for event in generation if isinstance(event, Finished)]
     except EngineUnavailableError:
-        return "the engine ended while it wrote the first token"
+        return _ENDED_WRITING
     except AtreError as error:
-        return str(error)
+        return error.sentence
     if not finished or finished[-1].completion_tokens < 1:
-        return "it did not write a single token"
-    return ""
+        return _NO_TOKEN
+    return NOTHING

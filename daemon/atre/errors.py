@@ -27,9 +27,23 @@ A message says what happened and what to do about it.
 
 from enum import StrEnum
 
+from atre.sentence import Sentence
+
 
 class AtreError(Exception):
-    """Base of every error that Âtre raises on purpose."""
+    """Base of every error that Âtre raises on purpose.
+
+    ``french`` is the same message for people who read French, the English one if it has none.
+    """
+
+    def __init__(self, message: str = "", french: str = "") -> None:
+        super().__init__(message)
+        self.french = french or message
+
+    @property
+    def sentence(self) -> Sentence:
+        """What it says, in both languages."""
+        return Sentence(str(self), self.french)
 
 
 class ConfigError(AtreError):
@@ -39,8 +53,8 @@ class ConfigError(AtreError):
 class RequestError(AtreError):
     """The caller can mend the request; ``param`` names the field at fault."""
 
-    def __init__(self, message: str, *, param: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, french: str = "", *, param: str | None = None) -> None:
+        super().__init__(message, french)
         self.message = message
         self.param = param
 
@@ -110,8 +124,8 @@ class ModelLoadError(EngineError):
 class DecodeError(EngineError):
     """llama.cpp refused a batch; ``code`` is what ``llama_decode`` returned."""
 
-    def __init__(self, message: str, *, code: int) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, french: str = "", *, code: int) -> None:
+        super().__init__(message, french)
         self.code = code
 
 
@@ -160,17 +174,15 @@ class ModelStoreError(AtreError):
 
     problem = ModelProblem.OTHER
 
-    def __init__(self, message: str, *, problem: ModelProblem = ModelProblem.OTHER) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, french: str = "", *, problem: ModelProblem = ModelProblem.OTHER
+    ) -> None:
+        super().__init__(message, french)
         self.problem = problem
 
 
 class DiscoveryError(AtreError):
-    """The box could not be announced or found; ``french`` says it for the status page."""
-
-    def __init__(self, message: str, french: str = "") -> None:
-        super().__init__(message)
-        self.french = french or message
+    """The box could not be announced or found."""
 
 
 class BenchmarkError(AtreError):

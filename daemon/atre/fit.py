@@ -78,7 +78,9 @@ def fit(
     if header.kind != "model":
         raise ModelLoadError(
             f"{header.path} is a GGUF of kind {header.kind!r}, which cannot answer by itself. "
-            "Choose a whole model."
+            "Choose a whole model.",
+            f"{header.path} est un GGUF de type {header.kind!r}, qui ne peut pas répondre seul. "
+            "Choisissez un modèle entier.",
         )
     run = _on(machine, profile.run, device)
     window = min(run.sequence_tokens, header.n_ctx_train)
@@ -103,7 +105,10 @@ def fit(
     raise ModelLoadError(
         f"{header.path} needs {fit_words.size(smallest_bytes)} of memory even with the smallest "
         f"context, and {fit_words.size(room.main_bytes)} can be used. Choose a smaller model or "
-        "quantisation."
+        "quantisation.",
+        f"{header.path} demande {fit_words.size_fr(smallest_bytes)} de mémoire, même avec le plus "
+        f"petit contexte, et {fit_words.size_fr(room.main_bytes)} sont utilisables. Choisissez un "
+        "modèle plus petit ou une quantification plus petite.",
     )
 
 

@@ -102,11 +102,11 @@ def few_layers(blocks: int, layers: int) -> Sentence:
     )
 
 
-def factory_instead(model: str, reason: str) -> Sentence:
+def factory_instead(model: str, reason: Sentence) -> Sentence:
     """The chosen model cannot be used; the reason is an error's."""
     return Sentence(
-        f"The factory model answers, because {model} cannot be used: {reason}",
-        f"Le modèle d’usine répond, car {model} ne peut pas servir{_NBSP}: {reason}",
+        f"The factory model answers, because {model} cannot be used: {reason.text}",
+        f"Le modèle d’usine répond, car {model} ne peut pas servir{_NBSP}: {reason.text_fr}",
     )
 
 
@@ -127,7 +127,9 @@ def size(num_bytes: int | None) -> str:
     return f"{num_bytes / 2**30:.1f} GiB" if num_bytes >= 2**30 else f"{num_bytes / 2**20:.0f} MiB"
 
 
-def size_fr(num_bytes: int) -> str:
+def size_fr(num_bytes: int | None) -> str:
     """The same in French."""
+    if num_bytes is None:
+        return "une quantité inconnue"
     words = size(num_bytes).replace(".", ",")
     return words.replace("GiB", "Gio").replace("MiB", "Mio").replace(" ", _NBSP)

@@ -55,6 +55,11 @@ from atre.support import support_archive
 
 _log = logging.getLogger(__name__)
 
+_FAILED = Sentence(
+    "The box failed at this; its log says why.",
+    "Le boîtier n’y est pas parvenu ; son journal dit pourquoi.",
+)
+
 # Often, because a clock that was wrong may be set right at any moment, and a certificate that does
 # not fit the new time ends every new connection. Nothing is written while nothing changes.
 _RENEWAL_CHECK_S = 60.0
@@ -165,7 +170,10 @@ class ManagementDaemon:
                     dt.datetime.now(dt.UTC),
                 )
             except OSError as error:
-                raise StorageError(f"The certificate cannot be written: {error}.") from error
+                raise StorageError(
+                    f"The certificate cannot be written: {error}.",
+                    f"Le certificat ne peut pas être écrit : {error}.",
+                ) from error
         self.renew_certificate()
 
     def reset_certificate(self, request: ResetCertificate) -> None:
@@ -176,20 +184,25 @@ class ManagementDaemon:
                 if request.authority:
                     served.forget_authority(self._config.tls_dir)
             except OSError as error:
-                raise StorageError(f"The certificate cannot be removed: {error}.") from error
+                raise StorageError(
+                    f"The certificate cannot be removed: {error}.",
+                    f"Le certificat ne peut pas être retiré : {error}.",
+                ) from error
         self.renew_certificate()
 
     def set_discovery(self, request: SetDiscovery) -> None:
         """Announce the box or keep silent, now and after the next start."""
         if not self._config.lan:
             raise InvalidRequestError(
-                "The box is not open to the network. Start it with `atre serve --lan`."
+                "The box is not open to the network. Start it with `atre serve --lan`.",
+                "Le boîtier n’est pas ouvert au réseau. Démarrez-le avec `atre serve --lan`.",
             )
         try:
             discovery_choice.write(self._config.state_dir, announced=request.announced)
         except OSError as error:
             raise StorageError(
-                f"The choice cannot be written: {error}. Free some disk space."
+                f"The choice cannot be written: {error}. Free some disk space.",
+                f"Le choix ne peut pas être écrit : {error}. Libérez de la place sur le disque.",
             ) from error
         self._advertiser.want(announced=request.announced)
 
@@ -278,7 +291,7 @@ class ManagementDaemon:
             connection.send(failure(error))
         except Exception:  # noqa: BLE001 -- a surprise must not leave its caller waiting
             _log.exception("a request failed")
-            connection.send(failure(AtreError("The box failed at this; its log says why.")))
+            connection.send(failure(AtreError(_FAILED.text, _FAILED.text_fr)))
 
     def _read_note(self) -> ProfileNote:
         """What there is to say of the plan that runs: it changes with the model."""

@@ -16,6 +16,7 @@ from typing import Protocol
 import msgspec
 
 from atre.ipc.model_messages import Phase
+from atre.sentence import NOTHING, Sentence
 
 _POLL_S = 0.25
 # Between being read and being counted a request is invisible for a moment: ask twice.
@@ -23,6 +24,15 @@ _QUIET_POLLS = 2
 _MAX_DRAIN_S = 300.0  # then the answers that are left end as they do when an engine is lost
 _MAX_LOAD_S = 900.0  # 20 GB from a USB disk take minutes, and so may a race of the devices
 _MAX_TRY_S = 180.0
+
+_NOT_LOADED = Sentence(
+    f"it was not loaded within {_MAX_LOAD_S:.0f} seconds",
+    f"il n’était pas chargé au bout de {_MAX_LOAD_S:.0f} secondes",
+)
+_WROTE_NOTHING = Sentence(
+    f"it wrote nothing within {_MAX_TRY_S:.0f} seconds",
+    f"il n’a rien écrit en {_MAX_TRY_S:.0f} secondes",
+)
 
 
 class ChangeStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +45,7 @@ class ChangeStatus(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     wanted: str
     phase: Phase
-    reason: str = ""
+    reason: Sentence = NOTHING
     num_open: int = 0
     failed_at: Phase | None = None
     loaded: str = ""
@@ -46,7 +56,7 @@ class Seat(Protocol):
 
     ``load`` begins to put an engine with the named model there instead of what was.
     ``load_failure`` is why that will not work, None while it may; ``outcome`` is None while it is
-    not known whether the model writes a token, "" if it did, or why it did not.
+    not known whether the model writes a token, ``NOTHING`` if it did, or why it did not.
     """
 
     def close_door(self) -> None: ...
@@ -55,13 +65,13 @@ class Seat(Protocol):
 
     def load(self, model: str) -> None: ...
 
-    def load_failure(self) -> str | None: ...
+    def load_failure(self) -> Sentence | None: ...
 
     def is_loaded(self) -> bool: ...
 
     def ask_for_a_token(self) -> None: ...
 
-    def outcome(self) -> str | None: ...
+    def outcome(self) -> Sentence | None: ...
 
 
 class ModelChange:
@@ -84,7 +94,7 @@ class ModelChange:
         self.loaded = wanted
         self._fallbacks = list(fallbacks)
         self._note = note
-        self._reason = ""
+        self._reason = NOTHING
         self._failed_at: Phase | None = None
         self._quiet_polls = 0
         self.phase = Phase.DRAINING
@@ -124,18 +134,18 @@ class ModelChange:
             self._enter(Phase.TRYING, now_s)
             self._seat.ask_for_a_token()
         elif now_s - self._since_s > _MAX_LOAD_S:
-            self._go_back(f"it was not loaded within {_MAX_LOAD_S:.0f} seconds", now_s)
+            self._go_back(_NOT_LOADED, now_s)
 
     def _await_token(self, now_s: float) -> None:
         outcome = self._seat.outcome()
-        if outcome == "":
+        if outcome == NOTHING:
             self._enter(Phase.DONE, now_s)
         elif outcome is not None:
             self._go_back(outcome, now_s)
         elif reason := self._seat.load_failure():
             self._go_back(reason, now_s)
         elif now_s - self._since_s > _MAX_TRY_S:
-            self._go_back(f"it wrote nothing within {_MAX_TRY_S:.0f} seconds", now_s)
+            self._go_back(_WROTE_NOTHING, now_s)
 
     def _await_return(self, now_s: float) -> None:
         if self._seat.is_loaded():
@@ -143,7 +153,7 @@ class ModelChange:
         elif self._seat.load_failure() or now_s - self._since_s > _MAX_LOAD_S:
             self._load_fallback(now_s)
 
-    def _go_back(self, reason: str, now_s: float) -> None:
+    def _go_back(self, reason: Sentence, now_s: float) -> None:
         self._reason = reason
         self._failed_at = self.phase
         self._load_fallback(now_s)

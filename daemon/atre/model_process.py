@@ -7,14 +7,30 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import click
+
 from atre.errors import EngineError
 from atre.ipc.job_server import JobServer
 from atre.lifeline import end_with_parent
 from atre.notify import notify
+from atre.sentence import Sentence
 
 _log = logging.getLogger(__name__)
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+no_model_option = click.option(
+    "--no-model",
+    "no_model_reason",
+    nargs=2,
+    metavar="ENGLISH FRENCH",
+    help="Serve no model and say this instead.",
+)
+
+
+def without_model(reason: Sentence) -> list[str]:
+    """The arguments that say why there is no model, for ``no_model_option``."""
+    return ["--no-model", reason.text, reason.text_fr]
 
 
 def begin(name: str, *, lifeline: bool) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from atre.datagrams import Datagrams
 from atre.durable import write_durably
 from atre.model_change import ChangeStatus
 
@@ -24,30 +25,18 @@ class UseModel(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
-class RequestSocket:
+class RequestSocket(Datagrams):
     """The box's end; readable when somebody asks."""
 
     def __init__(self, runtime_dir: Path) -> None:
-        self._path = _socket_path(runtime_dir)
-        self._path.unlink(missing_ok=True)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(self._path))
-        self._path.chmod(0o600)
-        self._socket.setblocking(False)
+        super().__init__(_socket_path(runtime_dir))
 
-    def fileno(self) -> int:
-        return self._socket.fileno()
-
-    def receive(self) -> UseModel | None:
+    def next_request(self) -> UseModel | None:
         """What was asked, None for nothing or nonsense."""
         try:
-            return msgspec.json.decode(self._socket.recv(_MAX_REQUEST_BYTES), type=UseModel)
-        except (BlockingIOError, msgspec.DecodeError):
+            return msgspec.json.decode(self.receive(_MAX_REQUEST_BYTES) or b"", type=UseModel)
+        except msgspec.DecodeError:
             return None
-
-    def close(self) -> None:
-        self._socket.close()
-        self._path.unlink(missing_ok=True)
 
 
 def ask_for_model(runtime_dir: Path, name: str) -> str | None:

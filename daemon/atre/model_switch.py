@@ -99,6 +99,7 @@ def _reported(status: ChangeStatus) -> ModelChangeReport:
         phase=status.phase,
         num_open=status.num_open,
         failed_at=status.failed_at,
-        reason=status.reason,
+        reason=status.reason.text,
+        reason_fr=status.reason.text_fr,
         answering=status.loaded,
     )

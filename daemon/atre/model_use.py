@@ -13,12 +13,15 @@ from atre.model_change import ChangeStatus, ModelChange, Seat
 from atre.model_request import RequestSocket, UseModel, forget_status, write_status
 from atre.models.manifest import FACTORY
 from atre.planning import model_store
+from atre.sentence import Sentence
 
 _log = logging.getLogger(__name__)
 
-_COMMAND_LINE = (
+_COMMAND_LINE = Sentence(
     "The box was started with --model, which has the last word. Start it without, and "
-    "`atre model use` decides."
+    "`atre model use` decides.",
+    "Le boîtier a été démarré avec --model, qui a le dernier mot. Démarrez-le sans cette option, "
+    "et `atre model use` décidera.",
 )
 
 
@@ -46,7 +49,7 @@ class ModelUse:
 
     def take_request(self) -> None:
         """Note what was asked; ``tick`` begins with it."""
-        self._next = self._requests.receive() or self._next
+        self._next = self._requests.next_request() or self._next
 
     @property
     def is_busy(self) -> bool:
@@ -96,16 +99,16 @@ class ModelUse:
             now_s=self._clock(),
         )
 
-    def _refusal(self, name: str) -> str:
-        """Why nothing need be touched for this request, or nothing."""
+    def _refusal(self, name: str) -> Sentence | None:
+        """Why nothing need be touched for this request, or None."""
         if self._config.model is not None:
             return _COMMAND_LINE
         try:
             if name != FACTORY:
                 self._store.check_can_answer(name)
         except ModelStoreError as error:
-            return str(error)
-        return ""
+            return error.sentence
+        return None
 
     def _end(self, change: ModelChange) -> None:
         self._change = None

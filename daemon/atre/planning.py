@@ -28,7 +28,7 @@ from atre.models.store import Store
 from atre.race.race import Race
 from atre.race.verdict import Verdict, use_codes
 from atre.rehearsal import Rehearsal
-from atre.sentence import Sentence
+from atre.sentence import NOTHING, Sentence
 from atre.speed.estimate import Subject
 from atre.speed.outlook import outlook, subject
 from atre.speed.record import Known, SpeedRecord
@@ -45,7 +45,7 @@ class EmbedderPlan(msgspec.Struct, frozen=True, kw_only=True):
     path: Path | None
     threads: int
     memory_bytes: int
-    no_model_reason: str
+    no_model_reason: Sentence
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +58,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     machine: Machine
     choice: Choice
     plan: EnginePlan | None
-    no_model_reason: str
+    no_model_reason: Sentence
     verdict: Verdict | None
     embedder: EmbedderPlan | None
     subject: Subject | None = None
@@ -85,11 +85,11 @@ def plan_engine(config: Config, machine: Machine, race: Race | None = None) -> P
     embedder = plan_embedder(config, machine)
     left = without_memory(machine, embedder.memory_bytes) if embedder else machine
     race = race or Race(config.state_dir)
-    plan, reason, verdict, header = None, "", None, None
+    plan, reason, verdict, header = None, NOTHING, None, None
     try:
         plan, verdict, header = _plan(config, left, choice, race)
     except EngineError as error:
-        reason = str(error)
+        reason = error.sentence
     return Planned(
         machine=machine,
         choice=choice,
@@ -156,7 +156,7 @@ def _plan(
     except EngineError as error:
         factory = Found(factory_model_path())
         plan, verdict, header = _plan_found(factory, config, machine, choice, race)
-        issue = fit_words.factory_instead(chosen, str(error))
+        issue = fit_words.factory_instead(chosen, error.sentence)
         return with_words(plan, issues=[issue]), verdict, header
 
 
@@ -191,7 +191,9 @@ def plan_embedder(config: Config, machine: Machine) -> EmbedderPlan | None:
     try:
         header = read_header(_find(config.embedding_model, config.data_dir))
     except EngineError as error:
-        return EmbedderPlan(path=None, threads=threads, memory_bytes=0, no_model_reason=str(error))
+        return EmbedderPlan(
+            path=None, threads=threads, memory_bytes=0, no_model_reason=error.sentence
+        )
     rows = MAX_INPUT_TOKENS
     buffers = buffer_bytes(header, n_ctx=rows, n_ubatch=rows, num_slots=0, flash_attention=True)
     cells = rows * kv_cell_bytes(header, "f16")
@@ -199,7 +201,7 @@ def plan_embedder(config: Config, machine: Machine) -> EmbedderPlan | None:
         path=Path(header.path),
         threads=threads,
         memory_bytes=header.weights_bytes + buffers + cells,
-        no_model_reason="",
+        no_model_reason=NOTHING,
     )
 
 
@@ -228,7 +230,7 @@ def chosen_model_path(data_dir: Path) -> Path:
     try:
         chosen = model_store(data_dir).chosen()
     except ModelStoreError as error:
-        raise ModelLoadError(str(error)) from error
+        raise ModelLoadError(str(error), error.french) from error
     return factory_model_path() if chosen is None else _find(chosen, data_dir)
 
 
@@ -250,17 +252,17 @@ def note(planned: Planned) -> ProfileNote:
     """What people may want to know of the plan, for the status page."""
     reasons = [
         planned.no_model_reason,
-        planned.embedder.no_model_reason if planned.embedder else "",
+        planned.embedder.no_model_reason if planned.embedder else NOTHING,
     ]
-    issues = [reason for reason in reasons if reason]
-    why = list(_why(planned))
+    issues = [reason for reason in reasons if reason != NOTHING]
+    why, plan = list(_why(planned)), planned.plan
     return ProfileNote(
         profile=planned.choice.profile.title,
         profile_fr=planned.choice.profile.title_fr,
         reason="; ".join(english for english, _ in why),
         reason_fr="\N{NO-BREAK SPACE}; ".join(french for _, french in why),
-        issues=issues + (planned.plan.issues if planned.plan else []),
-        issues_fr=issues + (planned.plan.issues_fr if planned.plan else []),
+        issues=[each.text for each in issues] + (plan.issues if plan else []),
+        issues_fr=[each.text_fr for each in issues] + (plan.issues_fr if plan else []),
     )
 
 

@@ -10,3 +10,6 @@ class Sentence(msgspec.Struct, frozen=True):
 
     def spoken(self, *, french: bool) -> str:
         return self.text_fr if french else self.text
+
+
+NOTHING = Sentence("", "")

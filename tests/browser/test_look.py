@@ -119,6 +119,23 @@ def test_nothing_overflows_a_320_px_screen(
         assert overflow_px(page) <= 0, path
 
 
+@pytest.mark.parametrize("locale", ["fr-FR", "fr-CA"])
+def test_a_managers_ways_stand_in_two_rows_and_none_is_covered(
+    enter: Callable[..., Any], locale: str
+) -> None:
+    page = enter(locale=locale, **PHONE)
+    page.goto("/settings")
+    ways = """[...document.querySelectorAll('.bar a, .bar button, .rooms a')].map(way => {
+        const box = way.getBoundingClientRect();
+        const there = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+        return [way.closest('.rooms') ? box.y : null, box.left >= 0 && box.right <= 320,
+                way.contains(there), way.textContent];
+    })"""
+    found = page.evaluate(ways)
+    assert [way for way in found if not way[1] or not way[2]] == []
+    assert len({top for top, *_ in found if top is not None}) == 2
+
+
 def test_a_wrong_address_leads_back(enter: Callable[..., Any]) -> None:
     page = enter(may_fail=[NOWHERE])
     page.goto(NOWHERE)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from atre.cli.announcement import speaks_french
+from atre.language import speaks_french
 
 
 @pytest.mark.parametrize(

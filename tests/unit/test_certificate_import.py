@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from tests.bilingual import has_the_same_facts
 
 from atre.certificate import served
 from atre.certificate.files import names_file, served_file
@@ -133,24 +134,27 @@ def test_what_cannot_work_is_refused_with_the_reason(
     tls_dir: Path, given: object, message: str
 ) -> None:
     before = served_file(tls_dir).read_bytes()
-    with pytest.raises(InvalidRequestError, match=message):
+    with pytest.raises(InvalidRequestError, match=message) as caught:
         use(tls_dir, given())  # type: ignore[operator]
+    has_the_same_facts(caught.value.sentence)
     served.refresh(tls_dir, NAMES, NOW)
     assert served_file(tls_dir).read_bytes() == before
 
 
 def test_a_chain_that_leads_elsewhere_is_refused(tls_dir: Path) -> None:
     given, other = issue(), issue()
-    with pytest.raises(InvalidRequestError, match="did not sign"):
+    with pytest.raises(InvalidRequestError, match="did not sign") as caught:
         use(tls_dir, Issued(given.certificate, given.key, other.chain))
+    has_the_same_facts(caught.value.sentence)
 
 
 def test_a_key_with_a_password_is_refused_with_the_way_out(tls_dir: Path) -> None:
     locked = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
     )
-    with pytest.raises(InvalidRequestError, match="openssl pkey"):
+    with pytest.raises(InvalidRequestError, match="openssl pkey") as caught:
         use(tls_dir, Issued(issue().certificate, locked, b""))
+    has_the_same_facts(caught.value.sentence)
 
 
 def test_at_its_end_the_box_goes_back_to_its_own_and_says_so(tls_dir: Path) -> None:
@@ -162,6 +166,7 @@ def test_at_its_end_the_box_goes_back_to_its_own_and_says_so(tls_dir: Path) -> N
     assert late.source is CertificateSource.OWN
     assert "ended on" in late.notices[0].text
     assert "Le certificat importé ne sert plus" in late.notices[0].text_fr
+    assert "a pris fin le" in late.notices[0].text_fr
     leaf = (tls_dir / "leaf.crt").read_bytes()
     assert served_file(tls_dir).read_bytes().endswith(leaf)
 

@@ -10,23 +10,14 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from tests.conversations import ROOT, begin, finish, ids, read
 
-from atre.ipc.messages import Accepted, Delta, Finished, FinishReason
 from atre_web.accounts import people
 from atre_web.accounts.authorisation import routes
 from atre_web.accounts.database import transaction
 from atre_web.accounts.principal import Role
 from atre_web.chat import messages
-from atre_web.chat.desk import Desk
-from atre_web.chat.live import Live
 from atre_web.openai.document import openapi_document
-
-ROOT = "/api/panel/conversations"
-PATIENCE_S = 20.0
-END = Finished(
-    reason=FinishReason.STOP, prompt_tokens=7, cached_tokens=0, completion_tokens=2,
-    first_token_ms=1.0, total_ms=2.0,
-)  # fmt: skip
 
 
 @pytest.fixture
@@ -37,40 +28,6 @@ def engine(asked_engine: Any) -> Any:
 @pytest.fixture
 def app(chat_app: Flask) -> Flask:
     return chat_app
-
-
-def desk_of(app: Flask) -> Desk:
-    found: Desk = app.extensions["atre.chat"]
-    return found
-
-
-def begin(client: FlaskClient, question: str = "Combien ?", **more: Any) -> dict[str, Any]:
-    answer = client.post(ROOT, json={"question": question, **more})
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json or {})
-
-
-def live_of(app: Flask, conversation: dict[str, Any]) -> Live:
-    live = desk_of(app).find(conversation["messages"][-1]["id"])
-    assert live is not None
-    return live
-
-
-def finish(app: Flask, engine: Any, text: str = "Douze euros.") -> None:
-    """Have the newest answer written to its end."""
-    (live,) = desk_of(app)._live.values()
-    engine.asked[-1].give(Accepted(model="m", prompt_tokens=7), Delta(text=text), END)
-    assert live.ended(timeout_s=PATIENCE_S)
-
-
-def read(client: FlaskClient, conversation: dict[str, Any]) -> dict[str, Any]:
-    answer = client.get(f"{ROOT}/{conversation['id']}")
-    assert answer.status_code == 200
-    return dict(answer.json or {})
-
-
-def ids(conversation: dict[str, Any]) -> list[int]:
-    return [each["id"] for each in conversation["messages"]]
 
 
 def test_nobody_reaches_the_conversations_of_others(
@@ -111,6 +68,28 @@ def test_nobody_reaches_the_conversations_of_others(
     assert "Mon secret" not in manager.get("/history?q=secret").text
     assert "secret" in member.get(f"{ROOT}?q=secrets").text
     assert read(member, talk)["messages"][0]["text"] == "Mon secret"
+
+
+def test_a_file_is_found_by_its_name_and_the_page_says_that_its_text_is_not(
+    app: Flask, engine: Any, member: FlaskClient
+) -> None:
+    file = {"name": "Devis-toiture.csv", "text": "ardoise;12"}
+    talk = begin(member, "Combien ?", attachments=[file])
+    finish(app, engine)
+
+    def ids_of(words: str) -> list[str]:
+        return [each["id"] for each in (member.get(f"{ROOT}?q={words}").json or {})["data"]]
+
+    assert ids_of("devis toiture combien") == [talk["id"]]
+    assert ids_of("ardoise") == []
+    # Asked otherwise, the question keeps its file.
+    question = ids(talk)[0]
+    body = {"question": "Autrement", "replaces": question}
+    assert member.post(f"{ROOT}/{talk['id']}/questions", json=body).status_code == 201
+    finish(app, engine)
+    assert ids_of("devis autrement") == [talk["id"]]
+    page = member.get("/history", headers={"Accept": "text/html", "Accept-Language": "fr"}).text
+    assert "mais pas le texte de ces fichiers" in page
 
 
 def test_search_finds_words_whatever_their_endings_and_forgets_what_is_deleted(

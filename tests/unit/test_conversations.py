@@ -9,21 +9,14 @@ import msgspec
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from tests.conversations import END, PATIENCE_S, ROOT, begin, desk_of, finish, ids, live_of, read
 
 from atre.config import Config
 from atre.errors import ContextLengthError
-from atre.ipc.messages import Accepted, Delta, Finished, FinishReason, Queued
+from atre.ipc.messages import Accepted, Delta, Queued
 from atre_web.accounts.door import open_door
 from atre_web.chat import follow, messages
 from atre_web.chat.desk import Desk
-from atre_web.chat.live import Live
-
-ROOT = "/api/panel/conversations"
-PATIENCE_S = 20.0
-END = Finished(
-    reason=FinishReason.STOP, prompt_tokens=7, cached_tokens=0, completion_tokens=2,
-    first_token_ms=1.0, total_ms=2.0,
-)  # fmt: skip
 
 
 @pytest.fixture
@@ -34,40 +27,6 @@ def engine(asked_engine: Any) -> Any:
 @pytest.fixture
 def app(chat_app: Flask) -> Flask:
     return chat_app
-
-
-def desk_of(app: Flask) -> Desk:
-    found: Desk = app.extensions["atre.chat"]
-    return found
-
-
-def begin(client: FlaskClient, question: str = "Combien ?", **more: Any) -> dict[str, Any]:
-    answer = client.post(ROOT, json={"question": question, **more})
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json or {})
-
-
-def live_of(app: Flask, conversation: dict[str, Any]) -> Live:
-    live = desk_of(app).find(conversation["messages"][-1]["id"])
-    assert live is not None
-    return live
-
-
-def finish(app: Flask, engine: Any, text: str = "Douze euros.") -> None:
-    """Have the newest answer written to its end."""
-    (live,) = desk_of(app)._live.values()
-    engine.asked[-1].give(Accepted(model="m", prompt_tokens=7), Delta(text=text), END)
-    assert live.ended(timeout_s=PATIENCE_S)
-
-
-def read(client: FlaskClient, conversation: dict[str, Any]) -> dict[str, Any]:
-    answer = client.get(f"{ROOT}/{conversation['id']}")
-    assert answer.status_code == 200
-    return dict(answer.json or {})
-
-
-def ids(conversation: dict[str, Any]) -> list[int]:
-    return [each["id"] for each in conversation["messages"]]
 
 
 def test_an_answer_is_written_without_anybody_watching(

@@ -24,7 +24,7 @@ def record(**changes: object) -> Record:
 
 
 def test_a_found_box_is_json() -> None:
-    entry = found(record(), verified=True, reason="", certificate_sha256="ab")
+    entry = found(record(), verified=True, certificate_sha256="ab")
     assert msgspec.json.decode(msgspec.json.encode(entry)) == {
         "name": "Âtre 7F3A",
         "host": "atre-7f3a.local",
@@ -36,13 +36,14 @@ def test_a_found_box_is_json() -> None:
         "auth": True,
         "verified": True,
         "reason": "",
+        "reason_fr": "",
         "certificate_sha256": "ab",
         "waits_for_owner": False,
     }
 
 
 def test_no_tls_is_said_in_the_url() -> None:
-    assert found(record(txt={}), verified=False, reason="").url == "http://atre-7f3a.local:8443"
+    assert found(record(txt={}), verified=False).url == "http://atre-7f3a.local:8443"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_no_tls_is_said_in_the_url() -> None:
 )
 def test_text_from_the_lan_is_made_safe(text: str, shown: str) -> None:
     assert safe(text) == shown
-    entry = found(record(name=text, host=text, txt={"id": text}), verified=False, reason="")
+    entry = found(record(name=text, host=text, txt={"id": text}), verified=False)
     assert (entry.name, entry.host, entry.id) == (shown, shown, shown)
     assert entry.url == f"http://{shown}:8443"
 

@@ -8,6 +8,7 @@ from atre.config import Config, default_profiles_dir
 from atre.hardware.machine import Cpu, Machine, Memory
 from atre.models.gguf_header import read_header
 from atre.planning import plan_embedder, plan_engine, without_memory
+from atre.sentence import NOTHING
 
 MIB, GIB = 2**20, 2**30
 
@@ -39,7 +40,7 @@ def test_a_model_is_found_by_path_and_by_name(tmp_path: Path, bert_model: Module
         plan = plan_embedder(config(tmp_path, asked), machine())
         assert plan is not None
         assert plan.path == path
-        assert plan.no_model_reason == ""
+        assert plan.no_model_reason == NOTHING
         assert plan.memory_bytes > read_header(path).weights_bytes
 
 
@@ -48,7 +49,8 @@ def test_a_model_that_is_missing_is_a_reason(tmp_path: Path) -> None:
     assert plan is not None
     assert plan.path is None
     assert plan.memory_bytes == 0
-    assert "'bge-m3'" in plan.no_model_reason
+    assert "'bge-m3'" in plan.no_model_reason.text
+    assert "pas de modèle 'bge-m3'" in plan.no_model_reason.text_fr
 
 
 def test_chats_keep_most_of_the_cores(tmp_path: Path) -> None:

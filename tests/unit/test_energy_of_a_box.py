@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a plug's replies and an engine's records to what an answer is told, over the real sockets."""
+"""From a plug's replies and an engine's records to what an answer is told, over real sockets."""
 
 import http.server
 import json

@@ -11,14 +11,14 @@ from flask import Flask
 from tests.unit.test_panel_pages import BOX, ENGINE, NOW
 
 from atre.ipc.messages import DiscoveryState
-from atre.sentence import Sentence
+from atre.sentence import NOTHING, Sentence
 from atre_web.accounts.authorisation import TABLE, access
 from atre_web.office.finding_words import levels, words
 from atre_web.office.findings import FULL_BYTES, LOW_BYTES, Code, Facts, Finding, findings, light
 from atre_web.panel import language
 
 GREEN = Facts(
-    engine=ENGINE, engine_problem="", embedder_problem="", box=BOX, is_factory=False,
+    engine=ENGINE, engine_problem=NOTHING, embedder_problem=NOTHING, box=BOX, is_factory=False,
     free_bytes=10**12, now=NOW, latest_known=NOW - 60, is_claimed=True, num_people=3,
     num_invitations=0,
 )  # fmt: skip
@@ -37,10 +37,10 @@ def test_a_box_that_is_well_has_nothing_to_say() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"engine": None, "engine_problem": "loading"}, ["engine_down"]),
+        ({"engine": None, "engine_problem": Sentence("loading", "en cours")}, ["engine_down"]),
         ({"box": None}, ["box_down"]),
         ({"engine": replace(ENGINE, issues=["half"], issues_fr=["moitié"])}, ["model_issue"]),
-        ({"embedder_problem": "lost"}, ["embedder_down"]),
+        ({"embedder_problem": Sentence("lost", "perdu")}, ["embedder_down"]),
         ({"box": replace(BOX, issues=["odd"])}, ["box_issue"]),
         ({"box": replace(BOX, notices=[Sentence("old", "usé")])}, ["notice"]),
         ({"box": replace(BOX, certificate_ends_at=NOW - 1)}, ["certificate_ended"]),

@@ -102,7 +102,7 @@ def test_a_job_is_answered_on_its_own_connection(hands: Hands, client: EmbedderC
 def test_a_job_is_open_from_its_arrival_until_its_caller_leaves(
     hands: Hands, client: EmbedderClient, tmp_path: Path
 ) -> None:
-    peer = Peer(tmp_path / "j.sock", "test model")
+    peer = Peer(tmp_path / "j.sock", "test model", "modèle d’essai")
 
     def activity() -> Activity:
         return peer.ask(DescribeActivity(), Activity)
@@ -124,7 +124,7 @@ def test_before_there_is_a_model_nobody_is_answered(
     server: JobServer[Embed, Caller], tmp_path: Path
 ) -> None:
     assert server
-    assert Peer(tmp_path / "j.sock", "m").ask(DescribeActivity(), Activity).num_open == 0
+    assert Peer(tmp_path / "j.sock", "m", "m").ask(DescribeActivity(), Activity).num_open == 0
 
 
 def test_a_job_whose_caller_leaves_is_aborted(hands: Hands, client: EmbedderClient) -> None:
@@ -149,7 +149,7 @@ def test_a_job_whose_caller_left_before_it_was_prepared_is_never_submitted(
 
 def answers(path: Path, *frames: bytes) -> Iterator[Message]:
     """What comes back for ``frames`` on one connection."""
-    with Peer(path, "server").connect() as connection:
+    with Peer(path, "server", "serveur").connect() as connection:
         connection.settimeout(TIMEOUT_S)
         connection.sendall(b"".join(frames))
         reader = FrameReader()

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from atre.sentence import Sentence
 from atre_web.accounts import current
 from atre_web.accounts.current import Accounts
 from atre_web.accounts.database import connect
@@ -100,6 +101,28 @@ def test_canada_sets_no_space_before_high_marks_but_before_the_colon(app: Flask)
     french = f"Quoi{NBSP}? Oui{NNBSP}! L’un{NBSP}; l’autre{NBSP}: «{NBSP}tout{NBSP}»"
     assert said(app, "fr", french) == french
     assert said(app, "fr-CA", french) == f"Quoi? Oui! L’un; l’autre{NBSP}: «{NBSP}tout{NBSP}»"
+
+
+@pytest.mark.parametrize(
+    ("tag", "expected"),
+    [
+        ("fr", f"Abîmé{NBSP}: «{NBSP}a:b{NBSP}»{NBSP}; quoi{NBSP}? --x :8080"),
+        ("fr-CA", f"Abîmé{NBSP}: «{NBSP}a:b{NBSP}»; quoi? --x :8080"),
+        ("en", "Damaged"),
+    ],
+)
+def test_what_the_daemon_says_is_spaced_for_the_reader(app: Flask, tag: str, expected: str) -> None:
+    sentence = Sentence("Damaged", "Abîmé : « a:b » ; quoi ? --x :8080")
+    with app.test_request_context(f"/?lang={tag}"):
+        assert wording.said(sentence) == expected
+
+
+def test_english_in_a_french_page_is_marked_and_escaped(app: Flask) -> None:
+    with app.test_request_context("/?lang=fr"):
+        assert wording.quoted(Sentence("<b>", "")) == '<span lang="en">&lt;b&gt;</span>'
+        assert wording.quoted(Sentence("<b>", "<i>")) == "&lt;i&gt;"
+    with app.test_request_context("/?lang=en"):
+        assert wording.quoted(Sentence("<b>", "")) == "&lt;b&gt;"
 
 
 def test_templates_are_spaced_alike_and_still_escape(app: Flask) -> None:

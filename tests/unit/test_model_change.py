@@ -13,6 +13,7 @@ from atre.model_request import RequestSocket, ask_for_model, read_status, write_
 from atre.model_use import ModelUse
 from atre.models.manifest import Facts, Manifest, StoredFile
 from atre.models.store import Store
+from atre.sentence import NOTHING, Sentence
 
 
 class FakeSeat:
@@ -42,10 +43,10 @@ class FakeSeat:
         self.did.append(f"load {model}")
         self.model = model
 
-    def load_failure(self) -> str | None:
+    def load_failure(self) -> Sentence | None:
         if self.model == self._unplannable:
-            return "it does not fit"
-        return "it ended" if self.model == self._dies else None
+            return Sentence("it does not fit", "il ne tient pas")
+        return Sentence("it ended", "il s’est arrêté") if self.model == self._dies else None
 
     def is_loaded(self) -> bool:
         return self.model not in (self._dies, self._unplannable, self._stuck)
@@ -53,8 +54,8 @@ class FakeSeat:
     def ask_for_a_token(self) -> None:
         self.did.append("ask")
 
-    def outcome(self) -> str | None:
-        return "no token" if self.model == self._mute else ""
+    def outcome(self) -> Sentence | None:
+        return Sentence("no token", "aucun jeton") if self.model == self._mute else NOTHING
 
 
 def carry_through(
@@ -100,30 +101,31 @@ def test_answers_that_never_end_are_waited_for_five_minutes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "reason"),
+    ("fault", "reason", "french"),
     [
-        ({"unplannable": "new"}, "it does not fit"),
-        ({"dies": "new"}, "it ended"),
-        ({"mute": "new"}, "no token"),
-        ({"stuck": "new"}, "not loaded within"),
+        ({"unplannable": "new"}, "it does not fit", "il ne tient pas"),
+        ({"dies": "new"}, "it ended", "il s’est arrêté"),
+        ({"mute": "new"}, "no token", "aucun jeton"),
+        ({"stuck": "new"}, "not loaded within 900", "au bout de 900"),
     ],
 )
 def test_a_model_that_does_not_work_gives_way_to_the_one_before(
-    fault: dict[str, str], reason: str
+    fault: dict[str, str], reason: str, french: str
 ) -> None:
     seat = FakeSeat(**fault)  # type: ignore[arg-type]
     change, told = carry_through(seat)
     assert seat.did[-1] == "load before"
     assert change.loaded == "before"
     assert phases(told)[-2:] == [Phase.RETURNING, Phase.FAILED]
-    assert reason in told[-1].reason
+    assert reason in told[-1].reason.text
+    assert french in told[-1].reason.text_fr
 
 
 def test_where_the_one_before_is_gone_too_the_factory_model_answers() -> None:
     change, told = carry_through(FakeSeat(unplannable="new", dies="before"))
     assert change.loaded == "factory"
     assert told[-1].phase is Phase.FAILED
-    assert told[-1].reason == "it does not fit"
+    assert told[-1].reason.text == "it does not fit"
 
 
 def test_a_change_ends_even_if_nothing_can_be_loaded() -> None:
@@ -227,7 +229,8 @@ def test_a_wish_that_cannot_be_granted_disturbs_nobody(
     status = read_status(data_dir / "run", request_id)
     assert status is not None
     assert status.phase is Phase.FAILED
-    assert why in status.reason
+    assert why in status.reason.text
+    assert status.reason.text_fr != status.reason.text
     assert seat.did == []
 
 
@@ -270,5 +273,5 @@ def test_another_requests_status_is_nobodys(tmp_path: Path) -> None:
 
 def test_nonsense_on_the_socket_is_no_request(tmp_path: Path) -> None:
     with_socket = RequestSocket(tmp_path)
-    assert with_socket.receive() is None
+    assert with_socket.next_request() is None
     with_socket.close()

@@ -215,4 +215,4 @@ def test_a_chosen_model_that_cannot_be_used_leaves_the_factory_model_and_says_wh
 def test_an_unknown_name_says_where_to_look(data_dir: Path) -> None:
     planned = plan_engine(config(data_dir, "nothing"), _MACHINE)
     assert planned.plan is None
-    assert "atre model list" in planned.no_model_reason
+    assert "atre model list" in planned.no_model_reason.text

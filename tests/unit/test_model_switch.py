@@ -13,6 +13,7 @@ from atre.model_change import ChangeStatus
 from atre.model_request import RequestSocket, forget_status, write_status
 from atre.model_switch import ModelSwitch
 from atre.models.store import Store
+from atre.sentence import Sentence
 
 
 class Clock:
@@ -40,7 +41,7 @@ def switch(config: Config, clock: Clock) -> ModelSwitch:
     return ModelSwitch(config, Store(config.data_dir / "models"), clock)
 
 
-def note(config: Config, request_id: str, phase: Phase, **more: str) -> None:
+def note(config: Config, request_id: str, phase: Phase, **more: str | Sentence) -> None:
     write_status(
         config.runtime_dir,
         ChangeStatus(request_id=request_id, wanted="factory", phase=phase, **more),  # type: ignore[arg-type]
@@ -55,16 +56,23 @@ def test_a_wish_is_followed_from_the_first_moment_to_its_end(
     with pytest.raises(ModelStoreError) as caught:
         switch.ask("factory")
     assert caught.value.problem is ModelProblem.CHANGING, "before the box took it up"
-    asked = box.receive()
+    asked = box.next_request()
     assert asked is not None
     note(config, asked.id, Phase.LOADING)
     assert switch.is_running
     with pytest.raises(ModelStoreError):
         switch.ask("factory")
-    note(config, asked.id, Phase.FAILED, reason="it ended", loaded="before")
+    note(
+        config,
+        asked.id,
+        Phase.FAILED,
+        reason=Sentence("it ended", "il s’est arrêté"),
+        loaded="before",
+    )
     told = switch.report()
     assert told is not None
     assert (told.phase, told.reason, told.answering) == (Phase.FAILED, "it ended", "before")
+    assert told.reason_fr == "il s’est arrêté"
     assert not switch.is_running
     assert switch.ask("factory").phase is Phase.DRAINING
 
@@ -79,7 +87,7 @@ def test_a_change_that_a_command_asked_for_counts_too(
     forget_status(config.runtime_dir)  # the box was started again
     assert switch.report() is None
     assert switch.ask("factory")
-    assert box.receive() is not None
+    assert box.next_request() is not None
 
 
 def test_a_wish_that_the_box_never_takes_up_is_given_up(
@@ -89,7 +97,7 @@ def test_a_wish_that_the_box_never_takes_up_is_given_up(
     clock.now_s = 31.0
     assert switch.report() is None
     assert switch.ask("factory")
-    assert box.receive() is not None
+    assert box.next_request() is not None
 
 
 def test_what_cannot_change_says_why(switch: ModelSwitch, config: Config, clock: Clock) -> None:

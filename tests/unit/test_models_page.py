@@ -234,6 +234,28 @@ def test_a_change_is_told_step_by_step(
     assert report.reason.replace("<", "&lt;").replace(">", "&gt;") in shown
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("fr", "<p>il s’est arrêté ; son journal dit pourquoi</p>"),
+        ("fr-CA", "<p>il s’est arrêté; son journal dit pourquoi</p>"),
+        ("en", "<p>it ended; its log says why</p>"),
+    ],
+)
+def test_why_the_model_before_came_back_is_said_in_the_readers_language(
+    client: FlaskClient, daemon: Daemon, language: str, said: str
+) -> None:
+    report = ModelChangeReport(
+        wanted="qwen3-4b",
+        phase=Phase.FAILED,
+        failed_at=Phase.LOADING,
+        reason="it ended; its log says why",
+        reason_fr="il s’est arrêté ; son journal dit pourquoi",
+    )
+    daemon.listing = replace(LISTING, change=report)
+    assert said in page(client, language)
+
+
 def test_what_ended_is_told_only_as_long_as_it_is_so(client: FlaskClient, daemon: Daemon) -> None:
     done = replace(JOB, state=JobState.DONE, model="mine")
     daemon.listing = replace(LISTING, job=done)

@@ -291,6 +291,13 @@ def test_what_the_daemon_refuses_is_said_and_not_noted_as_done(
         answer = post(manager, "/network/certificate", files)
     assert answer.status_code == 400
     assert "&lt;b&gt;the certificate" in answer.text
+    assert '<span lang="en">The key' in answer.text
+    daemon.error = InvalidRequestError("The key is another's.", "La clé est d’un autre ; non ?")
+    files = {"certificate": upload(b"C", "c.pem"), "key": upload(b"K", "k.pem")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Daemon, "describe", lambda _self: BOX)
+        answer = post(manager, "/network/certificate", files)
+    assert "<p>La clé est d’un autre\u00a0; non\u00a0?</p>" in answer.text
     daemon.error = EngineUnavailableError("The management daemon is not running.")
     for path, form in (
         ("/network/discovery", {"announced": "no"}),

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from atre.ipc.messages import BoxDescription, CertificateSource, DiscoveryState
-from atre.sentence import Sentence
+from atre.sentence import NOTHING, Sentence
 from atre_web.office.findings import Facts, findings
 from atre_web.panel import facts, language
 from atre_web.panel.snapshot import Snapshot
@@ -26,14 +26,14 @@ def said(box: BoxDescription, *, lang: str = "fr") -> tuple[dict[str, str], str]
     app = Flask("atre_web")
     language.install(app)
     now = Snapshot(
-        engine=None, engine_problem="", embedder=None, embedder_problem="", box=box, num_people=0,
-        free_bytes=None, now=0.0,
+        engine=None, engine_problem=NOTHING, embedder=None, embedder_problem=NOTHING, box=box,
+        num_people=0, free_bytes=None, now=0.0,
     )  # fmt: skip
     found = findings(
         Facts(
-            engine=None, engine_problem="", embedder_problem="", box=box, is_factory=False,
-            free_bytes=None, now=0.0, latest_known=None, is_claimed=True, num_people=2,
-            num_invitations=0,
+            engine=None, engine_problem=NOTHING, embedder_problem=NOTHING, box=box,
+            is_factory=False, free_bytes=None, now=0.0, latest_known=None, is_claimed=True,
+            num_people=2, num_invitations=0,
         )
     )  # fmt: skip
     with app.test_request_context(f"/?lang={lang}"):

@@ -28,6 +28,7 @@ from atre.planning import Planned, factory_model_path
 from atre.race.candidates import ModelIdentity
 from atre.race.race import Race
 from atre.recommend import Recommendation, recommend
+from atre.sentence import NOTHING
 from atre.speed.bandwidth import Bandwidth, MeasuredBandwidth, fingerprint, known_bandwidth
 from atre.speed.efficiency import READABLE, Kind, share_of
 from atre.speed.estimate import Reading, Sample, estimate
@@ -307,7 +308,12 @@ def test_the_advice_goes_by_what_was_measured_here_and_follows_it(tmp_path: Path
     record = SpeedRecord(tmp_path)
     choice = choose(_HERE, load_profiles(_PROFILES_DIR))
     planned = Planned(
-        machine=_HERE, choice=choice, plan=None, no_model_reason="", verdict=None, embedder=None
+        machine=_HERE,
+        choice=choice,
+        plan=None,
+        no_model_reason=NOTHING,
+        verdict=None,
+        embedder=None,
     )
     told: list[Recommendation | None] = []
 

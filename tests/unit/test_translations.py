@@ -40,6 +40,14 @@ ORDINARY_SPACE_BEFORE_MARK = re.compile(r" [;:!?»]|« ")
 NO_SPACE_BEFORE_MARK = re.compile(r"[\w)][;!?»]|\w:(?!//)|«\w")
 
 
+# A person opens a session and chats (clavarder); a network's connexion is one in Canada too.
+FRANCES_WORDS = re.compile(
+    r"\bconnect(er|ez|ée?s?)\b|\bdiscut|discussion|week-end|\be-?mail|\bmail|\bchatt?er|smartphone"
+    r"|parking|\buploader|pop-up|newsletter",
+    re.IGNORECASE,
+)
+
+
 def sources() -> set[str]:
     """Every French sentence that the code and the templates mark for translation."""
     with (TRANSLATIONS / "babel.cfg").open(encoding="utf-8") as mapping:
@@ -96,6 +104,13 @@ def test_an_overlay_holds_what_differs_and_nothing_else(language: str) -> None:
         assert re.sub("[\u00a0\u202f](?=[;!?])", "", french) != other, "the same, once spaced"
         assert not re.search(r"\s[;!?]", other), "Canada sets no space there"
         assert not re.search(r" [:»]|« |\w:(?!//)|\w»|«\w|['\"]", other)
+
+
+def test_canada_never_reads_frances_words() -> None:
+    """As the Office québécois de la langue française has it (Grand dictionnaire terminologique)."""
+    overlay = dict(pairs("fr_CA"))
+    for french in sources():
+        assert not FRANCES_WORDS.search(overlay.get(french, french)), french
 
 
 def test_french_has_no_break_spaces_where_it_wants_them() -> None:

@@ -9,6 +9,7 @@ from typing import get_type_hints
 import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
+from tests.bilingual import is_french
 
 from atre import fit_words
 from atre.cli import main
@@ -30,20 +31,11 @@ _WRITERS = [
     for _, writer in python.getmembers(fit_words, python.isfunction)
     if get_type_hints(writer).get("return") is Sentence
 ]
-_FACTS = {int: 3, str: "a fact", bool: True, int | None: 5}
+_FACTS = {int: 3, str: "a fact", bool: True, int | None: 5, Sentence: Sentence("a 7", "un 7")}
 PLAN = EnginePlan(
     model_path="m", n_ctx=512, max_sequence_tokens=512, num_slots=1, n_batch=16, n_ubatch=16,
     threads=1, threads_batch=1, cell_bytes=1,
 )  # fmt: skip
-
-
-def is_french(sentence: Sentence) -> None:
-    """No fact is missing, the typography is right, and it is not the English text."""
-    assert sentence.text
-    assert sentence.text_fr
-    assert sentence.text != sentence.text_fr
-    assert not re.search(r"[^\N{NO-BREAK SPACE}:/][:;](?: |$)", sentence.text_fr), sentence.text_fr
-    assert not re.search(r" [:;]", sentence.text_fr), sentence.text_fr
 
 
 @pytest.mark.parametrize("writer", _WRITERS, ids=lambda writer: writer.__name__)

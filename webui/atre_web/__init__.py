@@ -85,7 +85,7 @@ class _Json(DefaultJSONProvider):
 
 def _error(error: AtreError) -> BaseResponse:
     if wants_page(request):
-        return error_page.failed(row_of(error).status, str(error))
+        return error_page.failed(row_of(error).status, error.sentence)
     return error_response(error)
 
 

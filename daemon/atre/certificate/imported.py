@@ -74,11 +74,15 @@ def _load_key(data: bytes) -> _Key:
         raise InvalidRequestError(
             "The key is protected by a password, which nobody could type when the box starts. "
             "Write one without: `openssl pkey -in KEY -out NEW-KEY`.",
+            "La clé est protégée par un mot de passe, que personne ne pourrait taper au démarrage "
+            "du boîtier. Faites-en une sans : `openssl pkey -in KEY -out NEW-KEY`.",
             param="key",
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise InvalidRequestError(
-            "The key file holds no private key in PEM or DER form.", param="key"
+            "The key file holds no private key in PEM or DER form.",
+            "Le fichier de la clé ne contient pas de clé privée au format PEM ou DER.",
+            param="key",
         ) from error
     if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= _MIN_RSA_BITS:
         return key
@@ -87,11 +91,14 @@ def _load_key(data: bytes) -> _Key:
     raise InvalidRequestError(
         "Browsers take no certificate with this kind of key. Use an ECDSA key on P-256 or P-384, "
         f"or an RSA key of {_MIN_RSA_BITS} bits or more.",
+        "Les navigateurs n’acceptent aucun certificat avec ce genre de clé. Prenez une clé ECDSA "
+        f"sur P-256 ou P-384, ou une clé RSA de {_MIN_RSA_BITS} bits ou plus.",
         param="key",
     )
 
 
 _CURVES = {"secp256r1", "secp384r1"}
+_OF = {"certificate": "du certificat", "key": "de la clé", "chain": "de la chaîne"}
 
 
 def _load_certificates(data: bytes, param: str) -> list[x509.Certificate]:
@@ -101,7 +108,9 @@ def _load_certificates(data: bytes, param: str) -> list[x509.Certificate]:
         return [x509.load_der_x509_certificate(_bounded(data, param))]
     except ValueError as error:
         raise InvalidRequestError(
-            f"The {param} file holds no certificate in PEM or DER form.", param=param
+            f"The {param} file holds no certificate in PEM or DER form.",
+            f"Le fichier {_OF[param]} ne contient pas de certificat au format PEM ou DER.",
+            param=param,
         ) from error
 
 
@@ -113,6 +122,7 @@ def _bounded(data: bytes, param: str) -> bytes:
     if len(data) > MAX_BYTES:
         raise InvalidRequestError(
             f"The {param} file is longer than {MAX_BYTES // 1024} KiB: it is another file.",
+            f"Le fichier {_OF[param]} dépasse {MAX_BYTES // 1024} Kio : ce n’est pas le bon.",
             param=param,
         )
     return data
@@ -129,6 +139,8 @@ def _leaf_of(given: list[x509.Certificate], key: _Key) -> x509.Certificate:
     raise InvalidRequestError(
         "The key belongs to another certificate. Give the key with which this certificate was "
         "requested.",
+        "La clé est celle d’un autre certificat. Donnez la clé avec laquelle ce certificat a été "
+        "demandé.",
         param="key",
     )
 
@@ -142,6 +154,8 @@ def _check_use(leaf: x509.Certificate, names: BoxNames) -> None:
         raise InvalidRequestError(
             "This is the certificate of an authority, not of a server. Have the authority sign one "
             "for the box.",
+            "C’est le certificat d’une autorité, et non d’un serveur. Faites-en signer un pour le "
+            "boîtier par l’autorité.",
             param="certificate",
         )
     try:
@@ -151,6 +165,8 @@ def _check_use(leaf: x509.Certificate, names: BoxNames) -> None:
     if uses and ExtendedKeyUsageOID.SERVER_AUTH not in uses:
         raise InvalidRequestError(
             "This certificate is not for servers (extended key usage without serverAuth).",
+            "Ce certificat n’est pas fait pour un serveur (usage étendu de la clé sans "
+            "serverAuth).",
             param="certificate",
         )
     _check_names(leaf, names)
@@ -165,10 +181,13 @@ def _check_names(leaf: x509.Certificate, names: BoxNames) -> None:
     if set(addresses) & set(parsed(names.addresses)):
         return
     wanted = ", ".join([*names.host_names, *map(str, names.ip_addresses)])
-    found = ", ".join([*host_names, *map(str, addresses)]) or "no name"
+    found = ", ".join([*host_names, *map(str, addresses)])[:500]
     raise InvalidRequestError(
-        f"The certificate is for {found[:500]}, but the box is called {wanted}. Get one for a name "
-        "of the box, or start the box with `--alias NAME` to give it that name.",
+        f"The certificate is for {found or 'no name'}, but the box is called {wanted}. "
+        "Get one for a name of the box, or start the box with `--alias NAME` to give it that name.",
+        f"Le certificat est pour {found or 'aucun nom'}, mais le boîtier s’appelle {wanted}. "
+        "Demandez-en un pour un nom du boîtier, ou démarrez le boîtier avec `--alias NOM` pour "
+        "lui donner ce nom.",
         param="certificate",
     )
 
@@ -180,10 +199,12 @@ def _in_order(leaf: x509.Certificate, given: list[x509.Certificate]) -> list[x50
     while rest:
         issuer = next((each for each in rest if _issued(each, path[-1])), None)
         if issuer is None:
+            other, signed = (each.subject.rfc4514_string()[:200] for each in (rest[0], path[-1]))
             raise InvalidRequestError(
-                f"The certificate of {rest[0].subject.rfc4514_string()[:200]!r} did not sign "
-                f"{path[-1].subject.rfc4514_string()[:200]!r}. Give only the intermediate "
+                f"The certificate of {other!r} did not sign {signed!r}. Give only the intermediate "
                 "certificates that lead to this one's authority.",
+                f"Le certificat de {other!r} n’a pas signé celui de {signed!r}. Donnez seulement "
+                "les certificats intermédiaires qui mènent à l’autorité de celui-ci.",
                 param="chain",
             )
         path.append(issuer)
@@ -200,17 +221,21 @@ def _issued(issuer: x509.Certificate, subject: x509.Certificate) -> bool:
 
 
 def _check_dates(certificate: x509.Certificate, now: dt.datetime) -> None:
-    whose = certificate.subject.rfc4514_string()[:200] or "the box"
-    if certificate.not_valid_after_utc <= now:
+    name = certificate.subject.rfc4514_string()[:200]
+    whose, whose_fr = (f"of {name!r}", f"de {name!r}") if name else ("of the box", "du boîtier")
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if ends <= now:
         raise InvalidRequestError(
-            f"The certificate of {whose!r} ended on {certificate.not_valid_after_utc:%Y-%m-%d}. "
-            "Get a new one.",
+            f"The certificate {whose} ended on {ends:%Y-%m-%d}. Get a new one.",
+            f"Le certificat {whose_fr} a pris fin le {ends:%d/%m/%Y}. Demandez-en un nouveau.",
             param="certificate",
         )
-    if certificate.not_valid_before_utc > now:
+    if begins > now:
         raise InvalidRequestError(
-            f"The certificate of {whose!r} begins on {certificate.not_valid_before_utc:%Y-%m-%d}, "
-            f"but the box's clock says {now:%Y-%m-%d}. Set the clock, or wait.",
+            f"The certificate {whose} begins on {begins:%Y-%m-%d}, but the box's clock says "
+            f"{now:%Y-%m-%d}. Set the clock, or wait.",
+            f"Le certificat {whose_fr} commence le {begins:%d/%m/%Y}, mais l’horloge du boîtier "
+            f"dit le {now:%d/%m/%Y}. Réglez l’horloge, ou attendez.",
             param="certificate",
         )
 
@@ -224,6 +249,8 @@ def _check_signature_hash(certificate: x509.Certificate) -> None:
         raise InvalidRequestError(
             f"The certificate is signed with {algorithm.name}, which no browser accepts any more. "
             "Get one signed with SHA-256.",
+            f"Le certificat est signé avec {algorithm.name}, que plus aucun navigateur n’accepte. "
+            "Demandez-en un signé avec SHA-256.",
             param="certificate",
         )
 
@@ -238,5 +265,7 @@ def _check_with_openssl(bundled: bytes) -> None:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(path)
         except ssl.SSLError as error:
             raise InvalidRequestError(
-                f"OpenSSL refuses this certificate: {error.reason}.", param="certificate"
+                f"OpenSSL refuses this certificate: {error.reason}.",
+                f"OpenSSL refuse ce certificat : {error.reason}.",
+                param="certificate",
             ) from error

@@ -108,16 +108,15 @@ def _choose(
     try:
         return bundled, imported.recheck(bundled, names, now), []
     except InvalidRequestError as error:
-        return own, None, [_unusable(str(error))]
+        return own, None, [_unusable(error.sentence)]
 
 
-def _unusable(why: str) -> Sentence:
+def _unusable(why: Sentence) -> Sentence:
     return Sentence(
-        f"The imported certificate is not used any more, the box's own is: {why} Then "
+        f"The imported certificate is not used any more, the box's own is: {why.text} Then "
         "`atre certificate import`, or `atre certificate reset` to forget it.",
-        "Le certificat importé ne sert plus, celui du boîtier le remplace ; la raison, en "
-        f"anglais : {why} Ensuite `atre certificate import`, ou `atre certificate reset` pour "
-        "l’oublier.",
+        f"Le certificat importé ne sert plus, celui du boîtier le remplace : {why.text_fr} "
+        "Ensuite `atre certificate import`, ou `atre certificate reset` pour l’oublier.",
     )
 
 

@@ -15,6 +15,7 @@ from atre.cli.model import model
 from atre.cli.power import power
 from atre.cli.serve import serve
 from atre.errors import AtreError
+from atre.language import in_french
 
 __all__ = ["main"]
 
@@ -26,7 +27,7 @@ class _Atre(click.Group):
         try:
             return super().invoke(ctx)
         except AtreError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(error.sentence.spoken(french=in_french())) from error
 
 
 @click.group(cls=_Atre)

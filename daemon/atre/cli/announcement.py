@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What ``atre serve`` prints once it serves, in the language of the terminal."""
 
-import os
-from collections.abc import Mapping
-
 from atre.box import Started
+from atre.language import in_french
+from atre.sentence import NOTHING
 
 _FRENCH = {
     "ready": "Âtre est prêt.",
@@ -46,10 +45,11 @@ _ENGLISH = {
 
 def announcement(started: Started) -> str:
     """Addresses, model and keys, one a line."""
-    return "\n".join(_lines(started, _FRENCH if speaks_french(os.environ) else _ENGLISH))
+    french = in_french()
+    return "\n".join(_lines(started, _FRENCH if french else _ENGLISH, french=french))
 
 
-def _lines(started: Started, words: dict[str, str]) -> list[str]:
+def _lines(started: Started, words: dict[str, str], *, french: bool) -> list[str]:
     base = f"http://127.0.0.1:{started.config.port}"
 
     def line(label: str, value: str) -> str:
@@ -59,11 +59,11 @@ def _lines(started: Started, words: dict[str, str]) -> list[str]:
     if started.engine:
         lines.append(line("model", f"{started.engine.name} ({started.engine.model})"))
     else:
-        lines.append(line("no_model", started.no_model_reason))
+        lines.append(line("no_model", started.no_model_reason.spoken(french=french)))
     if started.embedder:
         lines.append(line("embedder", f"{started.embedder.name} ({started.embedder.model})"))
-    elif started.no_embedder_reason:
-        lines.append(line("no_embedder", started.no_embedder_reason))
+    elif started.no_embedder_reason != NOTHING:
+        lines.append(line("no_embedder", started.no_embedder_reason.spoken(french=french)))
     if started.door.claim_path:
         lines.append(line("claim", base + started.door.claim_path))
         lines.append(line("code", started.door.claim_code or words["label_code"]))
@@ -97,10 +97,3 @@ def _trust_url(started: Started) -> list[str]:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def speaks_french(environment: Mapping[str, str]) -> bool:
-    """Whether messages are wanted in French, by the variables of POSIX 8.2, in their order."""
-    names = ("LC_ALL", "LC_MESSAGES", "LANG")
-    language = next((environment[name] for name in names if environment.get(name)), "")
-    return language.startswith("fr")

@@ -8,11 +8,12 @@ import click
 import msgspec
 
 from atre.certificate.imported import MAX_BYTES
-from atre.cli.model.shared import data_dir_option, json_option, say
 from atre.config import default_runtime_dir
 from atre.errors import ConfigError, EngineUnavailableError
 from atre.ipc.client import ManagementClient
 from atre.ipc.messages import BoxDescription, CertificateSource
+from atre.language import in_french, lang_option, say
+from atre.options import data_dir_option, json_option
 
 _file = click.Path(path_type=Path, dir_okay=False)
 
@@ -35,13 +36,14 @@ def certificate() -> None:
 @certificate.command()
 @data_dir_option
 @json_option
+@lang_option
 def show(data_dir: Path, *, as_json: bool) -> None:
     """Show which certificate is served, until when, and the fingerprints to compare."""
-    shown = _shown(_box(data_dir).describe())
+    box = _box(data_dir).describe()
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(shown)))
+        click.echo(msgspec.json.format(msgspec.json.encode(_shown(box))))
     else:
-        _print(shown)
+        _print(box)
 
 
 @certificate.command("import")
@@ -49,6 +51,7 @@ def show(data_dir: Path, *, as_json: bool) -> None:
 @click.argument("key_file", metavar="KEY", type=_file)
 @click.option("--chain", "chain_file", type=_file, help="The intermediate certificates.")
 @data_dir_option
+@lang_option
 def import_(
     certificate_file: Path, key_file: Path, chain_file: Path | None, data_dir: Path
 ) -> None:
@@ -58,7 +61,7 @@ def import_(
     """
     chain = _read(chain_file) if chain_file else b""
     box = _box(data_dir)
-    _print(_shown(box.use_certificate(_read(certificate_file), _read(key_file), chain)))
+    _print(box.use_certificate(_read(certificate_file), _read(key_file), chain))
 
 
 @certificate.command()
@@ -68,9 +71,10 @@ def import_(
     help="Also make a new authority. Every device has to trust it once more.",
 )
 @data_dir_option
+@lang_option
 def reset(data_dir: Path, *, authority: bool) -> None:
     """Have the running box serve its own certificate again."""
-    _print(_shown(_box(data_dir).reset_certificate(authority=authority)))
+    _print(_box(data_dir).reset_certificate(authority=authority))
 
 
 def _box(data_dir: Path) -> ManagementClient:
@@ -95,7 +99,10 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}).") from error
+        raise ConfigError(
+            f"{path} cannot be read ({error.strerror}).",
+            f"{path} est illisible ({error.strerror}).",
+        ) from error
 
 
 def _shown(box: BoxDescription) -> Shown:
@@ -112,11 +119,12 @@ def _shown(box: BoxDescription) -> Shown:
         sha256=box.certificate_sha256,
         authority_sha256=box.authority_sha256,
         ends_at=dt.datetime.fromtimestamp(box.certificate_ends_at, dt.UTC),
-        notices=[say(notice.text, notice.text_fr) for notice in box.notices],
+        notices=[notice.text for notice in box.notices],
     )
 
 
-def _print(shown: Shown) -> None:
+def _print(box: BoxDescription) -> None:
+    shown = _shown(box)
     day = f"{shown.ends_at:%Y-%m-%d}"
     if shown.source is CertificateSource.IMPORTED:
         click.echo(say(f"Imported, until {day}", f"Importé, jusqu’au {day}"))
@@ -127,8 +135,8 @@ def _print(shown: Shown) -> None:
     if shown.authority_sha256:
         click.echo(say("Authority of the box (SHA-256):", "Autorité du boîtier (SHA-256) :"))
         click.echo(f"  {_grouped(shown.authority_sha256)}")
-    for notice in shown.notices:
-        click.echo(f"! {notice}")
+    for notice in box.notices:
+        click.echo(f"! {notice.spoken(french=in_french())}")
 
 
 def _grouped(sha256: str) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 import click
 import msgspec
 
-from atre.cli.language import in_french, lang_option
 from atre.config import default_data_dir, default_profiles_dir
 from atre.errors import ConfigError
 from atre.hardware.bundle import unpack_bundle
@@ -20,6 +19,7 @@ from atre.hardware.machine import Machine
 from atre.hardware.remedies import words
 from atre.hardware.usage import DeviceUse
 from atre.inspection import Inspection, inspect
+from atre.language import in_french, lang_option
 from atre.planning import chosen_model_path
 from atre.race.race import Race
 from atre.speed.meter import MemoryMeter

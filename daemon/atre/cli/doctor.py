@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from atre.cli.detect import look, recorded
-from atre.cli.language import in_french, lang_option
-from atre.config import default_data_dir
 from atre.hardware.bundle import write_bundle
 from atre.hardware.detect import detect
 from atre.health import HealthNote, check
+from atre.language import in_french, lang_option
+from atre.options import data_dir_option
 from atre.support import support_contents
 
 _FRENCH = {
@@ -41,13 +41,7 @@ _ENGLISH = {
     help="A recorded machine, or a bundle, to look at instead of this one.",
 )
 @click.option("--model", type=click.Path(path_type=Path), help="A GGUF file to look at.")
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=default_data_dir,
-    show_default="your data directory",
-    help="Where the box keeps its data.",
-)
+@data_dir_option
 @lang_option
 def doctor(root: Path, model: Path | None, data_dir: Path, bundle: Path | None) -> None:
     """Say what is wrong with the hardware or the model, and what to do about it."""

@@ -11,21 +11,16 @@ from atre.config import (
     DEFAULT_LAN_PORT,
     DEFAULT_PORT,
     Config,
-    default_data_dir,
     default_profiles_dir,
     default_runtime_dir,
 )
+from atre.language import lang_option
+from atre.options import data_dir_option
 
 
 @click.command()
 @click.option("--lan", is_flag=True, help="Also serve the LAN, in TLS, and announce the box there.")
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=default_data_dir,
-    show_default="your data directory",
-    help="Where the box keeps its data.",
-)
+@data_dir_option
 @click.option(
     "--port", type=int, default=DEFAULT_PORT, show_default=True, help="Port on this machine."
 )
@@ -80,6 +75,7 @@ from atre.config import (
     show_default="the program's own",
     help="Hardware profiles to choose from.",
 )
+@lang_option
 def serve(
     *,
     data_dir: Path,

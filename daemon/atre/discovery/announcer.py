@@ -13,7 +13,7 @@ from atre.discovery import host_name
 from atre.discovery.interfaces import LanInterface, advertised_addresses
 from atre.discovery.responder import Advertisement, Event, OnEvent, Outcome, Responder
 from atre.discovery.service import Box, next_host_label, next_instance, services
-from atre.errors import AtreError, DiscoveryError
+from atre.errors import AtreError
 from atre.ipc.messages import DiscoveryState
 
 # RFC 6762 §8.1: after fifteen conflicts in ten seconds, wait five before each further attempt. An
@@ -162,7 +162,7 @@ class Announcer:
         except (AtreError, OSError) as error:
             _log.warning("Discovery is unavailable: %s", error)
             await self._drop_responder()
-            french = error.french if isinstance(error, DiscoveryError) else str(error)
+            french = error.french if isinstance(error, AtreError) else str(error)
             self._show(state=DiscoveryState.UNAVAILABLE, detail=str(error), detail_fr=french)
 
     async def _announce(self, interfaces: tuple[LanInterface, ...]) -> None:

@@ -24,11 +24,13 @@ from atre.discovery.service import GATEWAY_TYPE, SETUP_TYPE
 from atre.discovery.verify import verify_record
 from atre.discovery.zeroconf_responder import socket_choices
 from atre.errors import DiscoveryError
+from atre.sentence import Sentence
 
 Looks = list[tuple[str, asyncio.Task[Found]]]
 
 _TYPE = f"{GATEWAY_TYPE}.local."
 _SETUP_TYPE = f"{SETUP_TYPE}.local."
+_NOT_TRIED = Sentence("It was not tried (--no-verify).", "Il n’a pas été essayé (--no-verify).")
 _MAX_FOUND = 64  # an office has a few boxes; more is somebody filling the list
 _MAX_TIMEOUT_S = 120.0
 _RESOLVE_MS = 3000
@@ -48,12 +50,14 @@ def discover(
     """
     if not 0 < timeout_s <= _MAX_TIMEOUT_S:
         raise DiscoveryError(
-            f"The timeout must be between 0 and {_MAX_TIMEOUT_S:g} seconds, not {timeout_s:g}."
+            f"The timeout must be between 0 and {_MAX_TIMEOUT_S:g} seconds, not {timeout_s:g}.",
+            f"Le délai doit être entre 0 et {_MAX_TIMEOUT_S:g} secondes, et non {timeout_s:g}.",
         )
     lan = interfaces()
     if not lan:
         raise DiscoveryError(
-            "This machine is on no LAN: plug in a network cable or join a Wi-Fi network."
+            "This machine is on no LAN: plug in a network cable or join a Wi-Fi network.",
+            "Cette machine n’est sur aucun réseau local : branchez un câble ou joignez un Wi-Fi.",
         )
     return asyncio.run(_discover(lan, timeout_s, verify=verify))
 
@@ -64,15 +68,21 @@ async def _discover(
     try:
         zeroconf = AsyncZeroconf(interfaces=socket_choices(lan))
     except (OSError, RuntimeError) as error:
-        raise DiscoveryError(f"The network cannot be browsed ({error}).") from error
+        raise _unbrowsable(error) from error
     try:
         looks, waiting = await _browse(zeroconf.zeroconf, timeout_s, lan, verify=verify)
         entries = await asyncio.gather(*(_marked(look, name in waiting) for name, look in looks))
     except ZeroconfError as error:
-        raise DiscoveryError(f"The network cannot be browsed ({error}).") from error
+        raise _unbrowsable(error) from error
     finally:
         await zeroconf.async_close()
     return sorted(entries, key=lambda entry: (entry.name, entry.host))
+
+
+def _unbrowsable(error: Exception) -> DiscoveryError:
+    return DiscoveryError(
+        f"The network cannot be browsed ({error}).", f"Le réseau est inexplorable ({error})."
+    )
 
 
 async def _browse(
@@ -130,7 +140,7 @@ async def _look_at(
         txt=decode_txt(info.properties),
     )
     if not verify:
-        return found(record, verified=False, reason="It was not tried (--no-verify).")
+        return found(record, verified=False, reason=_NOT_TRIED)
     networks = tuple(address.network for interface in lan for address in interface.addresses)
     return await verify_record(
         record, tuple(a for a in record.addresses if is_lan_address(a, networks))

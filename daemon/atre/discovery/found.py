@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from atre.discovery.service import shown
+from atre.sentence import NOTHING, Sentence
 
 _MAX_SHOWN_CHARS = 128  # two labels; a longer text is not a name
 
@@ -24,6 +25,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """A gateway on the LAN; ``reason`` says why it is not ``verified``, or is empty.
 
+    ``reason_fr`` says it in French.
     ``waits_for_owner`` is what it says of itself: somebody is yet to claim it, at ``/claim``.
     ``certificate_sha256`` (hex) is what it presented, trusted by nobody yet: compare it with the
     one the box shows.
@@ -41,10 +43,15 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     certificate_sha256: str | None
     waits_for_owner: bool = False
+    reason_fr: str = ""
 
 
 def found(
-    record: Record, *, verified: bool, reason: str, certificate_sha256: str | None = None
+    record: Record,
+    *,
+    verified: bool,
+    reason: Sentence = NOTHING,
+    certificate_sha256: str | None = None,
 ) -> Found:
     """The public form of a record and of what came of trying it."""
     tls = flag(record.txt, "tls")
@@ -59,7 +66,8 @@ def found(
         tls=tls,
         auth=flag(record.txt, "auth"),
         verified=verified,
-        reason=reason,
+        reason=reason.text,
+        reason_fr=reason.text_fr,
         certificate_sha256=certificate_sha256,
     )
 

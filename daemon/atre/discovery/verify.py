@@ -6,10 +6,15 @@ import os
 import ssl
 
 from atre.discovery.found import Found, Record, flag, found, safe
+from atre.sentence import NOTHING, Sentence
 
 VERIFY_S = 3.0  # per address: a box on the LAN answers in milliseconds, a busy one in a second
 _MAX_ADDRESSES = 4
 _MAX_HEADER_BYTES = 4096  # the status line is all that is read
+_NO_ADDRESS = Sentence(
+    "It gives no address on this LAN, so it was not tried.",
+    "Il ne donne aucune adresse sur ce réseau, et n’a donc pas été essayé.",
+)
 
 
 async def verify_record(
@@ -21,29 +26,44 @@ async def verify_record(
     (RFC 6762 §10), so an entry counts only once something has answered.
     """
     if not addresses:
-        return found(
-            record, verified=False, reason="It gives no address on this LAN, so it was not tried."
-        )
+        return found(record, verified=False, reason=_NO_ADDRESS)
     reasons = []
     for address in addresses[:_MAX_ADDRESSES]:
         try:
             async with asyncio.timeout(timeout_s):
                 status, fingerprint = await _get_models(record, address)
         except TimeoutError:
-            reasons.append(f"{address} port {record.port} did not answer within {timeout_s:g} s.")
+            reasons.append(
+                Sentence(
+                    f"{address} port {record.port} did not answer within {timeout_s:g} s.",
+                    f"{address}, port {record.port}, n’a pas répondu en {timeout_s:g} s.",
+                )
+            )
         except (OSError, ValueError) as error:
-            reasons.append(f"{address} port {record.port} cannot be reached ({_why(error)}).")
+            reasons.append(
+                Sentence(
+                    f"{address} port {record.port} cannot be reached ({_why(error)}).",
+                    f"{address}, port {record.port}, est injoignable ({_why(error)}).",
+                )
+            )
         else:
             return _weigh(record, status, fingerprint)
-    return found(record, verified=False, reason=f"{reasons[0]} The box may be off or have moved.")
+    reason = Sentence(
+        f"{reasons[0].text} The box may be off or have moved.",
+        f"{reasons[0].text_fr} Le boîtier est peut-être éteint, ou a déménagé.",
+    )
+    return found(record, verified=False, reason=reason)
 
 
 def _weigh(record: Record, status: int, fingerprint: str | None) -> Found:
     expected = 401
-    reason = ""
+    reason = NOTHING
     if status != expected:
-        reason = f"It answered {status} instead of {expected} to /v1/models without a key."
-    return found(record, verified=not reason, reason=reason, certificate_sha256=fingerprint)
+        reason = Sentence(
+            f"It answered {status} instead of {expected} to /v1/models without a key.",
+            f"Il a répondu {status} au lieu de {expected} à /v1/models sans clé.",
+        )
+    return found(record, verified=reason == NOTHING, reason=reason, certificate_sha256=fingerprint)
 
 
 async def _get_models(record: Record, address: str) -> tuple[int, str | None]:

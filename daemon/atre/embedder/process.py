@@ -20,19 +20,20 @@ from atre.notify import notify
 # token of a chat, and for the end of an indexing job.
 _NICENESS = 10
 _LAYERS_ON_GPU = 0  # the GPU's memory belongs to the chat model's plan
+_NO_MODEL = ("No embedding model was chosen.", "Aucun modèle de vecteurs n’est choisi.")
 
 
 @click.command()
 @click.option("--config", "config_path", type=click.Path(path_type=Path), required=True)
 @click.option("--model", "model_path", type=click.Path(path_type=Path))
 @click.option("--threads", type=click.IntRange(min=1), default=1)
-@click.option("--no-model", "no_model_reason", help="Serve no model and say this instead.")
+@model_process.no_model_option
 @click.option("--lifeline", is_flag=True, help="End when standard input closes.")
 def main(
     config_path: Path,
     model_path: Path | None,
     threads: int,
-    no_model_reason: str | None,
+    no_model_reason: tuple[str, str] | None,
     *,
     lifeline: bool,
 ) -> None:
@@ -44,7 +45,7 @@ def main(
 
     def serve() -> None:
         if model_path is None:
-            raise ModelLoadError(no_model_reason or "No embedding model was chosen.")
+            raise ModelLoadError(*(no_model_reason or _NO_MODEL))
         _serve(server, model_path, threads=threads, queue_limit=config.queue_limit)
 
     model_process.run(server, serve)
@@ -69,7 +70,10 @@ def _serve(server: EmbedderServer, path: Path, *, threads: int, queue_limit: int
         # Pages and graphs are ready before the first person asks.
         encoder.encode(prepare(Embed(texts=["1"]), model, description))
     except DecodeError as error:
-        raise ModelLoadError(f"{model.name} loads but computes nothing: {error}") from error
+        raise ModelLoadError(
+            f"{model.name} loads but computes nothing: {error}",
+            f"{model.name} se charge mais ne calcule rien : {error.french}",
+        ) from error
     embedder = Embedder(encoder, queue_limit=queue_limit)
     model_process.on_stop(embedder.stop)
     server.serve(Loaded(embedder=embedder, tokenizer=model, description=description))

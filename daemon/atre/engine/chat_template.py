@@ -49,7 +49,10 @@ class ChatTemplate:
         try:
             self._template = environment.from_string(source)
         except TemplateError as error:
-            raise ModelLoadError(f"The model's chat template cannot be read: {error}.") from error
+            raise ModelLoadError(
+                f"The model's chat template cannot be read: {error}.",
+                f"Le gabarit de conversation du modèle est illisible : {error}.",
+            ) from error
         self.bos_token = bos_token
         self._eos_token = eos_token
 

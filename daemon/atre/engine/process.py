@@ -33,18 +33,19 @@ from atre.sentence import Sentence
 # After a native call Python waits this long for a busy thread to hand over the interpreter: the
 # default of 5 ms would be added to every step while a prompt is being tokenised.
 _SWITCH_INTERVAL_S = 0.0005
+_NO_MODEL = ("No model was chosen.", "Aucun modèle n’est choisi.")
 
 
 @click.command()
 @click.option("--config", "config_path", type=click.Path(path_type=Path), required=True)
 @click.option("--plan", "plan_path", type=click.Path(path_type=Path))
-@click.option("--no-model", "no_model_reason", help="Serve no model and say this instead.")
+@model_process.no_model_option
 @click.option("--socket", "socket_path", type=click.Path(path_type=Path))
 @click.option("--lifeline", is_flag=True, help="End when standard input closes.")
 def main(
     config_path: Path,
     plan_path: Path | None,
-    no_model_reason: str | None,
+    no_model_reason: tuple[str, str] | None,
     socket_path: Path | None,
     *,
     lifeline: bool,
@@ -59,7 +60,7 @@ def main(
 
     def serve() -> None:
         if plan_path is None:
-            raise ModelLoadError(no_model_reason or "No model was chosen.")
+            raise ModelLoadError(*(no_model_reason or _NO_MODEL))
         plan = msgspec.json.decode(plan_path.read_bytes(), type=EnginePlan)
         _serve(server, plan, queue_limit=config.queue_limit)
 

@@ -31,7 +31,7 @@ class EngineClient:
     """Speaks to ``atre-engine``. Cheap to make, safe to share between threads."""
 
     def __init__(self, socket_path: Path) -> None:
-        self._peer = Peer(socket_path, "engine")
+        self._peer = Peer(socket_path, "engine", "moteur")
 
     def describe(self) -> EngineDescription:
         """What the engine runs. Raises EngineUnavailableError while it is down or loading."""
@@ -50,7 +50,7 @@ class ManagementClient:
     """Speaks to ``atred``. Cheap to make, safe to share between threads."""
 
     def __init__(self, socket_path: Path) -> None:
-        self._peer = Peer(socket_path, "management daemon")
+        self._peer = Peer(socket_path, "management daemon", "service d’administration")
 
     def describe(self) -> BoxDescription:
         """How the LAN sees the box. Raises EngineUnavailableError while ``atred`` is down."""

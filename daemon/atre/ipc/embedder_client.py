@@ -17,7 +17,7 @@ class EmbedderClient:
     """Speaks to ``atre-embedder``. Cheap to make, safe to share between threads."""
 
     def __init__(self, socket_path: Path) -> None:
-        self._peer = Peer(socket_path, "embedding model")
+        self._peer = Peer(socket_path, "embedding model", "modèle de vecteurs")
 
     def describe(self) -> EmbedderDescription:
         """The embedding model. Raises EngineUnavailableError while it is down or loading."""

@@ -14,7 +14,7 @@ class EnergyClient:
     """Asks ``atred`` what answers took. Cheap to make, safe to share between threads."""
 
     def __init__(self, socket_path: Path) -> None:
-        self._peer = Peer(socket_path, "management daemon")
+        self._peer = Peer(socket_path, "management daemon", "service d’administration")
 
     def of(self, request_ids: Sequence[str]) -> RequestEnergy:
         """What these took together; never raises, and waits for a twentieth of a second at most."""

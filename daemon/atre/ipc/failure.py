@@ -28,6 +28,7 @@ def failure(error: AtreError) -> Failed:
     return Failed(
         kind=type(error).__name__,
         message=str(error),
+        message_fr=error.french,
         param=error.param if isinstance(error, RequestError) else None,
         num_tokens=error.num_tokens if isinstance(error, ContextLengthError) else 0,
         limit=error.limit if isinstance(error, ContextLengthError) else 0,
@@ -39,17 +40,17 @@ def failure(error: AtreError) -> Failed:
 def error_from(failed: Failed) -> AtreError:
     """Rebuild the error; a kind that this version does not know becomes an EngineError."""
     rebuild = _REBUILD.get(failed.kind)
-    return rebuild(failed) if rebuild else EngineError(failed.message)
+    return rebuild(failed) if rebuild else EngineError(failed.message, failed.message_fr)
 
 
 def _model_store_error(failed: Failed) -> AtreError:
     known = failed.problem in set(ModelProblem)
     problem = ModelProblem(failed.problem) if known else ModelProblem.OTHER
-    return ModelStoreError(failed.message, problem=problem)
+    return ModelStoreError(failed.message, failed.message_fr, problem=problem)
 
 
 def _request_error(kind: type[RequestError]) -> Callable[[Failed], AtreError]:
-    return lambda failed: kind(failed.message, param=failed.param)
+    return lambda failed: kind(failed.message, failed.message_fr, param=failed.param)
 
 
 _REBUILD: dict[str, Callable[[Failed], AtreError]] = {
@@ -67,7 +68,9 @@ _REBUILD: dict[str, Callable[[Failed], AtreError]] = {
     ),
     "QueueFullError": lambda failed: QueueFullError(failed.retry_after_s),
     "QuotaError": lambda failed: QuotaError(failed.message, retry_after_s=failed.retry_after_s),
-    "ModelLoadError": lambda failed: ModelLoadError(failed.message),
+    "ModelLoadError": lambda failed: ModelLoadError(failed.message, failed.message_fr),
     "ModelStoreError": _model_store_error,
-    "EngineUnavailableError": lambda failed: EngineUnavailableError(failed.message),
+    "EngineUnavailableError": lambda failed: EngineUnavailableError(
+        failed.message, failed.message_fr
+    ),
 }

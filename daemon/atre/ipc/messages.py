@@ -199,6 +199,7 @@ class Failed(Message, frozen=True):
 
     kind: str
     message: str
+    message_fr: str = ""
     param: str | None = None
     num_tokens: int = 0
     limit: int = 0

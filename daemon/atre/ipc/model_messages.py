@@ -169,8 +169,9 @@ class Phase(StrEnum):
 class ModelChangeReport(Message, frozen=True):
     """The change that runs, or the last one since the box started.
 
-    ``num_open`` answers are being finished. ``failed_at`` says how far it got and ``reason`` why
-    it did not get further; ``answering`` is the model that answers once it has ended.
+    ``num_open`` answers are being finished. ``failed_at`` says how far it got and ``reason`` (and
+    ``reason_fr``, in French) why it did not get further; ``answering`` is the model that answers
+    once it has ended.
     """
 
     wanted: str
@@ -178,6 +179,7 @@ class ModelChangeReport(Message, frozen=True):
     num_open: int = 0
     failed_at: Phase | None = None
     reason: str = ""
+    reason_fr: str = ""
     answering: str = ""
 
 

@@ -30,7 +30,7 @@ class ModelsClient:
     """
 
     def __init__(self, socket_path: Path) -> None:
-        self._peer = Peer(socket_path, "management daemon")
+        self._peer = Peer(socket_path, "management daemon", "service d’administration")
 
     def list(self) -> ModelListing:
         return self._peer.ask(ListModels(), ModelListing)

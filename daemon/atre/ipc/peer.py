@@ -22,10 +22,14 @@ Reply = TypeVar("Reply")
 
 @dataclass(slots=True, frozen=True)
 class Peer:
-    """Another process of the box, at its socket; ``name`` is how an error calls it."""
+    """Another process of the box, at its socket; ``name`` is how an error calls it.
+
+    So is ``name_fr``, a masculine noun.
+    """
 
     socket_path: Path
     name: str
+    name_fr: str
 
     def connect(self, timeout_s: float = _CONNECT_TIMEOUT_S) -> socket.socket:
         """A new connection. Raises EngineUnavailableError while the process is down."""
@@ -37,7 +41,9 @@ class Peer:
         except OSError as error:
             connection.close()
             raise EngineUnavailableError(
-                f"The {self.name} is not running or still loading. Try again in a few seconds."
+                f"The {self.name} is not running or still loading. Try again in a few seconds.",
+                f"Le {self.name_fr} n’est pas démarré, ou charge encore. Réessayez dans quelques "
+                "secondes.",
             ) from error
         return connection
 
@@ -53,10 +59,13 @@ class Peer:
         try:
             reply = decoder.decode(self._first_frame(encode_frame(request), timeout_s))
         except (OSError, InvalidRequestError) as error:
-            raise EngineUnavailableError(f"The {self.name} does not answer.") from error
+            raise EngineUnavailableError(
+                f"The {self.name} does not answer.", f"Le {self.name_fr} ne répond pas."
+            ) from error
         except msgspec.DecodeError as error:
             raise EngineUnavailableError(
-                f"The {self.name} answered something else; restart the box."
+                f"The {self.name} answered something else; restart the box.",
+                f"Le {self.name_fr} a répondu autre chose ; redémarrez le boîtier.",
             ) from error
         if isinstance(reply, Failed):
             raise error_from(reply)
@@ -70,4 +79,6 @@ class Peer:
             while data := connection.recv(_RECV_BYTES):
                 for body in frames.feed(data):
                     return body
-        raise EngineUnavailableError(f"The {self.name} closed the connection.")
+        raise EngineUnavailableError(
+            f"The {self.name} closed the connection.", f"Le {self.name_fr} a fermé la connexion."
+        )

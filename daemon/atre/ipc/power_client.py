@@ -21,7 +21,7 @@ class PowerClient:
     """
 
     def __init__(self, socket_path: Path) -> None:
-        self._peer = Peer(socket_path, "management daemon")
+        self._peer = Peer(socket_path, "management daemon", "service d’administration")
 
     def describe(self) -> PowerDescription:
         return self._peer.ask(DescribePower(), PowerDescription)

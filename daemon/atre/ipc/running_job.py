@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
+from atre.closing import Closing
 from atre.errors import EngineUnavailableError
 from atre.ipc.failure import error_from
 from atre.ipc.frame import FrameReader, encode_frame
@@ -18,7 +18,7 @@ _RECV_BYTES = 65536
 Event = TypeVar("Event")
 
 
-class RunningJob(Generic[Event]):
+class RunningJob(Closing, Generic[Event]):
     """A job that a process of the box works on for us, and the events that it sends.
 
     Closing it, or leaving its ``with`` block, cancels it wherever it is.
@@ -33,10 +33,6 @@ class RunningJob(Generic[Event]):
         """Start it. Raises EngineUnavailableError if the process cannot be reached."""
         self._peer = peer
         self._request = encode_frame(request)
-        self._lost = (
-            f"The {peer.name} stopped during this request and is being restarted. "
-            "Ask again in a few seconds."
-        )
         self._decoder = decoder
         self._frames = FrameReader()
         self._connection = peer.connect()
@@ -44,7 +40,15 @@ class RunningJob(Generic[Event]):
             self._connection.sendall(self._request)
         except OSError as error:
             self._connection.close()
-            raise EngineUnavailableError(self._lost) from error
+            raise self._lost() from error
+
+    def _lost(self) -> EngineUnavailableError:
+        return EngineUnavailableError(
+            f"The {self._peer.name} stopped during this request and is being restarted. "
+            "Ask again in a few seconds.",
+            f"Le {self._peer.name_fr} s’est arrêté pendant cette demande et redémarre. "
+            "Recommencez dans quelques secondes.",
+        )
 
     def fileno(self) -> int:
         """For ``poll``: readable when ``read`` will not block."""
@@ -58,9 +62,9 @@ class RunningJob(Generic[Event]):
         try:
             data = self._connection.recv(_RECV_BYTES)
         except OSError as error:
-            raise EngineUnavailableError(self._lost) from error
+            raise self._lost() from error
         if not data:
-            raise EngineUnavailableError(self._lost)
+            raise self._lost()
         events: list[Event] = []
         for event in map(self._decoder.decode, self._frames.feed(data)):
             if isinstance(event, Failed):
@@ -81,18 +85,7 @@ class RunningJob(Generic[Event]):
         try:
             self._connection.sendall(self._request)
         except OSError as error:
-            raise EngineUnavailableError(self._lost) from error
+            raise self._lost() from error
 
     def close(self) -> None:
         self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        self.close()

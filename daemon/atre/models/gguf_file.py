@@ -51,19 +51,25 @@ class GgufFile:
         if self.version not in _VERSIONS:
             raise ModelLoadError(
                 f"{path} is GGUF version {self.version}, or big-endian; this box reads versions 2 "
-                "and 3 in little-endian. Convert the model again with a current llama.cpp."
+                "and 3 in little-endian. Convert the model again with a current llama.cpp.",
+                f"{path} est du GGUF version {self.version}, ou gros-boutiste ; ce boîtier lit "
+                "les versions 2 et 3 en petit-boutiste. Convertissez le modèle de nouveau avec un "
+                "llama.cpp à jour.",
             )
         self._num_tensors, num_pairs = stream.u64(), stream.u64()
         if self._num_tensors > _MAX_TENSORS or num_pairs > _MAX_PAIRS:
             raise stream.refuse(
-                f"it claims {self._num_tensors} tensors and {num_pairs} metadata values"
+                f"it claims {self._num_tensors} tensors and {num_pairs} metadata values",
+                f"il annonce {self._num_tensors} tenseurs et {num_pairs} métadonnées",
             )
         self.metadata: dict[str, Value] = {stream.text(): stream.value() for _ in range(num_pairs)}
 
     def architecture(self) -> str:
         name = text(self.metadata, "general.architecture")
         if name is None:
-            raise self.stream.refuse("it does not name its architecture")
+            raise self.stream.refuse(
+                "it does not name its architecture", "il ne nomme pas son architecture"
+            )
         return name
 
     def tensors(self) -> Iterator[TensorInfo]:
@@ -88,19 +94,27 @@ class GgufFile:
         """
         alignment = self.metadata.get("general.alignment", _DEFAULT_ALIGNMENT)
         if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):
-            raise self.stream.refuse(f"its alignment is {alignment!r}, not a power of two")
+            raise self.stream.refuse(
+                f"its alignment is {alignment!r}, not a power of two",
+                f"son alignement est {alignment!r}, et non une puissance de deux",
+            )
         data_start = -(-self.stream.position // alignment) * alignment
         missing_bytes = data_start + end_offset - self.size_bytes
         if end_offset and missing_bytes > 0:
             raise ModelLoadError(
                 f"{self.path} is cut short: {missing_bytes} bytes of its weights are missing. Copy "
-                "or download it again."
+                "or download it again.",
+                f"{self.path} est tronqué : il manque {missing_bytes} octets de ses poids. "
+                "Copiez-le ou téléchargez-le de nouveau.",
             )
 
     def _shape(self) -> tuple[int, ...]:
         num_dimensions = self.stream.u32()
         if num_dimensions > _MAX_DIMENSIONS:
-            raise self.stream.refuse(f"a tensor claims {num_dimensions} dimensions")
+            raise self.stream.refuse(
+                f"a tensor claims {num_dimensions} dimensions",
+                f"un tenseur annonce {num_dimensions} dimensions",
+            )
         return tuple(self.stream.u64() for _ in range(num_dimensions))
 
     def _kind(self) -> GGMLQuantizationType:
@@ -109,7 +123,8 @@ class GgufFile:
             return GGMLQuantizationType(number)
         except ValueError as error:
             raise self.stream.refuse(
-                f"{number} is not a tensor type that this box knows"
+                f"{number} is not a tensor type that this box knows",
+                f"{number} n’est pas un type de tenseur que ce boîtier connaît",
             ) from error
 
 
@@ -126,13 +141,16 @@ def open_gguf(path: Path) -> Iterator[GgufFile]:
             magic = file.read(len(_MAGIC))
             if magic != _MAGIC:
                 raise ModelLoadError(
-                    f"{path} is not a GGUF model (it starts with {magic!r}). Choose a .gguf file."
+                    f"{path} is not a GGUF model (it starts with {magic!r}). Choose a .gguf file.",
+                    f"{path} n’est pas un modèle GGUF (il commence par {magic!r}). Choisissez un "
+                    "fichier .gguf.",
                 )
             file.seek(0)
             yield GgufFile(GgufStream(file, path, size_bytes), path, size_bytes)
     except OSError as error:
         raise ModelLoadError(
-            f"{path} cannot be read ({error.strerror}). Check its permissions and its disk."
+            f"{path} cannot be read ({error.strerror}). Check its permissions and its disk.",
+            f"{path} est illisible ({error.strerror}). Vérifiez ses permissions et son disque.",
         ) from error
 
 
@@ -141,12 +159,19 @@ def _regular_file_bytes(path: Path) -> int:
         status = path.stat()
     except (OSError, ValueError) as error:
         raise ModelLoadError(
-            f"The model file {path} cannot be opened ({error}). Check the path."
+            f"The model file {path} cannot be opened ({error}). Check the path.",
+            f"Le fichier de modèle {path} ne s’ouvre pas ({error}). Vérifiez le chemin.",
         ) from error
     if not stat.S_ISREG(status.st_mode):
-        raise ModelLoadError(f"{path} is not a regular file. Choose a .gguf file.")
+        raise ModelLoadError(
+            f"{path} is not a regular file. Choose a .gguf file.",
+            f"{path} n’est pas un fichier ordinaire. Choisissez un fichier .gguf.",
+        )
     if status.st_size == 0:
-        raise ModelLoadError(f"{path} is empty. Copy or download it again.")
+        raise ModelLoadError(
+            f"{path} is empty. Copy or download it again.",
+            f"{path} est vide. Copiez-le ou téléchargez-le de nouveau.",
+        )
     return status.st_size
 
 

@@ -99,7 +99,9 @@ def read_parts(paths: Sequence[Path]) -> GgufHeader:
                 sizes = _added(sizes, _sizes(part))
         if sizes.parameters == 0:
             raise ModelLoadError(
-                f"{first.path} holds no weights, only a vocabulary. Choose a whole model."
+                f"{first.path} holds no weights, only a vocabulary. Choose a whole model.",
+                f"{first.path} ne contient aucun poids, seulement un vocabulaire. Choisissez un "
+                "modèle entier.",
             )
         return _header(first, sizes)
 
@@ -109,12 +111,16 @@ def _check_part(file: GgufFile, *, number: int, count: int) -> None:
     if said > count:
         raise ModelLoadError(
             f"{file.path} is one of {said} parts. Put them all into one folder, named "
-            f"NAME-00001-of-{said:05}.gguf and so on, and choose the first."
+            f"NAME-00001-of-{said:05}.gguf and so on, and choose the first.",
+            f"{file.path} est une partie sur {said}. Mettez-les toutes dans un dossier, nommées "
+            f"NOM-00001-of-{said:05}.gguf et ainsi de suite, et choisissez la première.",
         )
     if said < count or (count > 1 and file.metadata.get("split.no") != number):
         raise ModelLoadError(
             f"{file.path} is not part {number + 1} of {count}, although its name says so. Copy or "
-            "download the parts again."
+            "download the parts again.",
+            f"{file.path} n’est pas la partie {number + 1} sur {count}, bien que son nom le dise. "
+            "Copiez ou téléchargez les parties de nouveau.",
         )
 
 
@@ -201,7 +207,10 @@ def _main_type(sizes: _Sizes) -> str | None:
 def _count(stream: GgufStream, metadata: dict[str, Value], key: str, limit: int) -> int:
     value = metadata.get(key)
     if not isinstance(value, int) or not 1 <= value <= limit:
-        raise stream.refuse(f"{key} is {value!r}, not a number from 1 to {limit}")
+        raise stream.refuse(
+            f"{key} is {value!r}, not a number from 1 to {limit}",
+            f"{key} vaut {value!r}, et non un nombre de 1 à {limit}",
+        )
     return value
 
 

@@ -73,10 +73,12 @@ class GgufStream:
         kind = self.u32()
         return self._array() if kind == _ARRAY else self._scalar(kind)
 
-    def refuse(self, problem: str) -> ModelLoadError:
+    def refuse(self, problem: str, french: str) -> ModelLoadError:
         return ModelLoadError(
             f"{self._path} is damaged: {problem} (at byte {self.position}). Copy or download the "
-            "file again."
+            "file again.",
+            f"{self._path} est abîmé : {french} (à l’octet {self.position}). Copiez ou "
+            "téléchargez le fichier de nouveau.",
         )
 
     def _array(self) -> Value:
@@ -98,7 +100,9 @@ class GgufStream:
 
     def _number(self, kind: int) -> struct.Struct:
         if kind not in _NUMBERS:
-            raise self.refuse(f"{kind} is not a GGUF value type")
+            raise self.refuse(
+                f"{kind} is not a GGUF value type", f"{kind} n’est pas un type de valeur de GGUF"
+            )
         return _NUMBERS[kind]
 
     def _unpack(self, layout: struct.Struct) -> Scalar:
@@ -108,12 +112,17 @@ class GgufStream:
 
     def _require(self, num_bytes: int) -> None:
         if num_bytes > self._limit - self.position:
-            raise self.refuse(f"a value of {num_bytes} bytes does not fit in what is left of it")
+            raise self.refuse(
+                f"a value of {num_bytes} bytes does not fit in what is left of it",
+                f"une valeur de {num_bytes} octets ne tient pas dans ce qui en reste",
+            )
 
     def _read(self, num_bytes: int) -> bytes:
         content = self._file.read(num_bytes)
         if len(content) < num_bytes:
-            raise self.refuse("it became shorter while it was read")
+            raise self.refuse(
+                "it became shorter while it was read", "il a raccourci pendant la lecture"
+            )
         self.position += num_bytes
         return content
 

@@ -54,6 +54,7 @@ class Store:
         if name not in self.names():
             raise ModelStoreError(
                 f"No model {name!r} is stored. `atre model list` shows those that are.",
+                f"Aucun modèle {name!r} n’est installé. `atre model list` montre ceux qui le sont.",
                 problem=ModelProblem.UNKNOWN,
             )
         path = self._manifest_path(name)
@@ -63,6 +64,8 @@ class Store:
             raise ModelStoreError(
                 f"{path} is damaged ({error}). Remove that file and import or pull the model "
                 "again; no blob is thrown away until then.",
+                f"{path} est abîmé ({error}). Retirez ce fichier, puis importez ou téléchargez le "
+                "modèle de nouveau ; aucune donnée n’est jetée d’ici là.",
                 problem=ModelProblem.DAMAGED,
             ) from error
         except OSError as error:
@@ -216,28 +219,41 @@ class Store:
         selection = read_selection(name)
         if selection.model == FACTORY:
             raise ModelStoreError(
-                "The factory model takes no adapters. Name the stored model that they are for."
+                "The factory model takes no adapters. Name the stored model that they are for.",
+                "Le modèle d’usine ne prend pas d’adaptateur. Nommez le modèle installé auquel ils "
+                "sont destinés.",
             )
         manifest = self.manifest(selection.model)
         if manifest.facts.kind == "adapter":
             raise ModelStoreError(
                 f"{selection.model} is an adapter, which cannot answer by itself. Choose its base "
                 f"model with it: `atre model use {manifest.base} --adapter {selection.model}`.",
+                f"{selection.model} est un adaptateur, qui ne répond pas seul. Choisissez avec lui "
+                f"son modèle : `atre model use {manifest.base} --adapter {selection.model}`.",
                 problem=ModelProblem.ADAPTER_ONLY,
             )
         for adapter in selection.adapters:
             self._check_belongs(adapter.name, selection.model)
         if len(selection.names) <= len(selection.adapters):
-            raise ModelStoreError(f"{name} names an adapter twice. Give it one scale.")
+            raise ModelStoreError(
+                f"{name} names an adapter twice. Give it one scale.",
+                f"{name} nomme deux fois un adaptateur. Donnez-lui un seul facteur.",
+            )
 
     def _check_belongs(self, adapter: str, base: str) -> None:
         manifest = self.manifest(adapter)
         if manifest.facts.kind != "adapter":
-            raise ModelStoreError(f"{adapter} is a whole model, not an adapter. Use it by itself.")
+            raise ModelStoreError(
+                f"{adapter} is a whole model, not an adapter. Use it by itself.",
+                f"{adapter} est un modèle entier, pas un adaptateur. Utilisez-le seul.",
+            )
         if manifest.base != base:
             raise ModelStoreError(
                 f"{adapter} is an adapter for {manifest.base}, not for {base}. Use it with "
-                f"{manifest.base}, or import it again under another name with --base {base}."
+                f"{manifest.base}, or import it again under another name with --base {base}.",
+                f"{adapter} est un adaptateur pour {manifest.base}, et non pour {base}. "
+                f"Utilisez-le avec {manifest.base}, ou importez-le de nouveau sous un autre nom "
+                f"avec --base {base}.",
             )
 
     def _chosen_names(self) -> set[str]:

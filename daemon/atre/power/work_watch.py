@@ -30,7 +30,7 @@ class WorkWatch:
     """
 
     def __init__(self, engine_socket: Path, ledger: EnergyLedger) -> None:
-        self._peer = Peer(engine_socket, "engine")
+        self._peer = Peer(engine_socket, "engine", "moteur")
         self._ledger = ledger
         self._stop = threading.Event()
         self._connection: socket.socket | None = None

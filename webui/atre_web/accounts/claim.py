@@ -41,6 +41,16 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
         return 0 <= uptime - self.opened_s < WINDOW_S
 
 
+_UNOWNED = (
+    "This box has no owner yet: `atre claim new` makes its code.",
+    "Ce boîtier n’a pas encore de propriétaire : `atre claim new` fait son code.",
+)
+_OWNED = (
+    "This box is somebody's already. `atre claim transfer` hands it over.",
+    "Ce boîtier est déjà à quelqu’un. `atre claim transfer` le cède.",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
     """What the new owner typed."""
@@ -85,12 +95,7 @@ def new_code(connection: sqlite3.Connection, source: Source, *, uptime: float) -
         stored = passwords.hashed(digits)
     with transaction(connection):
         if state(connection).is_claimed != (source == "transfer"):
-            raise AccountError(
-                "claimed",
-                "This box has no owner yet: `atre claim new` makes its code."
-                if source == "transfer"
-                else "This box is somebody's already. `atre claim transfer` hands it over.",
-            )
+            raise AccountError("claimed", *(_UNOWNED if source == "transfer" else _OWNED))
         connection.execute(
             "UPDATE claim SET code = ?, source = ?, opened_s = ?", (stored, source, uptime)
         )

@@ -9,9 +9,11 @@ import click
 import msgspec
 
 from atre.errors import InvalidRequestError
+from atre.language import lang_option, say
+from atre.options import data_dir_option, json_option
 from atre_web.accounts import audit, claim
 from atre_web.accounts.claim import Claim
-from atre_web.accounts.console import data_dir_option, database, json_option, panel_url, print_json
+from atre_web.accounts.console import database, panel_url, print_json
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +34,7 @@ def claim_group() -> None:
 @claim_group.command()
 @data_dir_option
 @json_option
+@lang_option
 def show(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
     """Say whether the box is somebody's, and whether it can be claimed now."""
     with database(data_dir) as connection:
@@ -54,33 +57,46 @@ def show(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
 
 @claim_group.command("open")
 @data_dir_option
+@lang_option
 def open_(data_dir: Path) -> None:
     """Let the box be claimed for the next hour, with the code that it has."""
     with database(data_dir) as connection:
         if not claim.state(connection).has_code:
             raise InvalidRequestError(
                 "There is no code to claim this box with. `atre claim new` makes one for a box "
-                "without an owner, `atre claim transfer` for a new owner."
+                "without an owner, `atre claim transfer` for a new owner.",
+                "Il n’y a pas de code pour mettre ce boîtier à son nom. `atre claim new` en fait "
+                "un pour un boîtier sans propriétaire, `atre claim transfer` pour un nouveau "
+                "propriétaire.",
             )
         claim.open_window(connection, uptime=time.monotonic())
         _record(connection, "claim.open")
-    click.echo(f"Open for 60 minutes: {panel_url(data_dir)}/claim")
+    page = f"{panel_url(data_dir)}/claim"
+    click.echo(say(f"Open for 60 minutes: {page}", f"Ouvert pour 60 minutes : {page}"))
 
 
 @claim_group.command()
 @data_dir_option
+@lang_option
 def new(data_dir: Path) -> None:
     """Make the code of a box without an owner, for its label, and print it."""
     with database(data_dir) as connection:
         code = claim.new_code(connection, "label", uptime=time.monotonic())
         _record(connection, "claim.new")
     click.echo(code)
-    click.echo("Print it on the label now: the box keeps only its hash.", err=True)
+    click.echo(
+        say(
+            "Print it on the label now: the box keeps only its hash.",
+            "Imprimez-le maintenant sur l’étiquette : le boîtier n’en garde que l’empreinte.",
+        ),
+        err=True,
+    )
 
 
 @claim_group.command()
 @click.option("--withdraw", is_flag=True, help="Make the code of a transfer worthless.")
 @data_dir_option
+@lang_option
 def transfer(data_dir: Path, *, withdraw: bool) -> None:
     """Hand the box over: print a code for the new owner.
 
@@ -94,8 +110,12 @@ def transfer(data_dir: Path, *, withdraw: bool) -> None:
         code = claim.new_code(connection, "transfer", uptime=time.monotonic())
         _record(connection, "claim.transfer")
     click.echo(code)
+    page = f"{panel_url(data_dir)}/claim"
     click.echo(
-        f"For the new owner, at {panel_url(data_dir)}/claim, within an hour of this or of a start.",
+        say(
+            f"For the new owner, at {page}, within an hour of this or of a start.",
+            f"Pour le nouveau propriétaire, à {page}, dans l’heure qui suit ceci ou un démarrage.",
+        ),
         err=True,
     )
 
@@ -103,25 +123,44 @@ def transfer(data_dir: Path, *, withdraw: bool) -> None:
 def _withdraw(data_dir: Path) -> None:
     with database(data_dir) as connection:
         if not claim.withdraw(connection):
-            raise InvalidRequestError("No transfer is under way: there is no code to withdraw.")
+            raise InvalidRequestError(
+                "No transfer is under way: there is no code to withdraw.",
+                "Aucune cession n’est en cours : il n’y a pas de code à retirer.",
+            )
         _record(connection, "claim.withdraw")
-    click.echo("The code of the transfer opens nothing any more. The box stays yours.")
+    click.echo(
+        say(
+            "The code of the transfer opens nothing any more. The box stays yours.",
+            "Le code de la cession n’ouvre plus rien. Le boîtier reste à vous.",
+        )
+    )
 
 
 def _sentence(now: Claim, shown: Shown) -> str:
     if now.is_claimed and not now.has_code:
-        return "The box has an owner. `atre claim transfer` hands it over."
+        return say(
+            "The box has an owner. `atre claim transfer` hands it over.",
+            "Le boîtier a un propriétaire. `atre claim transfer` le cède.",
+        )
     if not shown.is_open:
-        return "The claim is closed. `atre claim open` opens it for an hour; so does a restart."
+        return say(
+            "The claim is closed. `atre claim open` opens it for an hour; so does a restart.",
+            "La mise en service est fermée. `atre claim open` l’ouvre pour une heure ; un "
+            "redémarrage aussi.",
+        )
     code = {
-        "start": "the one that `atre serve` printed",
-        "label": "the one on its label",
-        "transfer": "the one that `atre claim transfer` printed",
+        "start": say("the one that `atre serve` printed", "celui qu’`atre serve` a affiché"),
+        "label": say("the one on its label", "celui de son étiquette"),
+        "transfer": say(
+            "the one that `atre claim transfer` printed", "celui qu’`atre claim transfer` a affiché"
+        ),
     }[now.source]
     maker = "transfer" if now.is_claimed else "new"
-    return (
+    return say(
         f"Open for {shown.minutes_left} more minutes at {shown.page}; the code is {code}. "
-        f"It cannot be shown again: `atre claim {maker}` makes another."
+        f"It cannot be shown again: `atre claim {maker}` makes another.",
+        f"Ouvert pour {shown.minutes_left} minutes encore à {shown.page} ; le code est {code}. "
+        f"Il ne peut pas être montré de nouveau : `atre claim {maker}` en fait un autre.",
     )
 
 

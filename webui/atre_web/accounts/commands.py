@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from atre.language import lang_option, say
+from atre.options import data_dir_option, json_option
 from atre_web.accounts import keys
-from atre_web.accounts.console import data_dir_option, database, date, json_option, print_json
+from atre_web.accounts.console import database, date, print_json
 from atre_web.accounts.keys import ApiKey
 from atre_web.accounts.principal import SCOPES, Scope
 
@@ -42,6 +44,7 @@ def key() -> None:
 )
 @data_dir_option
 @json_option
+@lang_option
 def create(
     name: str,
     scopes: tuple[Scope, ...],
@@ -55,12 +58,20 @@ def create(
         print_json(NewKey(id=made.id, name=made.name, key=secret))
         return
     click.echo(secret)
-    click.echo("Keep it now: the box stores only its hash and cannot show it again.", err=True)
+    click.echo(
+        say(
+            "Keep it now: the box stores only its hash and cannot show it again.",
+            "Notez-la maintenant : le boîtier n’en garde que l’empreinte et ne peut pas la montrer "
+            "de nouveau.",
+        ),
+        err=True,
+    )
 
 
 @key.command("list")
 @data_dir_option
 @json_option
+@lang_option
 def list_(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
     """List the keys, revoked ones included."""
     with database(data_dir) as connection:
@@ -75,6 +86,7 @@ def list_(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
 @click.argument("name_or_id", metavar="NAME-or-ID")
 @data_dir_option
 @json_option
+@lang_option
 def revoke(name_or_id: str, data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
     """End a key at once."""
     with database(data_dir) as connection:
@@ -82,15 +94,24 @@ def revoke(name_or_id: str, data_dir: Path, as_json: bool) -> None:  # noqa: FBT
     if as_json:
         print_json(ended)
     else:
-        click.echo(f"Revoked {ended.name} ({ended.id}).")
+        who = f"{ended.name} ({ended.id})"
+        click.echo(say(f"Revoked {who}.", f"Clé révoquée : {who}."))
 
 
 def _table(found: list[ApiKey]) -> Table:
-    table = Table("id", Column("name", no_wrap=True), "for", "created", "last used", "state")
+    table = Table(
+        "id",
+        Column(say("name", "nom"), no_wrap=True),
+        say("for", "pour"),
+        say("created", "créée"),
+        say("last used", "dernier usage"),
+        say("state", "état"),
+    )
     for each in found:
-        state = "revoked" if each.revoked_at is not None else "live"
+        is_live = each.revoked_at is None
+        state = say("live", "en service") if is_live else say("revoked", "révoquée")
         if each.purpose == "run":
-            state += " (of one run)"
+            state += say(" (of one run)", " (d’un seul démarrage)")
         dates = (date(each.created_at), date(each.last_used_at))
         table.add_row(each.id, escape(each.name), " ".join(each.scopes), *dates, state)
     return table

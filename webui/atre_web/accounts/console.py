@@ -10,21 +10,13 @@ from pathlib import Path
 import click
 import msgspec
 
-from atre.config import DEFAULT_PORT, default_data_dir, default_runtime_dir, load
+from atre.config import DEFAULT_PORT, default_runtime_dir, load
 from atre.errors import AtreError, ConfigError, EngineError, StorageError
 from atre.ipc.client import ManagementClient
+from atre.language import in_french
 from atre_web.accounts.database import connect
 from atre_web.accounts.migrations import migrate
 from atre_web.panel.address import panel_urls
-
-data_dir_option = click.option(
-    "--data-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=default_data_dir,
-    show_default="the user's own",
-    help="Where the box keeps its data.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @contextmanager
@@ -35,13 +27,15 @@ def database(data_dir: Path) -> Iterator[sqlite3.Connection]:
         if not path.exists():
             raise StorageError(
                 f"{data_dir} holds no box yet. Start one with `atre serve --data-dir {data_dir}`, "
-                "or name the right folder with --data-dir."
+                "or name the right folder with --data-dir.",
+                f"{data_dir} ne contient pas encore de boîtier. Démarrez-en un avec `atre serve "
+                f"--data-dir {data_dir}`, ou nommez le bon dossier avec --data-dir.",
             )
         with closing(connect(path)) as connection:
             migrate(connection)
             yield connection
     except AtreError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(error.sentence.spoken(french=in_french())) from error
 
 
 def panel_url(data_dir: Path) -> str:

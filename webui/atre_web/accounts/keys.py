@@ -69,6 +69,7 @@ def create(
             raise AccountError(
                 "key_name_taken",
                 f"There is already a key named {name!r}. Choose another name, or revoke that one.",
+                f"Il y a déjà une clé nommée {name!r}. Choisissez un autre nom, ou révoquez-la.",
                 param="name",
             )
         connection.execute(
@@ -110,6 +111,8 @@ def revoke(
                 "gone",
                 f"No live key is named {name_or_id!r} or has that id. "
                 "`atre key list` shows the keys of this box.",
+                f"Aucune clé en service ne se nomme {name_or_id!r} ni ne porte cet identifiant. "
+                "`atre key list` montre les clés de ce boîtier.",
                 param="name",
             )
         connection.execute("UPDATE api_keys SET revoked_at = ? WHERE id = ?", (now, row["id"]))
@@ -146,6 +149,8 @@ def _checked_name(name: str) -> str:
             "key_name",
             f"A key's name has 1 to {MAX_NAME_CHARS} printable characters; "
             "for example the program or the person that will use it.",
+            f"Le nom d’une clé a de 1 à {MAX_NAME_CHARS} caractères imprimables ; par exemple le "
+            "programme ou la personne qui s’en servira.",
             param="name",
         )
     return cleaned
@@ -161,6 +166,8 @@ def _check_scopes(
             "key_scopes",
             f"A key of this person is for one or more of: {', '.join(sorted(allowed)) or 'nothing'}"
             f", not {', '.join(sorted(scopes)) or 'nothing'}.",
+            f"Une clé de cette personne sert à : {', '.join(sorted(allowed)) or 'rien'}, et non "
+            f"à : {', '.join(sorted(scopes)) or 'rien'}.",
             param="scopes",
         )
 

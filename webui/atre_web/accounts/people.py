@@ -193,7 +193,10 @@ def checked_name(name: str) -> str:
     cleaned = cleaned_name(name)
     if cleaned is None:
         raise AccountError(
-            "name", f"A name has 1 to {MAX_NAME_CHARS} printable characters.", param="name"
+            "name",
+            f"A name has 1 to {MAX_NAME_CHARS} printable characters.",
+            f"Un nom a de 1 à {MAX_NAME_CHARS} caractères imprimables.",
+            param="name",
         )
     return cleaned
 

@@ -28,10 +28,15 @@ Code = Literal[
 
 
 class AccountError(InvalidRequestError):
-    """Something typed about an account cannot be taken; ``code`` lets a page say it in French."""
+    """Something typed about an account cannot be taken; ``code`` lets a page say it in French.
 
-    def __init__(self, code: Code, message: str, *, param: str | None = None) -> None:
-        super().__init__(message, param=param)
+    ``french`` is what the console says, for what can be typed there.
+    """
+
+    def __init__(
+        self, code: Code, message: str, french: str = "", *, param: str | None = None
+    ) -> None:
+        super().__init__(message, french, param=param)
         self.code: Code = code
 
 

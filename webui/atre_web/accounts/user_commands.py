@@ -12,12 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from atre.errors import InvalidRequestError
+from atre.language import lang_option, say
+from atre.options import data_dir_option, json_option
 from atre_web.accounts import audit, claim, invitations, people
 from atre_web.accounts.console import (
-    data_dir_option,
     database,
     date,
-    json_option,
     panel_url,
     print_json,
 )
@@ -44,13 +44,16 @@ def user() -> None:
 @click.option("--role", type=click.Choice(get_args(Role)), default="member", show_default=True)
 @data_dir_option
 @json_option
+@lang_option
 def add(name: str, role: Role, data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
     """Invite NAME: print a link that works once, for 72 hours."""
     now = time.time()
     with database(data_dir) as connection:
         if not claim.state(connection).is_claimed:
             raise InvalidRequestError(
-                "This box has no owner yet. Claim it first; `atre claim show` says how."
+                "This box has no owner yet. Claim it first; `atre claim show` says how.",
+                "Ce boîtier n’a pas encore de propriétaire. Mettez-le d’abord à votre nom ; `atre "
+                "claim show` dit comment.",
             )
         made, token = invitations.invite(connection, name, role, created_by=None, now=now)
         audit.record(
@@ -68,6 +71,7 @@ def add(name: str, role: Role, data_dir: Path, as_json: bool) -> None:  # noqa: 
 @click.argument("login")
 @data_dir_option
 @json_option
+@lang_option
 def reset(login: str, data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
     """Print a link with which LOGIN chooses a new password."""
     now = time.time()
@@ -75,7 +79,9 @@ def reset(login: str, data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
         person = people.by_login(connection, login)
         if person is None:
             raise InvalidRequestError(
-                f"Nobody signs in as {login!r}. `atre user list` shows who does.", param="login"
+                f"Nobody signs in as {login!r}. `atre user list` shows who does.",
+                f"Personne ne se connecte sous {login!r}. `atre user list` montre qui le fait.",
+                param="login",
             )
         made, token = invitations.reset(connection, person, created_by=None, now=now)
         audit.record(
@@ -92,6 +98,7 @@ def reset(login: str, data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
 @user.command("list")
 @data_dir_option
 @json_option
+@lang_option
 def list_(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
     """List the people of the box."""
     with database(data_dir) as connection:
@@ -99,10 +106,18 @@ def list_(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
     if as_json:
         print_json(found)
         return
-    table = Table("login", "name", "role", "since", "state")
+    table = Table(
+        say("login", "identifiant"),
+        say("name", "nom"),
+        say("role", "rôle"),
+        say("since", "depuis"),
+        say("state", "état"),
+    )
     for each in found:
-        state = "disabled" if each.disabled_at is not None else "active"
-        cells = (each.login or "—", escape(each.name), each.role, date(each.created_at), state)
+        is_active = each.disabled_at is None
+        state = say("active", "actif") if is_active else say("disabled", "désactivé")
+        role = _role(each.role)
+        cells = (each.login or "—", escape(each.name), role, date(each.created_at), state)
         table.add_row(*cells)
     Console().print(table)
 
@@ -113,4 +128,16 @@ def _print_link(data_dir: Path, name: str, token: str, expires_at: float, *, as_
         print_json(NewLink(name=name, link=link, expires_at=expires_at))
         return
     click.echo(link)
-    click.echo(f"For {name}. It works once, until {date(expires_at)}.", err=True)
+    end = date(expires_at)
+    click.echo(
+        say(
+            f"For {name}. It works once, until {end}.",
+            f"Pour {name}. Ce lien sert une seule fois, jusqu’au {end}.",
+        ),
+        err=True,
+    )
+
+
+def _role(role: Role) -> str:
+    french = {"manager": "gestionnaire", "member": "membre", "guest": "invité"}
+    return say(role, french[role])

@@ -2,7 +2,7 @@
 """A question of the person whose request is served, and the answer that it starts."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -40,7 +40,7 @@ class Question:
 def begin(question: Question) -> str:
     """Start a conversation with it, and return the conversation's id."""
     text = _checked(question)
-    indexed = words.indexed(text)
+    indexed = _indexed(text, question.files)
     connection, now = current.connection(), current.now()
     with _one_at_a_time(), transaction(connection):
         title = title_from(text, [file.name for file in question.files])
@@ -61,7 +61,7 @@ def ask(conversation_id: str, question: Question) -> int:
     Raises NotFoundError, InvalidRequestError, and ConflictError while another answer is written.
     """
     text = _checked(question)
-    indexed = words.indexed(text)
+    indexed = _indexed(text, question.files)
     connection, now = current.connection(), current.now()
     with _one_at_a_time(), transaction(connection):
         found = conversations.get(connection, current.principal().person_id, conversation_id)
@@ -71,6 +71,7 @@ def ask(conversation_id: str, question: Question) -> int:
             earlier = _read(connection, tree, question.replaces, "user")
             parent_id = earlier.parent_id
             files = [*earlier.attachments, *files]
+            indexed = _indexed(text, files)
         elif question.parent_id is not None:
             parent_id = _read(connection, tree, question.parent_id, "assistant").id
         else:
@@ -102,6 +103,11 @@ def stop(conversation_id: str, answer_id: int) -> None:
     if answer_id not in messages.tree(connection, conversation_id):
         raise NotFoundError("There is no such answer in this conversation.")
     desk().stop(connection, answer_id)
+
+
+def _indexed(text: str, files: Sequence[Attachment]) -> str:
+    """A question is found by its words and by the names of its files, whose texts are too long."""
+    return words.indexed("\n".join([text, *(file.name for file in files)]))
 
 
 def _checked(question: Question) -> str:

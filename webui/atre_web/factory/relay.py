@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import math
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Self
 
 from msgspec.structs import replace
 
+from atre.closing import Closing
 from atre.handbook.plan import Plan
 from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.messages import Delta, EngineEvent, Finished, FinishReason
@@ -13,7 +12,7 @@ from atre_web.openai.origin import Origin
 from atre_web.openai.relay import Relay
 
 
-class GuidedRelay:
+class GuidedRelay(Closing):
     """A relay that holds each answer back until it is whole, and says another if it is doubtful.
 
     The factory model writes an answer in a fraction of a second, so nobody waits for long.
@@ -45,17 +44,6 @@ class GuidedRelay:
     @property
     def energy(self) -> RequestEnergy:
         return self._relay.energy
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _told(
         self, index: int, deltas: Sequence[Delta], end: Finished

@@ -21,6 +21,7 @@ from atre_web.models.blueprint import blueprint, box, running_model
 from atre_web.models.problems import problem_words
 from atre_web.models.progress import Shown
 from atre_web.openai.errors import row_of
+from atre_web.panel.wording import quoted
 
 _LONGEST = 4096
 
@@ -115,7 +116,9 @@ def _page(problem: str = "", status: int = 200) -> BaseResponse:
     try:
         page = _view()
     except ModelStoreError as error:  # a damaged manifest
-        body = render_template("models.html", page=None, problem=problem, detail=str(error))
+        body = render_template(
+            "models.html", page=None, problem=problem, detail=quoted(error.sentence)
+        )
         return make_response(body, max(status, row_of(error).status))
     version = _version(page.signature)
     body = render_template("models.html", page=page, problem=problem, detail="", version=version)

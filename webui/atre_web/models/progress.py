@@ -11,15 +11,16 @@ from atre.ipc.model_messages import (
     ModelListing,
     Phase,
 )
+from atre.sentence import Sentence
 from atre_web.models.problems import problem_words
-from atre_web.panel.wording import decimal, duration, gettext, percent, size
+from atre_web.panel.wording import decimal, duration, gettext, percent, quoted, size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """A sentence, figures under it, and a bar (0 to 1, None for none or unknown).
 
-    ``detail`` is what the daemon said in English, empty where there is nothing to add.
+    ``detail`` is what the daemon said, a job's in English; empty where there is nothing to add.
     """
 
     sentence: str
@@ -42,7 +43,7 @@ def job_shown(job: ModelJob, title: str) -> Shown:
     if job.state is JobState.FAILED:
         return Shown(
             sentence=f"{_not_done(job.kind, title)} {problem_words(job.problem, title)}",
-            detail=job.message,
+            detail=quoted(Sentence(job.message, "")) if job.message else "",
             is_problem=True,
         )
     words = _done if job.state is JobState.DONE else _cancelled
@@ -57,7 +58,8 @@ def change_shown(change: ModelChangeReport, title: str, before: str) -> Shown | 
     if change.phase is Phase.DONE:
         return None
     if change.phase is Phase.FAILED:
-        return Shown(sentence=_failed(change, title, before), detail=change.reason, is_problem=True)
+        detail = quoted(Sentence(change.reason, change.reason_fr))
+        return Shown(sentence=_failed(change, title, before), detail=detail, is_problem=True)
     return Shown(sentence=_changing(change, title), is_running=True)
 
 

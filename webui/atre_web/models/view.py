@@ -19,8 +19,9 @@ from atre.ipc.model_messages import (
     Openness,
     StoredModel,
 )
+from atre.sentence import Sentence
 from atre_web.models.progress import Shown, change_shown, job_shown, signature
-from atre_web.panel.wording import decimal, gettext, is_french, percent, size
+from atre_web.panel.wording import decimal, gettext, percent, said, size
 
 FACTORY = "factory"
 # The catalogue names countries in English.
@@ -107,7 +108,7 @@ def models_page(
         job=job,
         change=change,
         advice=next((row for row in offered if advice and row.name == advice.model), None),
-        why=(advice.why_fr if is_french() else advice.why) if advice else "",
+        why=said(Sentence(advice.why, advice.why_fr)) if advice else "",
         stored=(_factory(running), *(_stored(model, running) for model in listing.stored)),
         offered=offered,
         unfinished=tuple(
@@ -217,7 +218,7 @@ def _offered(model: OfferedModel, running: str, *, is_stored: bool) -> Row:
     return Row(
         name=model.id,
         title=model.title,
-        good_for=model.good_for_fr if is_french() else model.good_for,
+        good_for=said(Sentence(model.good_for, model.good_for_fr)),
         facts=tuple(facts),
         size=size(model.size_bytes),
         is_running=model.id == running,
@@ -231,7 +232,7 @@ def _licence(licence: ModelLicence | None, licence_id: str) -> Licence:
     if licence is None:
         unknown = gettext("Licence inconnue : demandez à qui vous l’a donné ce qu’elle permet.")
         return Licence(licence_id, "", unknown)
-    words = licence.summary_fr if is_french() else licence.summary
+    words = said(Sentence(licence.summary, licence.summary_fr))
     return Licence(licence.title, licence.url, words)
 
 

@@ -4,8 +4,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from atre.sentence import Sentence
 from atre_web.office.findings import Code, Finding, Level
-from atre_web.panel.wording import decimal, gettext, is_french, moment, size
+from atre_web.panel.wording import decimal, gettext, moment, said, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ Said = tuple[str, str, str, str]
 
 
 def _spoken(finding: Finding) -> str:
-    return finding.fr if is_french() else finding.en
+    return said(Sentence(finding.en, finding.fr))
 
 
 def _engine_down(finding: Finding) -> Said:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from atre.ipc.messages import BoxDescription, DiscoveryState, EngineDescription
+from atre.sentence import NOTHING, Sentence
 
 Level = Literal["urgent", "attention", "advice"]
 LEVELS: tuple[Level, ...] = ("urgent", "attention", "advice")
@@ -50,8 +51,8 @@ class Facts:
     """
 
     engine: EngineDescription | None
-    engine_problem: str
-    embedder_problem: str
+    engine_problem: Sentence
+    embedder_problem: Sentence
     box: BoxDescription | None
     is_factory: bool
     free_bytes: int | None
@@ -88,13 +89,14 @@ def light(found: list[Finding]) -> Level | None:
 def _engine(facts: Facts) -> Iterator[Finding]:
     engine = facts.engine
     if engine is None:
-        yield Finding("engine_down", "urgent", facts.engine_problem, facts.engine_problem)
+        problem = facts.engine_problem
+        yield Finding("engine_down", "urgent", problem.text, problem.text_fr)
     else:
         for en, fr in _pairs(engine.issues, engine.issues_fr):
             yield Finding("model_issue", "attention", en, fr)
-    if facts.embedder_problem:
+    if facts.embedder_problem != NOTHING:
         problem = facts.embedder_problem
-        yield Finding("embedder_down", "attention", problem, problem)
+        yield Finding("embedder_down", "attention", problem.text, problem.text_fr)
     if facts.is_factory:
         yield Finding("factory_model", "advice")
 

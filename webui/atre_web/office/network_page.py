@@ -15,7 +15,7 @@ from atre_web.office.verbs import verbs
 from atre_web.panel import facts, snapshot
 from atre_web.panel.address import panel_urls, qr_svg
 from atre_web.panel.form import field
-from atre_web.panel.wording import gettext
+from atre_web.panel.wording import gettext, quoted
 
 blueprint = Blueprint("network", __name__)
 
@@ -72,10 +72,14 @@ def _do(act: Callable[[], BoxDescription], *, action: str, done: str) -> Respons
     try:
         act()
     except RequestError as error:
-        return _page(400, problem=gettext("Le boîtier a refusé. Ce qu’il en dit :"), detail=error)
+        return _page(
+            400,
+            problem=gettext("Le boîtier a refusé. Ce qu’il en dit :"),
+            detail=quoted(error.sentence),
+        )
     except AtreError as error:
         problem = gettext("Rien n’a été changé. Ce qu’en dit le boîtier :")
-        return _page(503, problem=problem, detail=error)
+        return _page(503, problem=problem, detail=quoted(error.sentence))
     current.record(action)
     return redirect(f"/network?done={done}", 303)
 

@@ -18,7 +18,7 @@ from atre_web.office.log_lines import last_lines, processes
 from atre_web.office.verbs import verbs
 from atre_web.panel import snapshot
 from atre_web.panel.snapshot import UNKNOWN, Snapshot
-from atre_web.panel.wording import duration, gettext, moment
+from atre_web.panel.wording import duration, gettext, moment, quoted
 
 blueprint = Blueprint("system", __name__)
 
@@ -39,7 +39,9 @@ def restart_engine() -> Response:
     try:
         verbs().restart_engine()
     except AtreError as error:
-        return _page(503, problem=gettext("Le moteur n’a pas été redémarré."), detail=error)
+        return _page(
+            503, problem=gettext("Le moteur n’a pas été redémarré."), detail=quoted(error.sentence)
+        )
     current.record("engine.restart")
     return redirect("/system?done=restart", 303)
 
@@ -50,7 +52,9 @@ def bundle() -> Response:
     try:
         made = verbs().support_bundle()
     except AtreError as error:
-        return _page(503, problem=gettext("Le fichier n’a pas pu être fait."), detail=error)
+        return _page(
+            503, problem=gettext("Le fichier n’a pas pu être fait."), detail=quoted(error.sentence)
+        )
     current.record("support.bundle")
     response = make_response(made.archive)
     response.content_type = "application/gzip"

@@ -5,9 +5,9 @@ import contextlib
 import select
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
+from atre.closing import Closing
 from atre.ipc.client import EngineClient, Generation
 from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.messages import EngineEvent, Finished, Generate
@@ -38,7 +38,7 @@ class Ending(Protocol):
         """Look for it in what ``poll`` returned, and raise if it is there."""
 
 
-class Relay:
+class Relay(Closing):
     """The generations of one request and the client that waits for them; ``meter`` counts them.
 
     Leaving its ``with`` block closes what still runs, which cancels it.
@@ -97,17 +97,6 @@ class Relay:
     def energy(self) -> RequestEnergy:
         """What the generations took; known once they are closed."""
         return self._meter.energy
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _read(self, fd: int) -> Iterator[tuple[int, EngineEvent]]:
         index, generation = self._open[fd]

@@ -7,7 +7,8 @@ from flask import make_response, render_template
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from atre_web.panel.wording import gettext
+from atre.sentence import Sentence
+from atre_web.panel.wording import gettext, quoted
 
 
 def refused(error: HTTPException) -> Response:
@@ -17,9 +18,9 @@ def refused(error: HTTPException) -> Response:
     return response
 
 
-def failed(status: int, message: str | None = None) -> Response:
-    """The page for an error of ours; ``message``, in English, says what the page cannot."""
-    return make_response(_page(status, message), status)
+def failed(status: int, sentence: Sentence | None = None) -> Response:
+    """The page for an error of ours; ``sentence`` says what the page cannot."""
+    return make_response(_page(status, quoted(sentence) if sentence else ""), status)
 
 
 def forbidden() -> Response:
@@ -34,7 +35,7 @@ def forbidden() -> Response:
     return make_response(page, status)
 
 
-def _page(status: int, detail: str | None = None) -> str:
+def _page(status: int, detail: str = "") -> str:
     title, advice = _words(status)
     return render_template("error.html", title=title, advice=advice, status=status, detail=detail)
 

@@ -10,10 +10,11 @@ from atre.ipc.messages import (
     EmbedderDescription,
     EngineDescription,
 )
+from atre.sentence import Sentence
 from atre_web.office.finding_words import words
 from atre_web.office.findings import Finding
 from atre_web.panel.snapshot import UNKNOWN, Snapshot
-from atre_web.panel.wording import date, decimal, duration, gettext, is_french, percent
+from atre_web.panel.wording import date, decimal, duration, gettext, is_french, percent, said
 
 _MEGABYTE = 1_000_000
 _MILLION = 1_000_000
@@ -65,7 +66,7 @@ def _engine_fields(engine: EngineDescription | None, now: float) -> dict[str, st
         "decode": _speed(engine.decode_tokens_per_s),
         "prefill": _speed(engine.prefill_tokens_per_s),
         "expected": engine.speed.words(french=is_french()),
-        "expected_why": (engine.speed.why_fr if is_french() else engine.speed.why) or UNKNOWN,
+        "expected_why": said(Sentence(engine.speed.why, engine.speed.why_fr)) or UNKNOWN,
         "memory": _memory(engine),
         "uptime": duration(now - engine.started_at),
         "answers": decimal(engine.requests_total),
@@ -84,7 +85,7 @@ def _embedder_fields(snapshot: Snapshot) -> dict[str, str]:
     if embedder is None:
         return dict.fromkeys(_EMBEDDER_FIELDS, UNKNOWN) | {
             "embedder_state": gettext("Indisponible"),
-            "embedder_problem": snapshot.embedder_problem,
+            "embedder_problem": said(snapshot.embedder_problem),
         }
     return {
         "embedder_state": _embedder_state(embedder),
@@ -109,11 +110,11 @@ def box_fields(box: BoxDescription | None) -> dict[str, str]:
     if box is None:
         return dict.fromkeys(_BOX_FIELDS, UNKNOWN)
     return {
-        "profile": (box.profile_fr if is_french() else box.profile) or UNKNOWN,
-        "profile_reason": box.profile_reason_fr if is_french() else box.profile_reason,
+        "profile": said(Sentence(box.profile, box.profile_fr)) or UNKNOWN,
+        "profile_reason": said(Sentence(box.profile_reason, box.profile_reason_fr)),
         "mdns_name": box.mdns_name or UNKNOWN,
         "discovery": _discovery(box),
-        "detail": (box.detail_fr if is_french() else "") or box.detail,
+        "detail": said(Sentence(box.detail, box.detail_fr)),
         "fingerprint": grouped(box.certificate_sha256),
         "authority": grouped(box.authority_sha256),
         "certificate": _certificate(box),

@@ -7,6 +7,7 @@ from markupsafe import Markup
 from atre_web.office.facts_now import findings_now
 from atre_web.panel import facts, snapshot
 from atre_web.panel.address import panel_urls, qr_svg
+from atre_web.panel.wording import said
 
 blueprint = Blueprint("panel", __name__)
 
@@ -36,7 +37,7 @@ def live() -> Response:
         model=now.model_name,
         is_factory=now.is_factory,
         is_asleep=now.is_asleep,
-        problem=now.engine_problem,
+        problem=said(now.engine_problem),
         fields=facts.fields(now),
         issues=facts.issues(findings_now(now)),
     )

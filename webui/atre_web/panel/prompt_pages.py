@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The prompt library: texts to begin a question with, one's own and the office's."""
 
+from collections.abc import Callable
+from functools import partial
+
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
@@ -24,28 +27,18 @@ def show() -> Response:
 @blueprint.post("/prompts")
 def create() -> Response:
     """Keep a new one."""
-    try:
-        prompts.create(
-            current.connection(),
-            current.principal(),
-            field("title"),
-            request.form.get("text", ""),
-            is_shared=field("shared") == "on",
-            now=current.now(),
-        )
-    except InvalidRequestError:
-        return _page(400, problem=_advice())
-    return redirect("/prompts", 303)
+    return _keep(partial(prompts.create, current.connection(), current.principal()))
 
 
 @blueprint.post("/prompts/<prompt_id>")
 def change(prompt_id: str) -> Response:
     """Change one of one's own; managers also those that everybody sees."""
+    return _keep(partial(prompts.change, current.connection(), current.principal(), prompt_id))
+
+
+def _keep(keep: Callable[..., object]) -> Response:
     try:
-        prompts.change(
-            current.connection(),
-            current.principal(),
-            prompt_id,
+        keep(
             field("title"),
             request.form.get("text", ""),
             is_shared=field("shared") == "on",

@@ -11,6 +11,7 @@ from flask import Flask, current_app
 
 from atre.errors import EngineError
 from atre.ipc.messages import BoxDescription, EmbedderDescription, EngineDescription
+from atre.sentence import NOTHING, Sentence
 from atre_web.accounts import current, sessions
 
 UNKNOWN = "—"
@@ -58,15 +59,15 @@ class Sources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The facts of one moment. ``engine_problem`` says why ``engine`` is None, or is empty.
+    """The facts of one moment. ``engine_problem`` says why ``engine`` is None, or is NOTHING.
 
-    So does ``embedder_problem``; both are empty on a box without embedding model.
+    So does ``embedder_problem``; both are NOTHING on a box without embedding model.
     """
 
     engine: EngineDescription | None
-    engine_problem: str
+    engine_problem: Sentence
     embedder: EmbedderDescription | None
-    embedder_problem: str
+    embedder_problem: Sentence
     box: BoxDescription | None
     num_people: int
     free_bytes: int | None
@@ -84,7 +85,7 @@ class Snapshot:
     @property
     def has_embedder(self) -> bool:
         """Whether the box was given an embedding model, loaded or not."""
-        return self.embedder is not None or self.embedder_problem != ""
+        return self.embedder is not None or self.embedder_problem != NOTHING
 
     @property
     def is_asleep(self) -> bool:
@@ -109,7 +110,7 @@ def take() -> Snapshot:
     sources: Sources = current_app.extensions[_EXTENSION]
     engine, problem = _asked(sources.engine.describe)
     embedder, embedder_problem = (
-        _asked(sources.embedder.describe) if sources.embedder else (None, "")
+        _asked(sources.embedder.describe) if sources.embedder else (None, NOTHING)
     )
     box, _ = _asked(sources.box.describe)
     now = current.now()
@@ -131,9 +132,9 @@ def box() -> BoxDescription | None:
     return _asked(sources.box.describe)[0]
 
 
-def _asked(describe: Callable[[], Description]) -> tuple[Description | None, str]:
+def _asked(describe: Callable[[], Description]) -> tuple[Description | None, Sentence]:
     """What a process says of itself, or why it does not."""
     try:
-        return describe(), ""
+        return describe(), NOTHING
     except EngineError as error:
-        return None, str(error)
+        return None, error.sentence

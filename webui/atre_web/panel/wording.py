@@ -7,7 +7,9 @@ from typing import Any
 
 import flask_babel
 from flask import Flask
+from markupsafe import Markup, escape
 
+from atre.sentence import Sentence
 from atre_web.accounts import current, usage
 
 _KILOBYTE, _MEGABYTE, _GIGABYTE = 10**3, 10**6, 10**9
@@ -16,6 +18,9 @@ _KILOBYTE, _MEGABYTE, _GIGABYTE = 10**3, 10**6, 10**9
 # linguistique, « Espacement avant et après les principaux signes de ponctuation »); the colon and
 # the quotation marks keep theirs.
 _SPACE_BEFORE_HIGH_MARK = re.compile("[\u00a0\u202f](?=[;!?])")
+# A terminal needs no no-break space, so that the daemon's sentences may come without; a colon
+# before a digit is an option's or a path's own.
+_PLAIN_SPACE = re.compile("(?<=«) | (?=[:;!?»](?:[ \u00a0]|$))")
 
 
 def install(app: Flask) -> None:
@@ -37,6 +42,21 @@ def spaced(text: str) -> str:
     locale = flask_babel.get_locale()
     is_canadian = locale is not None and (locale.language, locale.territory) == ("fr", "CA")
     return _SPACE_BEFORE_HIGH_MARK.sub("", text) if is_canadian else text
+
+
+def said(sentence: Sentence) -> str:
+    """What the daemon says, in the reader's language and spacing; English if it has no French."""
+    if is_french() and sentence.text_fr:
+        return spaced(_PLAIN_SPACE.sub("\u00a0", sentence.text_fr))
+    return sentence.text
+
+
+def quoted(sentence: Sentence) -> Markup:
+    """The same for a page, marked as English where a French reader gets English."""
+    text = said(sentence)
+    if is_french() and sentence.text_fr in ("", sentence.text):
+        return Markup('<span lang="en">{}</span>').format(text)
+    return escape(text)
 
 
 def is_french() -> bool:

@@ -54,7 +54,7 @@ def _to_page(_error: HTTPException) -> BaseResponse:
 
 
 def _failed(error: AtreError) -> BaseResponse:
-    return error_page.failed(row_of(error).status, str(error))
+    return error_page.failed(row_of(error).status, error.sentence)
 
 
 def _without_cookies(start_response: "StartResponse") -> Callable[..., Any]:

@@ -8,11 +8,12 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from atre.cli.model.shared import say, size, speed
+from atre.cli.model.shared import size, speed
 from atre.config import default_profiles_dir
 from atre.hardware.choose import choose
 from atre.hardware.detect import detect
 from atre.hardware.profiles import load_profiles
+from atre.language import say
 from atre.models.catalogue import Catalogue, load_catalogue
 from atre.recommend import Recommendation, expected_speeds, memory_bytes, recommend
 from atre.speed.record import SpeedRecord

@@ -6,18 +6,17 @@ import msgspec
 
 from atre.cli.model.shared import (
     bytes_shown,
-    data_dir_option,
-    json_option,
     open_store,
-    say,
     size,
     tidied,
 )
 from atre.errors import ModelStoreError
+from atre.language import lang_option, say
 from atre.models.import_files import Candidate, candidates, import_model
 from atre.models.manifest import Manifest, check_name
 from atre.models.signature import SignedListing, read_signed_listing
 from atre.models.store import Store
+from atre.options import data_dir_option, json_option
 
 
 @click.command("import")
@@ -32,6 +31,7 @@ from atre.models.store import Store
 )
 @data_dir_option
 @json_option
+@lang_option
 def import_(
     source: Path,
     name: str | None,
@@ -47,7 +47,9 @@ def import_(
         if len(found) > 1:
             raise ModelStoreError(
                 f"{source} holds {len(found)} models, and one name cannot be for all. Import them "
-                "one by one, or without --name."
+                "one by one, or without --name.",
+                f"{source} contient {len(found)} modèles, et un seul nom ne peut pas servir à "
+                "tous. Importez-les un par un, ou sans --name.",
             )
         found = [msgspec.structs.replace(found[0], name=check_name(name))]
     listing = None

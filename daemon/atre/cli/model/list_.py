@@ -7,12 +7,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from atre.cli.language import lang_option
 from atre.cli.model.catalogue import show_catalogue
-from atre.cli.model.shared import data_dir_option, json_option, open_store, say, size
+from atre.cli.model.shared import open_store, size
+from atre.language import lang_option, say
 from atre.models.manifest import FACTORY, Manifest
 from atre.models.selection import read_selection
 from atre.models.unfinished import Unfinished, unfinished
+from atre.options import data_dir_option, json_option
 
 
 class Listing(msgspec.Struct, frozen=True):

@@ -6,15 +6,14 @@ import msgspec
 
 from atre.cli.model.shared import (
     bytes_shown,
-    data_dir_option,
-    json_option,
     open_store,
-    say,
     size,
     tidied,
 )
+from atre.language import lang_option, say
 from atre.models.catalogue import load_catalogue
 from atre.models.manifest import check_name
+from atre.options import data_dir_option, json_option
 
 _MEGA = 10**6
 
@@ -30,6 +29,7 @@ _MEGA = 10**6
 )
 @data_dir_option
 @json_option
+@lang_option
 def pull(
     model: str, name: str | None, limit_mb_s: float | None, data_dir: Path, *, as_json: bool
 ) -> None:

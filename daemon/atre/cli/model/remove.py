@@ -3,18 +3,23 @@ from pathlib import Path
 
 import click
 
-from atre.cli.model.shared import data_dir_option, open_store, say, size
+from atre.cli.model.shared import open_store, size
+from atre.language import lang_option, say
 from atre.models.unfinished import forget_unfinished
+from atre.options import data_dir_option
 
 
 @click.command()
 @click.argument("name", required=False)
 @click.option("--unfinished", is_flag=True, help="Forget downloads that stopped, too.")
 @data_dir_option
+@lang_option
 def remove(name: str | None, data_dir: Path, *, unfinished: bool) -> None:
     """Remove the stored model NAME, and free what no other model shares with it."""
     if name is None and not unfinished:
-        raise click.UsageError("Name a model, or give --unfinished.")
+        raise click.UsageError(
+            say("Name a model, or give --unfinished.", "Nommez un modèle, ou ajoutez --unfinished.")
+        )
     store = open_store(data_dir)
     freed_bytes = store.remove(name) if name else 0
     if unfinished:

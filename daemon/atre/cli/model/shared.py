@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -16,27 +15,12 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from atre.cli.language import in_french
-from atre.config import default_data_dir
 from atre.errors import ModelStoreError
+from atre.language import in_french
 from atre.models.disk import in_words
 from atre.models.store import Store
 from atre.planning import model_store
 from atre.speed_figure import SpeedFigure
-
-data_dir_option = click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=default_data_dir,
-    show_default="your data directory",
-    help="Where the box keeps its data.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-def say(english: str, french: str) -> str:
-    """A sentence in the language of the terminal."""
-    return french if in_french() else english
 
 
 def size(num_bytes: int) -> str:

@@ -5,14 +5,16 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from atre.cli.model.shared import data_dir_option, open_store, say
+from atre.cli.model.shared import open_store
 from atre.config import default_runtime_dir
 from atre.errors import ModelStoreError
 from atre.ipc.model_messages import Phase
+from atre.language import lang_option, say
 from atre.model_change import ChangeStatus
 from atre.model_request import ask_for_model, read_status
 from atre.models.manifest import FACTORY
 from atre.models.selection import Selection, read_applied
+from atre.options import data_dir_option
 
 _POLL_S = 0.2
 _TAKEN_UP_S = 30.0  # a box that changes to another model just now takes this one up afterwards
@@ -28,6 +30,7 @@ _TAKEN_UP_S = 30.0  # a box that changes to another model just now takes this on
     help="A LoRA adapter that was imported for the model; several may act together.",
 )
 @data_dir_option
+@lang_option
 def use(name: str, adapters: tuple[str, ...], data_dir: Path) -> None:
     """Answer with the stored model NAME, or with `factory`.
 
@@ -53,10 +56,11 @@ def use(name: str, adapters: tuple[str, ...], data_dir: Path) -> None:
         return
     status = _wait(runtime_dir, request_id)
     if status.phase is Phase.FAILED:
+        reason = status.reason
         raise ModelStoreError(
             say(
-                f"{name} is not used, and the model before answers: {status.reason}",
-                f"{name} n’est pas utilisé, et le modèle précédent répond : {status.reason}",
+                f"{name} is not used, and the model before answers: {reason.text}",
+                f"{name} n’est pas utilisé, et le modèle précédent répond : {reason.text_fr}",
             )
         )
     click.echo(
@@ -72,7 +76,9 @@ def _wait(runtime_dir: Path, request_id: str) -> ChangeStatus:
             if status is None and time.monotonic() > taken_up_by_s:
                 raise ModelStoreError(
                     "The box did not take up the request; it may be changing to another model. "
-                    "Try again when that has ended."
+                    "Try again when that has ended.",
+                    "Le boîtier n’a pas pris la demande ; il change peut-être déjà de modèle. "
+                    "Réessayez quand ce sera fini.",
                 )
             if status is not None:
                 if status.phase in (Phase.DONE, Phase.FAILED):

@@ -3,14 +3,17 @@ from pathlib import Path
 
 import click
 
-from atre.cli.model.shared import bytes_shown, data_dir_option, open_store, say
+from atre.cli.model.shared import bytes_shown, open_store
 from atre.errors import ModelStoreError
+from atre.language import lang_option, say
 from atre.models.verify import verify as find_damage
+from atre.options import data_dir_option
 
 
 @click.command()
 @click.argument("names", nargs=-1)
 @data_dir_option
+@lang_option
 def verify(names: tuple[str, ...], data_dir: Path) -> None:
     """Read stored models again, all or those NAMED, and compare their sha256 with what it was."""
     store = open_store(data_dir)
@@ -22,7 +25,11 @@ def verify(names: tuple[str, ...], data_dir: Path) -> None:
         problems += [f"{manifest.name}: {sentence}" for sentence in damage]
     if problems:
         raise ModelStoreError(
-            " ".join(problems) + " Import or pull it again after `atre model remove`."
+            " ".join(problems)
+            + say(
+                " Import or pull it again after `atre model remove`.",
+                " Importez-le ou téléchargez-le de nouveau après `atre model remove`.",
+            )
         )
     count = len(manifests)
     click.echo(say(f"{count} models are whole.", f"{count} modèles sont intacts."))

@@ -9,7 +9,6 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from atre.cli.language import in_french, lang_option
 from atre.cli.power.direct import DirectReadings
 from atre.cli.power.table import overview
 from atre.cli.power.words import basis, watts
@@ -17,6 +16,7 @@ from atre.config import default_data_dir, default_runtime_dir
 from atre.errors import EngineUnavailableError
 from atre.ipc.power_client import PowerClient
 from atre.ipc.power_messages import PowerDescription
+from atre.language import in_french, lang_option
 from atre.local_time import local_now
 from atre.power.settings import SettingsFile
 from atre.power_basis import Basis

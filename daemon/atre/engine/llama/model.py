@@ -58,7 +58,11 @@ class LlamaModel:
         take_errors()
         self.handle: Any = lib.llama_model_load_from_file(bytes(path), params)
         if not self.handle:
-            raise ModelLoadError(f"{path.name} cannot be loaded: {take_errors() or 'no reason'}.")
+            said = take_errors()
+            raise ModelLoadError(
+                f"{path.name} cannot be loaded: {said or 'no reason given'}.",
+                f"{path.name} ne peut pas être chargé : {said or 'sans raison donnée'}.",
+            )
         self.vocab: Any = lib.llama_model_get_vocab(self.handle)
         self.num_tokens: int = lib.llama_vocab_n_tokens(self.vocab)
         self.n_ctx_train: int = lib.llama_model_n_ctx_train(self.handle)
@@ -82,18 +86,24 @@ class LlamaModel:
             (ctypes.c_float * count)(*scales),
         )
         if code != 0:
-            raise ModelLoadError(f"The adapters cannot be applied: {take_errors() or code}.")
+            said = take_errors() or code
+            raise ModelLoadError(
+                f"The adapters cannot be applied: {said}.",
+                f"Les adaptateurs ne peuvent pas agir : {said}.",
+            )
 
     def _load_adapter(self, adapter: Adapter) -> Any:
         take_errors()
         handle: Any = lib.llama_adapter_lora_init(self.handle, os.fsencode(adapter.path))
         if not handle:
-            reason = take_errors() or "no reason"
+            said = take_errors()
             self.close()
             name = Path(adapter.path).name
             raise ModelLoadError(
-                f"The adapter {name} cannot be loaded: {reason}. Use the model without it, or "
-                "import the adapter again."
+                f"The adapter {name} cannot be loaded: {said or 'no reason given'}. Use the "
+                "model without it, or import the adapter again.",
+                f"L’adaptateur {name} ne peut pas être chargé : {said or 'sans raison donnée'}. "
+                "Utilisez le modèle sans lui, ou importez l’adaptateur de nouveau.",
             )
         return handle
 
@@ -190,7 +200,9 @@ def _device_list(name: str) -> Any:
     if not handle:
         raise ModelLoadError(
             f"llama.cpp no longer sees the device {name}, on which this model was to run. Start "
-            "the box again, so that it looks anew."
+            "the box again, so that it looks anew.",
+            f"llama.cpp ne voit plus le composant {name}, sur lequel ce modèle devait tourner. "
+            "Redémarrez le boîtier, pour qu’il cherche de nouveau.",
         )
     is_cpu = libllama.ggml_backend_dev_type(handle) == _CPU_TYPE
     handles = [] if is_cpu else [handle]

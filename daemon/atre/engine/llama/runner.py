@@ -69,7 +69,11 @@ class LlamaRunner:
         if code != 0:
             self._undo(batch)
             reason = _MEANING.get(code, take_errors() or "unknown reason")
-            raise DecodeError(f"The model could not compute a step: {reason} ({code}).", code=code)
+            raise DecodeError(
+                f"The model could not compute a step: {reason} ({code}).",
+                f"Le modèle n’a pas pu calculer une étape : {reason} ({code}).",
+                code=code,
+            )
         return {
             chunk.sequence.id: self._sample_chunk(chunk, row)
             for chunk, row in zip(batch, last_rows, strict=True)
@@ -221,6 +225,10 @@ def _make_context(model: LlamaModel, plan: EnginePlan) -> Any:
     take_errors()
     context = lib.llama_init_from_model(model.handle, params)
     if not context:
-        raise ModelLoadError(f"The model does not start: {take_errors() or 'no reason given'}.")
+        said = take_errors()
+        raise ModelLoadError(
+            f"The model does not start: {said or 'no reason given'}.",
+            f"Le modèle ne démarre pas : {said or 'sans raison donnée'}.",
+        )
     model.apply_adapters(context)
     return context

@@ -33,7 +33,10 @@ def warm_up(
             runner.run([chunk])
             sequence.num_computed += chunk.num_tokens
     except DecodeError as error:
-        raise ModelLoadError(f"The model loads but computes nothing: {error}") from error
+        raise ModelLoadError(
+            f"The model loads but computes nothing: {error}",
+            f"Le modèle se charge mais ne calcule rien : {error.french}",
+        ) from error
     if public_slot is None:
         runner.apply(Release(slot))
     runner.forget(sequence)

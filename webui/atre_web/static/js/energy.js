@@ -14,7 +14,8 @@ const BASES = {
 
 function joules(j) {
   if (j >= J_PER_WH) return `${number(j / J_PER_WH)}\u00a0Wh`;
-  return j < 0.1 ? `<\u00a0${number(0.1)}\u00a0J` : `${number(j)}\u00a0J`;
+  if (j < 0.1) return `<\u00a0${number(0.1)}\u00a0J`;
+  return `${number(j, { maximumFractionDigits: j < 100 ? 1 : 0 })}\u00a0J`;
 }
 
 /** `usage.energy` in words, as panel/energy_words.py says it of answers that are kept. */
