@@ -4,11 +4,10 @@
 On ``engine.sock`` a connection carries one request and its events, in this order:
 ``Generate`` → ``Waking``* → ``Accepted`` → ``Queued``* → ``Reading``* → ``Delta``* → ``Finished``,
 or ``Failed`` at any point; ``Moved`` after ``Waking`` means to ask again on a new connection;
-``DescribeEngine`` → ``EngineDescription``; ``DescribeActivity`` → ``Activity``. Closing the
-connection cancels the generation. See ``.work_messages`` too.
+``DescribeEngine`` → ``EngineDescription``; ``DescribeActivity`` → ``Activity``; ``.work_messages``.
 
 On ``embedder.sock``: ``Embed`` → ``Vector``* → ``Embedded``, or ``Failed`` at any point;
-``DescribeEmbedder`` → ``EmbedderDescription``. Closing the connection cancels what is left.
+``DescribeEmbedder`` → ``EmbedderDescription``. Closing a connection cancels either.
 
 On ``atred.sock``: ``DescribeBox``, ``UseCertificate``, ``ResetCertificate`` or ``EndSetup`` →
 ``BoxDescription``, or ``Failed``; see ``.box_messages``, ``.model_messages``, ``.power_messages``.
