@@ -15,6 +15,7 @@ from atre.ipc.power_messages import (
     Calibration,
     DescribePower,
     ForgetCalibration,
+    PowerBucket,
     PowerDescription,
     PowerHistory,
     PowerRequest,
@@ -81,6 +82,7 @@ class PowerVerbs:
         )
         self.ledger = EnergyLedger(self.trace, self.meter, clock=clock)
         self._watch = WorkWatch(config.engine_socket, self.ledger)
+        self._summed: tuple[object, PowerBucket, PowerBucket] | None = None
         self._verbs: dict[type, Callable[..., Message]] = {
             DescribePower: lambda _: self.describe(),
             ReadPowerHistory: self._read_history,
@@ -111,7 +113,8 @@ class PowerVerbs:
             send(self.ledger.shares())
 
     def describe(self) -> PowerDescription:
-        now, readings = self._now(), self.meter.readings
+        readings = self.meter.readings
+        today, month = self._sums()
         latest = self._latest()
         fit = self._calibration.fit
         is_used = fit is not None and latest is not None and self.meter.is_calibrated
@@ -123,8 +126,8 @@ class PowerVerbs:
             idle_w=self.meter.idle_w,
             coverage=_CALIBRATED if is_used else coverage(readings),
             sources=told_sources(readings),
-            today=totals.whole(self._history, Resolution.DAY, now, self._pricing),
-            month=totals.whole(self._history, Resolution.MONTH, now, self._pricing),
+            today=today,
+            month=month,
             energy_total_j=self._history.total_j(),
             settings=self._settings,
             has_plug_password=bool(self._file.password()),
@@ -140,6 +143,18 @@ class PowerVerbs:
         """By the engine's own steps; a model that sleeps tells of none, but of who asks for it."""
         is_busy = self.ledger.is_busy()
         return self._activity.is_busy() if is_busy is None else is_busy
+
+    def _sums(self) -> tuple[PowerBucket, PowerBucket]:
+        """Today and this month, summed when the history has a new minute and not each time."""
+        now = self._now()
+        key = self._history.version, now.date(), now.utcoffset(), self._pricing
+        if self._summed is None or self._summed[0] != key:
+            today, month = (
+                totals.whole(self._history, resolution, now, self._pricing)
+                for resolution in (Resolution.DAY, Resolution.MONTH)
+            )
+            self._summed = key, today, month
+        return self._summed[1:]
 
     def _latest(self) -> Span | None:
         """The last seconds as one span, None if they have no figure."""

@@ -127,6 +127,33 @@ def test_time_without_a_figure_is_known_as_a_gap(bench: Bench) -> None:
     assert sum(amount.expected_s for amount in days) == pytest.approx(120)
 
 
+def test_the_plugs_own_counter_and_the_history_agree(bench: Bench) -> None:
+    """D1: however seldom and unevenly the plug replies, within 1 % of what it counted."""
+    chance = random.Random(5)
+    counted_j, told_at_s, told = 0.0, bench.now_s, [0.0]
+
+    def reply(now_s: float) -> list[Reading]:
+        nonlocal counted_j, told_at_s
+        counted_j += chance.uniform(30, 300)  # each second, whether it is told or not
+        if now_s - told_at_s >= chance.uniform(1, 7):
+            told_at_s = now_s - chance.uniform(0, 0.9)  # replies take their time
+            told.append(counted_j)
+        return [
+            Reading(
+                source="plug:shelly:192.0.2.7",
+                scope=Scope.WALL,
+                basis=Basis.PLUG,
+                at_s=told_at_s,
+                power_w=100.0,
+                energy_j=told[-1],
+            )
+        ]
+
+    bench.plug.read = reply  # type: ignore[method-assign]
+    bench.run(1200)
+    assert energy(bench.days()) == pytest.approx(told[-1], rel=0.01)
+
+
 @pytest.mark.parametrize("jump_s", [-7200.0, 7200.0, -NOON_S, 86400.0 * 400])
 def test_a_clock_that_is_set_makes_no_energy(bench: Bench, jump_s: float) -> None:
     bench.run(90)

@@ -190,6 +190,15 @@ def test_history_is_told_in_buckets_with_their_gaps(room: Room) -> None:
     days = history.buckets  # two, if midnight has just struck
     assert sum(day.energy_j or 0.0 for day in days) == pytest.approx(129 * 40.0)
     assert sum(day.covered_s for day in days) == pytest.approx(129)
+    today = room.client.describe().today
+    assert today.energy_j
+    assert today.cost is None
+    room.client.set(PowerSettings(tariff="fr-bleu-base"))
+    priced = room.client.describe().today
+    assert priced.cost == pytest.approx(today.energy_j / 3.6e6 * 0.194)
+    room.beat(60)
+    room.verbs.meter._end_minute()
+    assert (room.client.describe().today.energy_j or 0.0) > today.energy_j
     assert room.client.forget_calibration().calibration is None
 
 

@@ -92,10 +92,14 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PowerHistory:
-    """``power.db``. No method raises for the disk's sake: ``issue`` says what is wrong with it."""
+    """``power.db``. No method raises for the disk's sake: ``issues`` say what is wrong with it.
+
+    ``version`` changes with what it holds.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open the file or make it; one that cannot be read is set aside first."""
+        self.version = 0
         self._path = path
         self._lock = threading.Lock()
         self._issue: Sentence | None = None
@@ -129,13 +133,19 @@ class PowerHistory:
             " WHERE length_s = ? AND start_s >= ? AND start_s < ? ORDER BY start_s",
             (length_s, from_s, to_s),
         )
-        names = Amount.__struct_fields__
         return [
             Stored(
-                start_s=row[0],
-                amount=msgspec.convert(dict(zip(names, row[1:], strict=True)), Amount),
+                start_s=start_s,
+                amount=Amount(
+                    basis=Basis(basis),
+                    energy_j=energy_j,
+                    idle_j=idle_j,
+                    unsplit_j=unsplit_j,
+                    covered_s=covered_s,
+                    expected_s=expected_s,
+                ),
             )
-            for row in rows
+            for start_s, basis, energy_j, idle_j, unsplit_j, covered_s, expected_s in rows
         ]
 
     def begins_s(self, length_s: int) -> int | None:
@@ -200,6 +210,7 @@ class PowerHistory:
             for length_s, num_kept in _KEPT.items():
                 database.execute(_PRUNE, (length_s, num_kept - 1))
         self._unwritten.clear()
+        self.version += 1
         self._issue = None
 
     def _bound_unwritten(self) -> None:
@@ -226,6 +237,7 @@ class PowerHistory:
         if self._database is not None:
             self._database.close()
             self._database = None
+        self.version += 1
         aside = self._path.with_name(f"{self._path.name}.damaged")
         try:
             for suffix in ("", "-wal", "-shm"):

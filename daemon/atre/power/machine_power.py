@@ -36,8 +36,7 @@ def span_between(before: Sequence[Reading], after: Sequence[Reading]) -> Span | 
     takes over, a span may begin before the last one ended: take its part after that.
     """
     earlier = {reading.source: reading for reading in before}
-    fresh = _fresh(after)
-    figures = chosen([_over_interval(earlier.get(reading.source), reading) for reading in fresh])
+    figures = chosen([_over_interval(earlier.get(reading.source), reading) for reading in after])
     if not figures:
         return None
     sources = {figure.source for figure in figures}

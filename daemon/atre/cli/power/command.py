@@ -12,12 +12,13 @@ from rich.text import Text
 from atre.cli.power.direct import DirectReadings
 from atre.cli.power.table import overview
 from atre.cli.power.words import basis, watts
-from atre.config import default_data_dir, default_runtime_dir
+from atre.config import default_runtime_dir
 from atre.errors import EngineUnavailableError
 from atre.ipc.power_client import PowerClient
 from atre.ipc.power_messages import PowerDescription
-from atre.language import in_french, lang_option
+from atre.language import in_french, lang_option, say
 from atre.local_time import local_now
+from atre.options import data_dir_option, json_option
 from atre.power.settings import SettingsFile
 from atre.power_basis import Basis
 
@@ -34,14 +35,8 @@ class Moment(msgspec.Struct, frozen=True):
 
 @click.command()
 @click.option("--watch", is_flag=True, help="One line a second, until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=default_data_dir,
-    show_default="your data directory",
-    help="Where the box keeps its data.",
-)
+@json_option
+@data_dir_option
 @lang_option
 def power(data_dir: Path, *, watch: bool, as_json: bool) -> None:
     """Show what the machine takes, took and costs, and how that is known."""
@@ -60,10 +55,11 @@ def power(data_dir: Path, *, watch: bool, as_json: bool) -> None:
 
 def _without_box(data_dir: Path, *, watch: bool, as_json: bool) -> None:
     click.echo(
-        "Aucun boîtier n’est en marche ici\N{NO-BREAK SPACE}: les capteurs sont lus directement, "
-        "sans historique."
-        if in_french()
-        else "No box runs here: the sensors are read directly, without a history.",
+        say(
+            "No box runs here: the sensors are read directly, without a history.",
+            "Aucun boîtier n’est en marche ici\N{NO-BREAK SPACE}: les capteurs sont lus "
+            "directement, sans historique.",
+        ),
         err=True,
     )
     file = SettingsFile(data_dir)

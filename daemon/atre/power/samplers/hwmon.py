@@ -83,7 +83,7 @@ class HwmonCards:
         )
 
     def _energy_file(self, directory: str, files: set[str]) -> str | None:
-        """The driver xe counts the card and, inside it, the GPU's package; never both. i915 has one."""
+        """The card's: the driver xe counts the GPU's package inside it too, and never both add."""
         found = [file for file in ("energy1_input", "energy2_input") if file in files]
         labels = {
             file: self._tree.text(f"{directory}/{file.removesuffix('input')}label")

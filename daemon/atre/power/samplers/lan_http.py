@@ -19,15 +19,19 @@ from urllib.request import parse_http_list, parse_keqv_list
 import msgspec
 
 _MAX_REPLY_BYTES = 65536  # a status is 1 kB
-_NETWORKS = tuple(
-    ipaddress.ip_network(network)
-    for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10")
-)  # fmt: skip
+_PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+_LINK_LOCAL = ("169.254.0.0/16", "fe80::/10")
+_NETWORKS = tuple(ipaddress.ip_network(network) for network in (*_PRIVATE, *_LINK_LOCAL))
+_LENGTH = re.compile(rb"\r\nContent-Length:\s*(\d{1,9})\r?$", re.IGNORECASE | re.MULTILINE)
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
 
 
 class DeviceError(Exception):
-    """The device did not answer as it should; the message says how."""
+    """The device did not answer as it should; the message, and ``french``, say how."""
+
+    def __init__(self, message: str, french: str) -> None:
+        super().__init__(message)
+        self.french = french
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -73,9 +77,13 @@ def get(
             connection.sendall("\r\n".join([*lines, "", ""]).encode())
             return _parsed(_receive(connection, deadline_s))
     except TimeoutError as error:
-        raise DeviceError(f"no whole answer within {timeout_s:g} s") from error
+        raise DeviceError(
+            f"no whole answer within {timeout_s:g} s",
+            f"pas de réponse complète en {timeout_s:g} s",
+        ) from error
     except (OSError, UnicodeError) as error:
-        raise DeviceError(getattr(error, "strerror", None) or str(error)) from error
+        words = getattr(error, "strerror", None) or str(error)
+        raise DeviceError(words, words) from error
 
 
 def _connect(device: Device, deadline_s: float, is_allowed: Callable[[str], bool]) -> socket.socket:
@@ -92,7 +100,9 @@ def _connect(device: Device, deadline_s: float, is_allowed: Callable[[str], bool
             connection.close()
             raise
         return connection
-    raise DeviceError("not an address of the local network")
+    raise DeviceError(
+        "not an address of the local network", "ce n’est pas une adresse du réseau local"
+    )
 
 
 def _receive(connection: socket.socket, deadline_s: float) -> bytes:
@@ -105,15 +115,16 @@ def _receive(connection: socket.socket, deadline_s: float) -> bytes:
             return data
         data += part
         head, end, _ = data.partition(b"\r\n\r\n")
-        length = re.search(
-            rb"\r\nContent-Length:\s*(\d{1,9})\r?$", head, re.IGNORECASE | re.MULTILINE
-        )
+        length = _LENGTH.search(head)
         if end and length:
             whole = len(head) + len(end) + int(length[1])
         if max(len(data), whole) > _MAX_REPLY_BYTES:
             break
     if len(data) > _MAX_REPLY_BYTES or whole >= _MAX_REPLY_BYTES:
-        raise DeviceError(f"an answer of more than {_MAX_REPLY_BYTES} bytes")
+        raise DeviceError(
+            f"an answer of more than {_MAX_REPLY_BYTES} bytes",
+            f"une réponse de plus de {_MAX_REPLY_BYTES} octets",
+        )
     return data
 
 
@@ -128,11 +139,13 @@ def _parsed(data: bytes) -> Reply:
     head, _, body = data.partition(b"\r\n\r\n")
     status = _STATUS_LINE.match(head + b"\r")
     if status is None:
-        raise DeviceError("an answer that is not HTTP")
+        raise DeviceError("an answer that is not HTTP", "une réponse qui n’est pas du HTTP")
     try:
         headers = parse_headers(BytesIO(head.partition(b"\r\n")[2] + b"\r\n\r\n"))
     except HTTPException as error:
-        raise DeviceError("headers that are not HTTP") from error
+        raise DeviceError(
+            "headers that are not HTTP", "des en-têtes qui ne sont pas du HTTP"
+        ) from error
     if headers.get("Transfer-Encoding", "identity").lower() != "identity":
         body = _dechunked(body)
     return Reply(int(status[1]), body, headers.get("WWW-Authenticate", ""))
@@ -145,12 +158,12 @@ def _dechunked(body: bytes) -> bytes:
         line, _, body = body.partition(b"\r\n")
         size_text = line.partition(b";")[0].strip()
         if not re.fullmatch(rb"[0-9a-fA-F]{1,8}", size_text):
-            raise DeviceError("a damaged answer")
+            raise DeviceError("a damaged answer", "une réponse abîmée")
         size = int(size_text, 16)
         if size == 0:
             return content
         content, body = content + body[:size], body[size + 2 :]
-    raise DeviceError("an answer without an end")
+    raise DeviceError("an answer without an end", "une réponse sans fin")
 
 
 def digest_authorization(challenge: str, user: str, password: str, target: str) -> str:
@@ -159,11 +172,17 @@ def digest_authorization(challenge: str, user: str, password: str, target: str) 
     MD5 is not answered: Shelly's second generation never asks for it.
     """
     scheme, _, rest = challenge.partition(" ")
-    fields = parse_keqv_list(parse_http_list(rest)) if "=" in rest else {}
+    try:
+        fields = parse_keqv_list(parse_http_list(rest))
+    except (ValueError, IndexError):
+        fields = {}
     realm, nonce = fields.get("realm"), fields.get("nonce")
     is_known = fields.get("algorithm", "").upper() == "SHA-256"
     if scheme.lower() != "digest" or not is_known or realm is None or nonce is None:
-        raise DeviceError("asks for a password in a way that is not known")
+        raise DeviceError(
+            "it asks for a password in a way that is not known",
+            "elle demande un mot de passe d’une manière inconnue",
+        )
     client_nonce, count = secrets.token_hex(8), "00000001"
     secret = _sha256(f"{user}:{realm}:{password}")
     request = _sha256(f"GET:{target}")

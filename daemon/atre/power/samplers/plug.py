@@ -26,6 +26,7 @@ _PERIOD_S = 1.0
 _MAX_PERIOD_S = 30.0  # a plug that is gone is asked less and less often
 _STALE_S = 10.0
 _MAX_POWER_W = 7500.0  # 32 A at 230 V; office outlets carry half of that
+_MAX_ENERGY_J = 1e15  # a century of that
 _CLOSE_S = 0.05
 
 
@@ -64,8 +65,10 @@ class Plug:
         with self._lock:
             last = self._last
         if last.power_w is not None and now_s - last.at_s > _STALE_S:
-            return [self._told(now_s, reason=unreachable(f"{now_s - last.at_s:.0f} s"))]
-        return [last]
+            silence = f"{now_s - last.at_s:.0f} s"
+            return [self._told(now_s, reason=unreachable(silence, silence))]
+        # A reason holds until the next answer.
+        return [last if last.power_w is not None else msgspec.structs.replace(last, at_s=now_s)]
 
     def close(self) -> None:
         self._closed.set()
@@ -88,13 +91,14 @@ class Plug:
         try:
             metered = read(self._ask, self._settings.password)
         except DeviceError as error:
-            return self._told(time.monotonic(), reason=unreachable(str(error)))
+            return self._told(time.monotonic(), reason=unreachable(str(error), error.french))
         # The figures were true somewhere between the question and the answer.
         at_s = (started_s + time.monotonic()) / 2
         reason = metered.reason or problem(metered)
         if reason is not None or metered.power_w is None:
             return self._told(at_s, reason=reason)
-        energy_j = self._energy.at(at_s, metered.power_w, metered.energy_j)
+        is_counted = metered.energy_j is not None and 0 <= metered.energy_j < _MAX_ENERGY_J
+        energy_j = self._energy.at(at_s, metered.power_w, metered.energy_j if is_counted else None)
         return self._told(at_s, power_w=metered.power_w, energy_j=energy_j)
 
     def _ask(self, target: str, authorization: str) -> Reply:

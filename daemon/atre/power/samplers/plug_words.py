@@ -41,10 +41,11 @@ class Metered(msgspec.Struct, frozen=True, kw_only=True):
     reason: Sentence | None = None
 
 
-def unreachable(detail: str) -> Sentence:
+def unreachable(detail: str, detail_fr: str) -> Sentence:
+    """Say that the plug does not answer, and how."""
     return Sentence(
         f"The plug does not answer ({detail}); check that it is on and that its address is still "
         "the same.",
-        f"La prise ne répond pas ({detail}) ; vérifiez qu’elle est sous tension et que son adresse "
-        "n’a pas changé.",
+        f"La prise ne répond pas ({detail_fr}) ; vérifiez qu’elle est sous tension et que son "
+        "adresse n’a pas changé.",
     )

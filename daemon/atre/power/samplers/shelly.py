@@ -41,7 +41,7 @@ def read_shelly(ask: Callable[[str, str], Reply], password: str = "") -> Metered
         if reply.status == _OK:
             return parse_shelly(reply.body)
         if reply.status not in _MISSING:
-            raise DeviceError(f"HTTP status {reply.status}")
+            raise DeviceError(f"HTTP status {reply.status}", f"état HTTP {reply.status}")
     return Metered(reason=NOT_THIS_KIND)
 
 

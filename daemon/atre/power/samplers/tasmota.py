@@ -42,7 +42,7 @@ def read_tasmota(ask: Callable[[str, str], Reply], password: str = "") -> Metere
         if reply.status == _UNAUTHORISED:
             return Metered(reason=WRONG_PASSWORD)
         if reply.status != _OK:
-            raise DeviceError(f"HTTP status {reply.status}")
+            raise DeviceError(f"HTTP status {reply.status}", f"état HTTP {reply.status}")
         told = parse_tasmota(reply.body)
         if told.reason is None or told.reason is WRONG_PASSWORD:
             return told
