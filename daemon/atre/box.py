@@ -14,16 +14,16 @@ from typing import TypeVar
 
 import msgspec
 
-from atre import __version__
+from atre import __version__, sleep_choice
 from atre.advice import note_advice
 from atre.backend_libraries import hiding
 from atre.config import Config, save
 from atre.durable import write_durably
-from atre.engine_restart import RestartSocket
 from atre.engine_seat import ENGINE, EngineSeat
 from atre.errors import ConfigError, EngineError
 from atre.hardware.detect import detect
 from atre.hardware.profiles import load_profiles
+from atre.intake import Intake
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.messages import BoxDescription, EmbedderDescription, EngineDescription
@@ -34,9 +34,9 @@ from atre.model_sleep import ModelSleep
 from atre.model_use import ModelUse
 from atre.models.store import held_in_use
 from atre.notify import notify
+from atre.nudge import RESTART, SLEEP, NudgeSocket
 from atre.planning import EmbedderPlan, plan_engine
 from atre.sentence import NOTHING, Sentence
-from atre.sleep_rules import SleepRules, read_periods
 from atre.speed.meter import MemoryMeter
 from atre.speed.record import SpeedRecord
 from atre.speed_watch import SpeedWatch, soonest
@@ -112,7 +112,8 @@ class Box:
             _make_directories(self._config)
             stack.enter_context(_only_box_here(self._config))
             _check_ports(self._config)
-            rules = sleep_rules(self._config)
+            # What the command line says is refused here, even where a choice counts in its place.
+            sleep_choice.rules_of(sleep_choice.in_force(self._config).start)
             if self._ready_file:
                 self._ready_file.unlink(missing_ok=True)
             config_path = self._config.runtime_dir / "config.json"
@@ -139,7 +140,7 @@ class Box:
             self._model_use = model_use = ModelUse(self._config, seat)
             stack.callback(model_use.close)
             self._hear_requests(model_use, stack)
-            model_sleep = self._model_sleep(rules, seat, stack)
+            model_sleep = self._model_sleep(seat, stack)
             seat.start(planned)
             if planned.embedder:
                 if planned.embedder.path:
@@ -155,26 +156,38 @@ class Box:
             self._config_path = config_path
             supervisor.run(self._tick(model_use, model_sleep, watch))
 
-    def _model_sleep(
-        self, rules: SleepRules, seat: EngineSeat, stack: contextlib.ExitStack
-    ) -> ModelSleep | None:
-        """What lets the model sleep, if it ever may."""
-        if not rules:
-            return None
-        lobby = Lobby(seat.lobby_socket, queue_limit=self._config.queue_limit)
+    def _model_sleep(self, seat: EngineSeat, stack: contextlib.ExitStack) -> ModelSleep:
+        """What lets the model sleep; whether it ever may can change at any time."""
+        lobby = Lobby(
+            seat.lobby_socket,
+            Intake(self._config.runtime_dir),
+            queue_limit=self._config.queue_limit,
+        )
         stack.callback(lobby.close)
         self._supervisor.watch(lobby, lobby.hear)
-        return ModelSleep(rules, seat, lobby, clock=local_now)
+        model_sleep = ModelSleep(seat, lobby)
+        news = NudgeSocket(self._config.runtime_dir / SLEEP)
+        stack.callback(news.close)
+
+        def follow() -> None:
+            news.was_asked()
+            times = sleep_choice.in_force(self._config).times
+            model_sleep.follow(
+                sleep_choice.rules_of(times), clock=partial(local_now, times.time_zone)
+            )
+
+        follow()
+        self._supervisor.watch(news, follow)
+        return model_sleep
 
     def _tick(
-        self, model_use: ModelUse, model_sleep: ModelSleep | None, watch: SpeedWatch
+        self, model_use: ModelUse, model_sleep: ModelSleep, watch: SpeedWatch
     ) -> Callable[[], float | None]:
         def tick() -> float | None:
-            change_s, sleep_s = model_use.tick(), None
-            if model_sleep is not None:
-                # Who started the box is told of its model first.
-                is_held = model_use.is_busy or not self._announced
-                sleep_s = model_sleep.tick(is_changing=is_held)
+            change_s = model_use.tick()
+            # Who started the box is told of its model first.
+            is_held = model_use.is_busy or not self._announced
+            sleep_s = model_sleep.tick(is_changing=is_held)
             return soonest(change_s, sleep_s, watch.tick())
 
         return tick
@@ -182,7 +195,7 @@ class Box:
     def _hear_requests(self, model_use: ModelUse, stack: contextlib.ExitStack) -> None:
         """Take up what commands and the management daemon ask for."""
         self._supervisor.watch(model_use, model_use.take_request)
-        requests = RestartSocket(self._config.runtime_dir)
+        requests = NudgeSocket(self._config.runtime_dir / RESTART)
         stack.callback(requests.close)
 
         def restart() -> None:
@@ -264,12 +277,6 @@ class Box:
             version=__version__,
         )
         write_durably(self._ready_file, msgspec.json.format(msgspec.json.encode(ready)))
-
-
-def sleep_rules(config: Config) -> SleepRules:
-    """When the model may leave memory. Raises ConfigError for a calendar that makes no sense."""
-    periods = read_periods(config.sleep)
-    return SleepRules(unload_after_s=config.unload_after_s, periods=periods)
 
 
 def _embedder(config_path: Path, plan: EmbedderPlan) -> ChildSpec:

@@ -32,7 +32,7 @@ ENGINE = "atre-engine"
 
 _ENDED_LOADING = Sentence(
     "the engine ended while it loaded it; what it wrote says why",
-    "le moteur s’est arrêté en le chargeant ; son journal dit pourquoi",
+    "le moteur s’est arrêté en le chargeant\N{NO-BREAK SPACE}; son journal dit pourquoi",
 )
 _ENDED_WRITING = Sentence(
     "the engine ended while it wrote the first token",

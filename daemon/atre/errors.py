@@ -16,6 +16,7 @@ AtreError
 │  ├─ ModelLoadError            the model file cannot be used
 │  ├─ DecodeError               llama.cpp refused a batch
 │  └─ EngineUnavailableError    the engine is not running, is loading, or was lost
+│     └─ IntakeClosedError      the box saves itself and takes nothing new
 ├─ StorageError                 the box's database cannot be read or written
 ├─ ModelStoreError              a model cannot be stored, found, fetched or removed
 ├─ DiscoveryError               the box could not be announced or found
@@ -131,6 +132,40 @@ class DecodeError(EngineError):
 
 class EngineUnavailableError(EngineError):
     """The engine is not running, is still loading, or was lost during the answer."""
+
+
+class ClosedReason(StrEnum):
+    """Why the box takes no new requests, for programs and for the panel's words; never renamed."""
+
+    BATTERY_LOW = "battery_low"
+    ON_BATTERY = "on_battery"
+
+
+_CLOSED = {
+    ClosedReason.ON_BATTERY: Sentence(
+        "The mains failed and the box runs on the battery of its UPS: it ends the answers it began "
+        "and takes nothing new. Ask again when the power is back.",
+        "Le courant est coupé et le boîtier tient sur l’onduleur\N{NO-BREAK SPACE}: il finit les "
+        "réponses en cours et n’en commence pas d’autre. Réessayez quand le courant sera revenu.",
+    ),
+    ClosedReason.BATTERY_LOW: Sentence(
+        "The mains failed and the battery of the UPS is nearly empty: the box is stopping. Ask "
+        "again when the power is back.",
+        "Le courant est coupé et l’onduleur est presque vide\N{NO-BREAK SPACE}: le boîtier "
+        "s’arrête. Réessayez quand le courant sera revenu.",
+    ),
+}
+
+
+class IntakeClosedError(EngineUnavailableError):
+    """The box takes nothing new for now; try again after ``retry_after_s`` seconds."""
+
+    reason = ClosedReason.ON_BATTERY
+
+    def __init__(self, reason: ClosedReason, *, retry_after_s: int) -> None:
+        super().__init__(_CLOSED[reason].text, _CLOSED[reason].text_fr)
+        self.reason = reason
+        self.retry_after_s = retry_after_s
 
 
 class StorageError(AtreError):

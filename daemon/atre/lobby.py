@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from atre.errors import AtreError, EngineUnavailableError, InvalidRequestError, QueueFullError
+from atre.intake import Intake
 from atre.ipc.failure import failure
 from atre.ipc.messages import EngineDescription, EngineRequest, Generate
 from atre.ipc.presence import Activity, DescribeActivity, Moved, Waking
@@ -24,7 +25,8 @@ _PIPE_BYTES = 4096
 class Lobby:
     """Says what sleeps, and holds those who want it; readable when somebody began to wait."""
 
-    def __init__(self, socket_path: Path, *, queue_limit: int) -> None:
+    def __init__(self, socket_path: Path, intake: Intake, *, queue_limit: int) -> None:
+        self._intake = intake
         self._queue_limit = queue_limit
         self._lock = threading.Lock()
         self._waiting: set[Connection] = set()
@@ -90,6 +92,7 @@ class Lobby:
         try:
             request = self._decoder.decode(body)
             if isinstance(request, Generate):
+                self._intake.check()
                 self._receive(connection, request)
             elif isinstance(request, DescribeActivity):
                 connection.send(Activity(num_open=self.num_waiting, idle_s=0.0))

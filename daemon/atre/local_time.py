@@ -8,16 +8,16 @@ from zoneinfo import ZoneInfo
 _SYSTEM_ZONE = Path("/etc/localtime")  # localtime(5)
 
 
-def local_now() -> dt.datetime:
-    """The time on the office's clock, with the rules of its zone, not only today's offset.
+def local_now(zone: str = "") -> dt.datetime:
+    """The time in ``zone``, or the machine's, with the rules of that zone, not only today's offset.
 
-    The zone is read each time: a box is often plugged in before it is told where it stands.
+    The machine's is read each time: a box is often plugged in before it is told where it stands.
     """
-    return dt.datetime.now(_zone())
+    return dt.datetime.now(_zone(zone))
 
 
-def _zone() -> dt.tzinfo:
-    name = os.environ.get("TZ", "").removeprefix(":")
+def _zone(wanted: str) -> dt.tzinfo:
+    name = wanted or os.environ.get("TZ", "").removeprefix(":")
     with contextlib.suppress(OSError, ValueError, KeyError):
         if name:
             return ZoneInfo(name)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``atred``, the management daemon: the box on the LAN, its certificate, its models, its power."""
 
+import contextlib
 import datetime as dt
 import logging
 import signal
@@ -13,20 +14,26 @@ from pathlib import Path
 import click
 import msgspec
 
-from atre import __version__
+from atre import __version__, sleep_choice
 from atre import config as configuration
 from atre.certificate import served
 from atre.certificate.names import BoxNames
 from atre.config import Config
 from atre.discovery import choice as discovery_choice
 from atre.discovery.advertiser import Advertiser
-from atre.engine_restart import ask_for_restart
-from atre.errors import AtreError, InvalidRequestError, StorageError
+from atre.errors import (
+    AtreError,
+    ConfigError,
+    EngineUnavailableError,
+    InvalidRequestError,
+    StorageError,
+)
 from atre.ipc.box_messages import (
     BoxRequest,
     MakeSupportBundle,
     RestartEngine,
     SetDiscovery,
+    SetSleep,
     SupportBundle,
 )
 from atre.ipc.energy_messages import EnergyRequest
@@ -46,6 +53,7 @@ from atre.ipc.server import Connection, Server
 from atre.lifeline import end_with_parent
 from atre.model_verbs import ModelVerbs
 from atre.notify import notify
+from atre.nudge import RESTART, SLEEP, nudge
 from atre.owner_mark import waits_for_owner
 from atre.planning import ProfileNote
 from atre.power.sources import samplers_of
@@ -206,6 +214,20 @@ class ManagementDaemon:
             ) from error
         self._advertiser.want(announced=request.announced)
 
+    def set_sleep(self, request: SetSleep) -> None:
+        """Let the model sleep by other times, now and after the next start."""
+        try:
+            sleep_choice.write(self._config.state_dir, request.times)
+        except ConfigError as error:
+            raise InvalidRequestError(str(error), param="calendar") from error
+        except OSError as error:
+            raise StorageError(
+                f"The choice cannot be written: {error}. Free some disk space."
+            ) from error
+        # A box that is not there reads the choice when it starts.
+        with contextlib.suppress(EngineUnavailableError):
+            nudge(self._config.runtime_dir / SLEEP)
+
     def _names(self) -> BoxNames:
         return BoxNames(
             host_name=self._advertiser.host_name,
@@ -244,6 +266,7 @@ class ManagementDaemon:
             is_discovery_wanted=self._advertiser.is_wanted,
             aliases=list(self._config.aliases),
             started_at=self._started_at,
+            sleep=sleep_choice.in_force(self._config),
         )
 
     def _on_frame(self, connection: Connection, body: bytes) -> None:
@@ -272,8 +295,10 @@ class ManagementDaemon:
                 self._advertiser.end_setup()
             case SetDiscovery():
                 self.set_discovery(request)
+            case SetSleep():
+                self.set_sleep(request)
             case RestartEngine():
-                ask_for_restart(self._config.runtime_dir)
+                nudge(self._config.runtime_dir / RESTART)
             case _:
                 pass  # only wants the description
 

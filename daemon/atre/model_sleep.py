@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from atre.ipc.messages import EngineDescription
 from atre.ipc.presence import Activity
+from atre.local_time import local_now
 from atre.sleep_rules import SleepRules, should_be_loaded
 
 _log = logging.getLogger(__name__)
@@ -86,18 +87,21 @@ class Waiting(Protocol):
 class ModelSleep:
     """Puts the model to sleep and wakes it, by rules and by who asks."""
 
-    def __init__(
-        self, rules: SleepRules, seat: Seat, lobby: Waiting, *, clock: Callable[[], dt.datetime]
-    ) -> None:
-        """``clock`` tells the office's time, with its zone."""
-        self._rules = rules
+    def __init__(self, seat: Seat, lobby: Waiting) -> None:
+        """Without rules, until ``follow``: the model stays."""
+        self._rules = SleepRules()
+        self._clock: Callable[[], dt.datetime] = local_now
         self._seat = seat
         self._lobby = lobby
-        self._clock = clock
         self.state = State.AWAKE
         self._was_sleep_time = False
         self._quiet_looks = 0
         self._is_planned_anew = False
+
+    def follow(self, rules: SleepRules, *, clock: Callable[[], dt.datetime]) -> None:
+        """Go by these rules from the next ``tick`` on, in the hours of ``clock``, with its zone."""
+        self._rules = rules
+        self._clock = clock
 
     def tick(self, *, is_changing: bool) -> float:
         """Go as far as possible now; when to come again, in seconds.
@@ -122,6 +126,8 @@ class ModelSleep:
         return wait_s
 
     def _watch(self, *, is_sleep_time: bool) -> float:
+        if not self._rules:
+            return _LOOK_S
         activity = self._seat.activity() if self._seat.is_loaded() else None
         if activity is None:
             return _LOOK_S

@@ -86,6 +86,8 @@ def should_be_loaded(
     ``idle_s`` is from a clock that is never set; ``was_sleep_time`` is what was true when somebody
     last looked. So a clock that is set wakes the model once too often at worst.
     """
+    if not rules:  # somebody changed their mind while it slept
+        return True
     if is_loaded:
         limit_s = rules.idle_limit_s(is_sleep_time=is_sleep_time)
         return limit_s is None or idle_s < limit_s

@@ -18,7 +18,7 @@ from http import HTTPStatus
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urldefrag, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
@@ -151,7 +151,7 @@ class Watch:
         page.on("response", self._response)
 
     def _console(self, message: "sync_api.ConsoleMessage") -> None:
-        url = message.location["url"]
+        url = urldefrag(message.location["url"]).url  # a response has no fragment
         # Chromium reports the status of a page that refuses as an error.
         if url in self._login_pages or {"*", urlsplit(url).path} & set(self._may_fail):
             return

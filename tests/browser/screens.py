@@ -127,6 +127,33 @@ def _invite(page: "Page") -> None:
     page.locator("#link").wait_for()
 
 
+def _keep_the_box(page: "Page") -> None:
+    # A transfer that another screen began.
+    withdraw = page.locator('form[action="/transfer/withdraw"] button')
+    if withdraw.count():
+        withdraw.click()
+        page.locator("#current").wait_for()
+
+
+def _hand_over(page: "Page") -> None:
+    _keep_the_box(page)
+    page.locator("#current").fill("quatre mots à la suite")
+    page.locator("#current").press("Enter")
+    page.locator("#code").wait_for()
+
+
+def _begin_to_hand_over(page: "Page") -> None:
+    _hand_over(page)
+    page.locator("main a.primary").click()
+    page.locator('form[action="/transfer/withdraw"]').wait_for()
+
+
+def _mistake_the_hours(page: "Page") -> None:
+    page.locator('[name="tue_start"]').fill("19:00")
+    page.locator("#sleep .primary").click()
+    page.get_by_role("alert").wait_for()
+
+
 def _unfold(page: "Page") -> None:
     # Not by clicks: of parts that share a name, only one stays open.
     page.evaluate(
@@ -220,6 +247,34 @@ SCREENS: list[Screen] = [
     Screen(name="network", rule="/network", path="/network", template="network.html"),
     Screen(name="usage", rule="/usage", path="/usage", template="usage.html"),
     Screen(name="settings", rule="/settings", path="/settings", template="settings.html"),
+    Screen(
+        name="settings-wrong",
+        rule="/settings",
+        path="/settings",
+        template="settings.html",
+        act=_mistake_the_hours,
+    ),
+    Screen(
+        name="transfer",
+        rule="/transfer",
+        path="/transfer",
+        template="transfer.html",
+        act=_keep_the_box,
+    ),
+    Screen(
+        name="transfer-started",
+        rule="/transfer",
+        path="/transfer",
+        template="transfer.html",
+        act=_begin_to_hand_over,
+    ),
+    Screen(
+        name="transfer-code",
+        rule="/transfer",
+        path="/transfer",
+        template="transfer_code.html",
+        act=_hand_over,
+    ),
     Screen(name="system", rule="/system", path="/system", template="system.html"),
     Screen(name="audit", rule="/audit", path="/audit", template="audit.html"),
     Screen(name="help", rule="/help", path="/help", template="help.html"),

@@ -24,6 +24,7 @@ from atre.engine.sequence import Chunk
 from atre.engine.serving import EngineServer, Loaded
 from atre.engine.snapshots import Snapshots
 from atre.errors import DecodeError, EngineError, QueueFullError
+from atre.intake import Intake
 from atre.ipc.client import EngineClient
 from atre.ipc.messages import Delta, EngineDescription, Finished, Generate
 
@@ -84,7 +85,7 @@ def running(tmp_path: Path, *, num_cells: int, max_running: int, queue_limit: in
         max_batch_tokens=MAX_BATCH,
         queue_limit=queue_limit,
     )
-    server = EngineServer(tmp_path / "e.sock")
+    server = EngineServer(tmp_path / "e.sock", Intake(tmp_path))
     template = ChatTemplate(PLAIN_TEMPLATE, bos_token="", eos_token="")
     server.serve(
         Loaded(

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from atre.config import default_runtime_dir
+from atre.ipc.client import ManagementClient
+from atre.ipc.presence import SleepTimes
 from atre.planning import factory_model_path
 
 if TYPE_CHECKING:
@@ -192,3 +195,17 @@ def test_another_model_can_be_used_while_one_sleeps(
 def test_a_calendar_that_makes_no_sense_stops_the_start(start_box: "BoxStarter") -> None:
     with pytest.raises(AssertionError, match=r"'xyz' is no time to sleep"):
         start_box("--sleep", "xyz")
+
+
+def test_what_a_manager_sets_is_taken_up_without_a_restart(start_box: "BoxStarter") -> None:
+    box = start_box()
+    management = ManagementClient(default_runtime_dir(box.data_dir) / "atred.sock")
+    described = management.set_sleep(SleepTimes(unload_after_s=0.3))
+    assert described.sleep
+    assert described.sleep.is_chosen
+    wait_until_asleep(box)
+    described = management.set_sleep(None)
+    assert described.sleep
+    assert not described.sleep.is_chosen
+    # Without rules nobody may be kept waiting: it is loaded before anybody asks.
+    box.wait_for(lambda described: described.asleep_since is None)

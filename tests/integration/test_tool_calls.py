@@ -274,9 +274,17 @@ def test_tools_that_cannot_be_offered_are_refused_by_field(
 
 
 def test_a_model_without_a_format_for_calls_says_so(client: "Caller") -> None:
-    with client.chat(tools=TOOLS) as call:
+    with client.chat(tools=TOOLS, tool_choice="required") as call:
         assert call.status == 400
         assert "no format for tool calls" in call.error()["message"]
+
+
+def test_the_factory_model_answers_whoever_offers_it_tools(client: "Caller") -> None:
+    # Open WebUI sends its own with every question, agents theirs.
+    with client.chat(tools=TOOLS) as call:
+        message = call.json()["choices"][0]["message"]
+    assert message["content"]
+    assert "tool_calls" not in message
 
 
 def test_thoughts_that_the_prompt_opens_are_not_part_of_the_answer(

@@ -13,6 +13,7 @@ from atre_web.accounts.current import Accounts
 from atre_web.accounts.database import connect
 from atre_web.accounts.guard import Pages
 from atre_web.accounts.migrations import migrate
+from atre_web.accounts.running import Running
 
 NOW = 1_800_000_000.0
 WHO = Access("guest", "chat")
@@ -53,7 +54,9 @@ def client(database: Path) -> Iterator[FlaskClient]:
     pages = Pages(
         sign_in=lambda: Response("login page", 401), forbidden=lambda: Response("not you", 403)
     )
-    guard.install(app, Accounts(database, lambda: NOW + 1), pages=pages, table=TABLE)
+    guard.install(
+        app, Accounts(database, lambda: NOW + 1, Running(database.parent)), pages=pages, table=TABLE
+    )
 
     @app.route("/healthz")
     def healthz() -> str:

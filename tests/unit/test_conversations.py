@@ -9,14 +9,19 @@ import msgspec
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from markupsafe import escape
 from tests.conversations import END, PATIENCE_S, ROOT, begin, desk_of, finish, ids, live_of, read
 
 from atre.config import Config
 from atre.errors import ContextLengthError
+from atre.handbook.plan import PageLink
 from atre.ipc.messages import Accepted, Delta, Queued
 from atre_web.accounts.door import open_door
 from atre_web.chat import follow, messages
 from atre_web.chat.desk import Desk
+from atre_web.chat.live import Live
+from atre_web.openai import chat
+from atre_web.openai.origin import Origin
 
 
 @pytest.fixture
@@ -234,3 +239,51 @@ def test_what_cannot_be_answered_is_kept_with_the_reason(
     down = begin(member, "Et là ?")
     assert down["messages"][-1]["state"] == "failed"
     assert "redémarre" in down["messages"][-1]["failure"]
+
+
+class Guided:
+    """What a factory model answers of which the box is not sure."""
+
+    ORIGIN = Origin(
+        source=None,
+        suggestions=(
+            PageLink(page="api-key", title="Clé d’API"),
+            PageLink(page="queue", title="<b>"),
+        ),
+    )
+
+    def events(self) -> Iterator[Any]:
+        yield 0, Accepted(model="m", prompt_tokens=7)
+        yield 0, Delta(text="Je ne sais pas.")
+        yield 0, self.ORIGIN
+        yield 0, END
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def test_a_conversation_that_is_loaded_again_shows_the_pages_of_the_live_answer(
+    app: Flask, member: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live: list[Any] = []
+    add = Live.add
+
+    def heard(self: Live, chunk: Any) -> None:
+        live.append(chunk)
+        add(self, chunk)
+
+    monkeypatch.setattr(Live, "add", heard)
+    monkeypatch.setattr(chat, "begin", lambda *_, **__: Guided())
+    talk = begin(member)
+    desk = desk_of(app)
+    while (found := desk.find(talk["messages"][-1]["id"])) is not None:
+        assert found.ended(timeout_s=PATIENCE_S)
+    told = [choice["atre"] for chunk in live for choice in chunk["choices"] if "atre" in choice]
+    assert told == [Guided.ORIGIN.extension()["atre"]]
+    assert read(member, talk)["messages"][-1]["atre"] == told[0]
+    page = member.get(f"/chat/{talk['id']}", headers={"Accept": "text/html"}).text
+    for link in told[0]["suggestions"]:
+        assert f'<a href="{link["url"]}">{escape(link["title"])}</a>' in page, "without a script"

@@ -59,6 +59,11 @@ def test_a_box_that_is_well_has_nothing_to_say() -> None:
         ({"latest_known": NOW + 2 * 24 * 3600}, ["clock_back"]),
         ({"latest_known": NOW + 3600}, []),
         ({"latest_known": None}, []),
+        ({"latest_known": NOW + 2 * 24 * 3600, "is_clock_synchronised": True}, []),
+        ({"now": 2_200_000_000.0, "latest_known": None}, ["clock_ahead"]),
+        ({"now": 2_200_000_000.0, "is_clock_synchronised": False}, ["clock_ahead"]),
+        ({"now": 2_200_000_000.0, "is_clock_synchronised": True}, []),
+        ({"is_transfer": True}, ["transfer"]),
         ({"is_claimed": False, "num_people": 0}, ["unclaimed"]),
         ({"is_factory": True}, ["factory_model"]),
         ({"num_invitations": 2}, ["invitations"]),
@@ -88,8 +93,8 @@ def test_every_finding_is_said_and_leads_to_a_page_that_exists(lang: str) -> Non
     values = {"port": 80.0, "free_bytes": 5e8, "num": 2.0}
     with app.test_request_context(f"/?lang={lang}"):
         for code in get_args(Code):
-            if code == "clock_back":
-                continue  # says a moment, for which it needs the office's time zone
+            if code in {"clock_back", "clock_ahead"}:
+                continue  # they say a moment, for which they need the office's time zone
             said = words(Finding(code, "attention", "in English", "en français", values))
             assert said.text, code
             assert said.link, code

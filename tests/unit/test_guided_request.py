@@ -47,6 +47,9 @@ def turns(*roles: str) -> list[dict[str, Any]]:
         body(turns("system", "user")),
         body(turns("user", "assistant", "user"), temperature=1.0, n=3, stream=True),
         body([{"role": "user", "content": [{"type": "text", "text": "a key?"}]}]),
+        body(tools=[TOOL]),
+        body(tools=[TOOL], tool_choice="auto"),
+        body(tools=[TOOL], tool_choice="none"),
     ],
 )
 def test_plain_talk_is_guided(asked: ChatBody) -> None:
@@ -57,8 +60,8 @@ def test_plain_talk_is_guided(asked: ChatBody) -> None:
     "asked",
     [
         body(model="qwen3"),
-        body(tools=[TOOL]),
-        body(tool_choice="none"),
+        body(tools=[TOOL], tool_choice="required"),
+        body(tools=[TOOL], tool_choice={"type": "function", "function": {"name": "f"}}),
         body(response_format={"type": "json_object"}),
         body(logit_bias={"5": 1.0}),
         body(logprobs=True, top_logprobs=3),
@@ -82,6 +85,12 @@ def test_the_passage_takes_the_place_of_the_conversation() -> None:
     ]
     assert made.max_tokens == 50
     assert (made.sampling.temperature, made.sampling.logprobs) == (0.0, 0)
+
+
+def test_tools_that_may_be_left_alone_are() -> None:
+    asked = body(tools=[TOOL])
+    assert request(asked).tools
+    assert guided(request(asked), plan("…"), asked).tools == []
 
 
 def test_the_clients_own_temperature_stays() -> None:

@@ -9,7 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from atre.errors import AtreError, EngineUnavailableError, InvalidRequestError
+from atre.errors import (
+    AtreError,
+    ClosedReason,
+    EngineUnavailableError,
+    IntakeClosedError,
+    InvalidRequestError,
+)
+from atre.intake import Intake
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.frame import FrameReader, encode_frame
 from atre.ipc.job_server import Caller, JobServer
@@ -62,6 +69,7 @@ def server(tmp_path: Path) -> Iterator[JobServer[Embed, Caller]]:
         model="test model",
         requests=EmbedderRequest | DescribeActivity,
         job_request=Embed,
+        intake=Intake(tmp_path),
     )
     made.start()
     yield made
@@ -97,6 +105,23 @@ def test_a_job_is_answered_on_its_own_connection(hands: Hands, client: EmbedderC
         for caller in callers:
             caller.send(DONE)
         assert one.read() == other.read() == [DONE]
+
+
+def test_a_closed_intake_refuses_what_is_new_and_ends_what_runs(
+    hands: Hands, client: EmbedderClient, tmp_path: Path
+) -> None:
+    intake = Intake(tmp_path)
+    with client.embed(Embed(texts=["a"])) as running:
+        caller = hands.submitted.get(timeout=TIMEOUT_S)
+        intake.close(ClosedReason.ON_BATTERY, retry_after_s=60)
+        with client.embed(Embed(texts=["b"])) as late, pytest.raises(IntakeClosedError) as caught:
+            late.read()
+        caller.send(DONE)
+        assert running.read() == [DONE]
+    assert caught.value.retry_after_s == 60
+    intake.open()
+    with client.embed(Embed(texts=["c"])):
+        hands.submitted.get(timeout=TIMEOUT_S)
 
 
 def test_a_job_is_open_from_its_arrival_until_its_caller_leaves(

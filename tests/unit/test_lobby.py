@@ -8,7 +8,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from atre.errors import EngineUnavailableError, ModelNotFoundError, QueueFullError
+from atre.errors import (
+    ClosedReason,
+    EngineUnavailableError,
+    IntakeClosedError,
+    ModelNotFoundError,
+    QueueFullError,
+)
+from atre.intake import Intake
 from atre.ipc.client import EngineClient, Generation
 from atre.ipc.messages import (
     Accepted,
@@ -41,7 +48,7 @@ class Place:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.door = directory / "engine.sock"
-        self.lobby = Lobby(directory / "lobby.sock", queue_limit=2)
+        self.lobby = Lobby(directory / "lobby.sock", Intake(directory), queue_limit=2)
         self.lobby.take_over(_DESCRIPTION)
         self.lead_to("lobby.sock")
         self.client = EngineClient(self.door)
@@ -67,6 +74,14 @@ def place(tmp_path: Path) -> Iterator[Place]:
     made = Place(tmp_path)
     yield made
     made.lobby.close()
+
+
+def test_a_closed_intake_wakes_nobody(place: Place) -> None:
+    Intake(place.directory).close(ClosedReason.BATTERY_LOW, retry_after_s=60)
+    with place.client.generate(Generate(prompt="")) as late, pytest.raises(IntakeClosedError):
+        next(late)
+    assert place.lobby.num_waiting == 0
+    assert not select.select([place.lobby], [], [], 0)[0]
 
 
 def test_it_says_what_sleeps_and_nobody_is_woken_by_that(place: Place) -> None:

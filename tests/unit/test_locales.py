@@ -16,6 +16,7 @@ from atre_web.accounts import current
 from atre_web.accounts.current import Accounts
 from atre_web.accounts.database import connect
 from atre_web.accounts.migrations import migrate
+from atre_web.accounts.running import Running
 from atre_web.panel import language, wording
 
 # 22 November 2026, 14:05, wherever the test runs.
@@ -28,7 +29,7 @@ def app(tmp_path: Path) -> Flask:
     made = Flask("atre_web")
     with closing(connect(tmp_path / "atre.db")) as connection:
         migrate(connection)
-    current.install(made, Accounts(tmp_path / "atre.db", time.time))
+    current.install(made, Accounts(tmp_path / "atre.db", time.time, Running(tmp_path)))
     language.install(made)
     wording.install(made)
     return made

@@ -38,7 +38,8 @@ class Box:
         self.fraction = 0.0
         self.described: EngineDescription | None = None
         self.now = _NOON
-        self.sleep = ModelSleep(rules, self, self, clock=lambda: self.now)
+        self.sleep = ModelSleep(self, self)
+        self.sleep.follow(rules, clock=lambda: self.now)
 
     def activity(self) -> Activity | None:
         if not self.is_engine_there:
@@ -211,3 +212,17 @@ def test_it_wakes_when_the_office_opens() -> None:
     box.now = _NOON.replace(day=19, hour=7)
     box.tick()
     assert box.did == ["lobby", "unload", "wake"]
+
+
+def test_rules_that_change_count_from_the_next_look_on() -> None:
+    box = Box(SleepRules())
+    box.idle_s = 10_000.0
+    box.sleep.tick(is_changing=False)
+    assert box.did == []
+    box.sleep.follow(_RULES, clock=lambda: box.now)
+    for _ in range(4):
+        box.sleep.tick(is_changing=False)
+    assert box.did == ["lobby", "unload"]
+    box.sleep.follow(SleepRules(), clock=lambda: box.now)
+    box.sleep.tick(is_changing=False)
+    assert box.did[-1] == "wake", "a model that shall not sleep is not left asleep"

@@ -22,11 +22,13 @@ from atre.config import Config
 from atre.errors import EngineUnavailableError, InvalidRequestError
 from atre.ipc.box_messages import SupportBundle
 from atre.ipc.messages import BoxDescription
+from atre.ipc.presence import SleepTimes
 from atre_web import create_app
 from atre_web.accounts import audit, invitations, settings, usage
 from atre_web.accounts.database import connect
 from atre_web.accounts.principal import Role
 from atre_web.office.log_lines import last_lines
+from atre_web.panel.wording import seconds
 
 ROOMS = ("/admin", "/people", "/network", "/usage", "/usage?by=month", "/settings", "/system",
          "/status", "/audit")  # fmt: skip
@@ -52,6 +54,9 @@ class Daemon:
 
     def set_discovery(self, *, announced: bool) -> BoxDescription:
         return self._answer(("announced", announced))
+
+    def set_sleep(self, times: SleepTimes | None) -> BoxDescription:
+        return self._answer(times)
 
     def restart_engine(self) -> BoxDescription:
         return self._answer("restart")
@@ -219,6 +224,9 @@ def test_two_managers_do_not_overwrite_each_other(
         {"invitation_hours": ""},
         {"invitation_hours": "0"},
         {"invitation_hours": "soon"},
+        {"retention_days": "-1"},
+        {"retention_days": "4000"},
+        {"retention_days": "x"},
     ],
 )
 def test_nonsense_changes_nothing_and_is_explained(
@@ -362,3 +370,21 @@ def test_the_register_has_pages_and_a_file(enter: Enter, connection: sqlite3.Con
     rows = list(csv.reader(io.StringIO(manager.get("/audit.csv").data.decode("utf-8-sig"))))
     assert len(rows) == 121
     assert rows[1][2:4] == ["Connexion refusée", "session.refused"]
+
+
+def test_a_wait_that_rounds_to_nothing_is_said_in_words(app: Flask) -> None:
+    said = {"fr": "moins de 0,1\N{NO-BREAK SPACE}s", "en": "less than 0.1\N{NO-BREAK SPACE}s"}
+    for tag, words in said.items():
+        with app.test_request_context(f"/?lang={tag}"):
+            assert {seconds(value) for value in (0.0, 0.004, 0.0999)} == {words}
+            assert seconds(0.1) in {"0,1\N{NO-BREAK SPACE}s", "0.1\N{NO-BREAK SPACE}s"}
+
+
+def test_people_are_told_how_long_conversations_are_kept(
+    enter: Enter, connection: sqlite3.Connection
+) -> None:
+    member = enter("member")
+    assert "jours sans nouveau message" not in member.get("/").text
+    settings.put(connection, settings.RETENTION_DAYS, "90")
+    assert "Supprimées après 90 jours sans nouveau message." in member.get("/").text
+    assert "Le bureau les garde 90 jours" in member.get("/history").text

@@ -91,7 +91,8 @@ def test_what_may_be_asked_instead_is_still_named(client: FlaskClient, key: str)
 
 def test_an_error_of_ours_says_what_to_do_and_is_escaped(client: FlaskClient, key: str) -> None:
     text = visit(client, key, "/fail/storage").text
-    assert '<p class="problem" lang="en">The disk &lt;sda&gt; is full. Free some space.</p>' in text
+    said = "The disk &lt;sda&gt; is full. Free some space."
+    assert f'<p class="problem"><span lang="en">{said}</span></p>' in text
 
 
 def test_a_strangers_page_that_fails_is_ours_too(client: FlaskClient) -> None:
@@ -120,3 +121,17 @@ def test_a_program_gets_json(
     assert answer.status_code == status
     assert answer.json is not None
     assert set(answer.json["error"]) == {"message", "type", "param", "code"}
+
+
+@pytest.mark.parametrize(
+    ("path", "way_out"),
+    [("/v1/nowhere", "/openapi.json"), ("/v1/responses", "/v1/chat/completions")],
+)
+def test_a_route_that_is_not_there_names_the_one_that_is(
+    client: FlaskClient, key: str, path: str, way_out: str
+) -> None:
+    answer = client.post(path, json={}, headers={"Authorization": f"Bearer {key}"})
+    assert answer.status_code == 404
+    assert answer.json is not None
+    assert path in answer.json["error"]["message"]
+    assert way_out in answer.json["error"]["message"]

@@ -297,6 +297,7 @@ def test_two_managers_who_change_the_same_person(
         ("/people/invitations/gone/revoke", {}),
         ("/people/groups", {"name": "x" * 1_000_000}),
         ("/people/groups/gone/delete", {}),
+        ("/people/groups/gone/rename", {"name": "Caisse"}),
         ("/people/local", {"role": "guest", "version": "1"}),
         ("/account", {"name": "\u202e", "locale": "xx"}),
         ("/account/password", {}),

@@ -29,7 +29,7 @@ from atre_web.accounts.migrations import migrate
 from atre_web.accounts.people import Person
 from atre_web.accounts.principal import Principal, Role
 from atre_web.accounts.problem import AccountError, ChangedMeanwhileError
-from atre_web.accounts.quotas import Running
+from atre_web.accounts.running import Running
 from atre_web.accounts.sign_in import Caller, Opened, Refused
 
 NOW = 1_800_000_000.0
@@ -302,7 +302,7 @@ def test_a_persons_limits_come_before_the_offices(connection: sqlite3.Connection
 def test_requests_at_once_are_counted_until_they_end(database: Path) -> None:
     with closing(connect(database)) as connection:
         luc = add(connection, "luc")
-    running, who = Running(), principal(luc.id)
+    running, who = Running(database.parent / "requests"), principal(luc.id)
     end = Finished(
         reason=FinishReason.STOP,
         prompt_tokens=7,
@@ -311,23 +311,42 @@ def test_requests_at_once_are_counted_until_they_end(database: Path) -> None:
         first_token_ms=0.0,
         total_ms=0.0,
     )
-    running.enter(who, 1)
-    with pytest.raises(QuotaError, match="1 are allowed"):
+    place = running.enter(who, 1)
+    with pytest.raises(QuotaError, match="already have 1"):
         running.enter(who, 1)
-    whole = Meter(who, running, database, lambda: NOW, choices=2)
+    whole = Meter(who, place, database, lambda: NOW, choices=2)
     for index in (0, 1):
         whole.count(index, Accepted(model="m", prompt_tokens=7))
         whole.count(index, end)
     whole.close()
     whole.close()
-    running.enter(who, 1)
-    hung_up = Meter(who, running, database, lambda: NOW)
+    hung_up = Meter(who, running.enter(who, 1), database, lambda: NOW)
     hung_up.count(0, Accepted(model="m", prompt_tokens=7))
     hung_up.count(0, Delta(text="a"))
     hung_up.close()
-    running.enter(who, 1)
-    refused = Meter(who, running, database, lambda: NOW)
+    refused = Meter(who, running.enter(who, 1), database, lambda: NOW)
     refused.close()
     with closing(connect(database)) as connection:
         (day,) = usage.since(connection, "")
     assert (day.num_requests, day.prompt_tokens, day.completion_tokens) == (2, 14, 7)
+
+
+def test_a_group_is_renamed_and_keeps_its_people(connection: sqlite3.Connection) -> None:
+    luc = add(connection, "luc")
+    office = groups.create(connection, "Étude", now=NOW)
+    groups.create(connection, "Accueil", now=NOW)
+    with transaction(connection):
+        groups.join(connection, luc.id, [office.id])
+    groups.rename(connection, office.id, "ÉTUDE")  # its own name in another spelling
+    groups.rename(connection, office.id, "Comptabilité")
+    renamed = next(each for each in groups.list_groups(connection) if each.id == office.id)
+    assert (renamed.name, renamed.members) == ("Comptabilité", [luc.id])
+    for group_id, name, code in (
+        (office.id, "accueil", "group_name_taken"),
+        (office.id, "  ", "group_name"),
+        (office.id, "x" * 65, "group_name"),
+        ("gone", "Caisse", "gone"),
+    ):
+        with pytest.raises(AccountError) as caught:
+            groups.rename(connection, group_id, name)
+        assert caught.value.code == code

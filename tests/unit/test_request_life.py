@@ -16,6 +16,7 @@ from atre.engine.prefix_cache import PrefixCache
 from atre.engine.scripted_runner import ScriptedRunner
 from atre.engine.serving import EngineServer, Loaded
 from atre.engine.snapshots import Snapshots
+from atre.intake import Intake
 from atre.ipc.messages import EngineDescription
 from atre_web import create_app
 from atre_web.accounts.door import open_door
@@ -60,7 +61,7 @@ def running_engine(config: Config) -> Iterator[None]:
         max_batch_tokens=32,
         queue_limit=10,
     )
-    server = EngineServer(config.engine_socket)
+    server = EngineServer(config.engine_socket, Intake(config.runtime_dir))
     server.serve(
         Loaded(
             engine=engine,

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from atre.engine_restart import RestartSocket, ask_for_restart
 from atre.errors import EngineUnavailableError
 from atre.hardware.bundle import write_bundle
 from atre.hardware.detect import detect
+from atre.nudge import RESTART, NudgeSocket, nudge
 from atre.support import support_contents
 
 MACHINE = Path(__file__).parents[1] / "machines" / "n100-mini-pc"
@@ -33,11 +33,11 @@ def test_a_restart_is_asked_for_once_however_often_and_only_of_a_running_box(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(EngineUnavailableError, match="does not listen"):
-        ask_for_restart(tmp_path)
-    socket_ = RestartSocket(tmp_path)
+        nudge(tmp_path / RESTART)
+    socket_ = NudgeSocket(tmp_path / RESTART)
     assert not socket_.was_asked()
     for _ in range(3):
-        ask_for_restart(tmp_path)
+        nudge(tmp_path / RESTART)
     assert socket_.was_asked()
     assert not socket_.was_asked()
     socket_.close()

@@ -16,6 +16,7 @@ from atre.ipc.models_client import ModelsClient
 from atre.ipc.power_client import PowerClient
 from atre_web import body_limit, host_check, trust
 from atre_web.accounts import authorisation, claim_news
+from atre_web.accounts.running import Running
 from atre_web.audience import wants_page
 from atre_web.models import install as models
 from atre_web.office import install as office
@@ -52,6 +53,7 @@ def create_app(config: Config) -> Flask:
         engine=engine,
         box=box,
         embedder=embedder,
+        running=Running(config.runtime_dir / "requests"),
         on_claim=lambda: claim_news.tell(config),
         ask_energy=EnergyClient(config.management_socket).of,
     )

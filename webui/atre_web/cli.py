@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -12,6 +13,10 @@ from atre.lifeline import end_with_parent
 from atre_web import create_app, create_http_app
 from atre_web.accounts.door import open_door
 from atre_web.listener import Listener, run_listener
+from atre_web.upkeep import Upkeep
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 _CONFIG = click.option("--config", "config_path", type=click.Path(path_type=Path), required=True)
 
@@ -47,7 +52,14 @@ def serve(config_path: Path, listener: Listener, *, lifeline: bool) -> None:
         end_with_parent()
     config = configuration.load(config_path)
     make = create_http_app if listener == Listener.HTTP else create_app
-    run_listener(Listener(listener), config, lambda: make(config))
+
+    def make_app() -> "WSGIApplication":
+        # Here the worker process is there: a thread would not survive the fork that makes it.
+        if listener == Listener.LOOPBACK:
+            Upkeep(config.database).start()
+        return make(config)
+
+    run_listener(Listener(listener), config, make_app)
 
 
 if __name__ == "__main__":

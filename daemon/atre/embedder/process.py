@@ -13,6 +13,7 @@ from atre.embedder.prepare import prepare
 from atre.embedder.serving import EmbedderServer, Loaded
 from atre.engine.llama.model import LlamaModel
 from atre.errors import DecodeError, ModelLoadError
+from atre.intake import Intake
 from atre.ipc.messages import Embed, EmbedderDescription
 from atre.notify import notify
 
@@ -41,7 +42,7 @@ def main(
     model_process.begin("atre-embedder", lifeline=lifeline)
     os.nice(_NICENESS)
     config = configuration.load(config_path)
-    server = EmbedderServer(config.embedder_socket)
+    server = EmbedderServer(config.embedder_socket, Intake(config.runtime_dir))
 
     def serve() -> None:
         if model_path is None:

@@ -8,6 +8,7 @@ from atre.embedder.embedder import Embedder
 from atre.embedder.encoder import Tokenizer
 from atre.embedder.job import Job
 from atre.embedder.prepare import prepare
+from atre.intake import Intake
 from atre.ipc.job_server import Caller, JobServer
 from atre.ipc.messages import Embed, EmbedderDescription, EmbedderRequest
 
@@ -50,7 +51,11 @@ class Loaded:
 class EmbedderServer(JobServer[Embed, Job]):
     """Answers on ``embedder.sock``."""
 
-    def __init__(self, socket_path: Path) -> None:
+    def __init__(self, socket_path: Path, intake: Intake) -> None:
         super().__init__(
-            socket_path, model="embedding model", requests=EmbedderRequest, job_request=Embed
+            socket_path,
+            model="embedding model",
+            requests=EmbedderRequest,
+            job_request=Embed,
+            intake=intake,
         )

@@ -26,6 +26,7 @@ from atre.engine.snapshot_cache import SnapshotCache
 from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
 from atre.errors import EngineUnavailableError, ModelLoadError
+from atre.intake import Intake
 from atre.ipc.messages import AppliedAdapter, EngineDescription
 from atre.notify import LOADED_FRACTION, notify
 from atre.sentence import Sentence
@@ -56,7 +57,7 @@ def main(
     os.environ["GGML_NO_BACKTRACE"] = "1"
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     config = configuration.load(config_path)
-    server = EngineServer(socket_path or config.engine_socket)
+    server = EngineServer(socket_path or config.engine_socket, Intake(config.runtime_dir))
 
     def serve() -> None:
         if plan_path is None:

@@ -22,6 +22,7 @@ from atre.engine.sequence import Sequence
 from atre.engine.snapshots import Snapshots
 from atre.engine.tool_check import check_tools
 from atre.engine.work_log import WorkLog
+from atre.intake import Intake
 from atre.ipc.job_server import Caller, JobServer, Service
 from atre.ipc.messages import EngineDescription, EngineRequest, Generate, ToolChoice
 from atre.ipc.requested_model import check_model
@@ -94,9 +95,14 @@ class Loaded:
 class EngineServer(JobServer[Generate, Answer]):
     """Answers on ``engine.sock``; ``work`` is what it tells of to those who watch."""
 
-    def __init__(self, socket_path: Path) -> None:
-        requests = EngineRequest | WatchWork
-        super().__init__(socket_path, model="model", requests=requests, job_request=Generate)
+    def __init__(self, socket_path: Path, intake: Intake) -> None:
+        super().__init__(
+            socket_path,
+            model="model",
+            requests=EngineRequest | WatchWork,
+            job_request=Generate,
+            intake=intake,
+        )
         self.work: WorkLog | None = None
 
     def _reply(

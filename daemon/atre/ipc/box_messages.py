@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """What managers ask of the box itself on ``atred.sock``.
 
-``SetDiscovery`` or ``RestartEngine`` → ``BoxDescription``; ``MakeSupportBundle`` →
+``SetDiscovery``, ``SetSleep`` or ``RestartEngine`` → ``BoxDescription``; ``MakeSupportBundle`` →
 ``SupportBundle``; or ``Failed``.
 """
 
 from atre.ipc.message import Message
+from atre.ipc.presence import SleepTimes
 
 
 class SetDiscovery(Message, frozen=True):
     """Announce the box on the LAN, or keep silent, until the next such message."""
 
     announced: bool
+
+
+class SetSleep(Message, frozen=True):
+    """Let the model sleep by these times from now on; None lets the start's options count."""
+
+    times: SleepTimes | None
 
 
 class RestartEngine(Message, frozen=True):
@@ -28,4 +35,4 @@ class SupportBundle(Message, frozen=True):
     archive: bytes
 
 
-BoxRequest = SetDiscovery | RestartEngine | MakeSupportBundle
+BoxRequest = SetDiscovery | SetSleep | RestartEngine | MakeSupportBundle

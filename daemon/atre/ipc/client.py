@@ -5,7 +5,13 @@ from typing import Self
 
 import msgspec
 
-from atre.ipc.box_messages import MakeSupportBundle, RestartEngine, SetDiscovery, SupportBundle
+from atre.ipc.box_messages import (
+    MakeSupportBundle,
+    RestartEngine,
+    SetDiscovery,
+    SetSleep,
+    SupportBundle,
+)
 from atre.ipc.messages import (
     BoxDescription,
     DescribeBox,
@@ -19,7 +25,7 @@ from atre.ipc.messages import (
     UseCertificate,
 )
 from atre.ipc.peer import Peer
-from atre.ipc.presence import Activity, DescribeActivity, Moved
+from atre.ipc.presence import Activity, DescribeActivity, Moved, SleepTimes
 from atre.ipc.running_job import RunningJob
 
 _BUNDLE_TIMEOUT_S = 60.0  # drivers are asked in processes of their own, which may hang a while
@@ -82,6 +88,14 @@ class ManagementClient:
         cannot be kept, EngineUnavailableError while ``atred`` is down.
         """
         return self._peer.ask(SetDiscovery(announced=announced), BoxDescription)
+
+    def set_sleep(self, times: SleepTimes | None) -> BoxDescription:
+        """Let the model sleep by these times, or by the start's options.
+
+        Raises InvalidRequestError for times that make no sense, StorageError if they cannot be
+        kept, EngineUnavailableError while ``atred`` is down.
+        """
+        return self._peer.ask(SetSleep(times=times), BoxDescription)
 
     def restart_engine(self) -> BoxDescription:
         """Start the engine anew. Raises EngineUnavailableError while ``atred`` is down."""

@@ -5,11 +5,13 @@ from collections.abc import Callable
 
 from atre.errors import (
     AtreError,
+    ClosedReason,
     ConflictError,
     ContextLengthError,
     EngineError,
     EngineUnavailableError,
     ForbiddenError,
+    IntakeClosedError,
     InvalidRequestError,
     ModelLoadError,
     ModelNotFoundError,
@@ -22,6 +24,8 @@ from atre.errors import (
 )
 from atre.ipc.messages import Failed
 
+_WITH_DELAY = QueueFullError | QuotaError | IntakeClosedError
+
 
 def failure(error: AtreError) -> Failed:
     """Pack an error; its class name is its kind."""
@@ -32,8 +36,8 @@ def failure(error: AtreError) -> Failed:
         param=error.param if isinstance(error, RequestError) else None,
         num_tokens=error.num_tokens if isinstance(error, ContextLengthError) else 0,
         limit=error.limit if isinstance(error, ContextLengthError) else 0,
-        retry_after_s=error.retry_after_s if isinstance(error, QueueFullError | QuotaError) else 0,
-        problem=error.problem if isinstance(error, ModelStoreError) else "",
+        retry_after_s=error.retry_after_s if isinstance(error, _WITH_DELAY) else 0,
+        problem=_problem(error),
     )
 
 
@@ -41,6 +45,22 @@ def error_from(failed: Failed) -> AtreError:
     """Rebuild the error; a kind that this version does not know becomes an EngineError."""
     rebuild = _REBUILD.get(failed.kind)
     return rebuild(failed) if rebuild else EngineError(failed.message, failed.message_fr)
+
+
+def _problem(error: AtreError) -> str:
+    match error:
+        case ModelStoreError():
+            return error.problem
+        case IntakeClosedError():
+            return error.reason
+        case _:
+            return ""
+
+
+def _intake_closed_error(failed: Failed) -> AtreError:
+    if failed.problem not in set(ClosedReason):
+        return EngineUnavailableError(failed.message)
+    return IntakeClosedError(ClosedReason(failed.problem), retry_after_s=failed.retry_after_s)
 
 
 def _model_store_error(failed: Failed) -> AtreError:
@@ -70,6 +90,7 @@ _REBUILD: dict[str, Callable[[Failed], AtreError]] = {
     "QuotaError": lambda failed: QuotaError(failed.message, retry_after_s=failed.retry_after_s),
     "ModelLoadError": lambda failed: ModelLoadError(failed.message, failed.message_fr),
     "ModelStoreError": _model_store_error,
+    "IntakeClosedError": _intake_closed_error,
     "EngineUnavailableError": lambda failed: EngineUnavailableError(
         failed.message, failed.message_fr
     ),

@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from atre.errors import AtreError, EngineUnavailableError, InvalidRequestError
+from atre.intake import Intake
 from atre.ipc.failure import failure
 from atre.ipc.message import Message
 from atre.ipc.presence import Activity, DescribeActivity
@@ -64,12 +65,17 @@ class JobServer(Generic[Request_contra, Job]):
         model: str,
         requests: object,
         job_request: type[Request_contra],
+        intake: Intake,
     ) -> None:
-        """``model`` is how a refusal calls it; ``requests`` the type of all that may be asked."""
+        """``model`` is how a refusal calls it; ``requests`` the type of all that may be asked.
+
+        While ``intake`` is closed new jobs are refused, and those that run are finished.
+        """
         self.refusal: AtreError = EngineUnavailableError(
             f"The {model} is loading. Try again in a few seconds."
         )
         self._job_request = job_request
+        self._intake = intake
         self._service: Service[Request_contra, Job] | None = None
         self._readers = ThreadPoolExecutor(_NUM_READERS, thread_name_prefix="reader")
         self._lock = threading.Lock()
@@ -99,6 +105,7 @@ class JobServer(Generic[Request_contra, Job]):
             if service is None:
                 raise self.refusal
             if isinstance(request, self._job_request):
+                self._intake.check()
                 self._begin(connection, request, service)
             else:
                 self._reply(connection, request, service)

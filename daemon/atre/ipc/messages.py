@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Meta
 
 from atre.ipc.message import Fraction, Message
-from atre.ipc.presence import DescribeActivity, Waking
+from atre.ipc.presence import DescribeActivity, SleepInForce, Waking
 from atre.sentence import Sentence
 from atre.speed_figure import SpeedFigure
 
@@ -392,6 +392,7 @@ class BoxDescription(Message, frozen=True):
     is_discovery_wanted: bool = True
     aliases: list[str] = []
     started_at: float | None = None
+    sleep: SleepInForce | None = None
 
 
 EngineRequest = Generate | DescribeEngine | DescribeActivity

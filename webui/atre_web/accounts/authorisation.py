@@ -37,6 +37,7 @@ _OWN_KEYS = Access("member", None)
 _OWN_PROMPTS = Access("member", None)
 _CHAT = Access("guest", "chat")
 _MANAGE = Access("manager", "admin")
+_OWNER = Access("manager", None)
 
 TABLE: dict[str, Access] = {
     # Their own tokens, codes and passwords open these.
@@ -135,17 +136,23 @@ TABLE: dict[str, Access] = {
     "POST /network/certificate/reset": _MANAGE,
     "GET /settings": _MANAGE,
     "POST /settings": _MANAGE,
+    "POST /settings/sleep": _MANAGE,
     "GET /system": _MANAGE,
     "POST /system/engine/restart": _MANAGE,
     "POST /system/bundle": _MANAGE,
     "GET /audit": _MANAGE,
     "GET /audit.csv": _MANAGE,
+    # The box itself: a key is no person who could type a password
+    "GET /transfer": _OWNER,
+    "POST /transfer": _OWNER,
+    "POST /transfer/withdraw": _OWNER,
     # People and groups
     "GET /people": _MANAGE,
     "POST /people/invitations": _MANAGE,
     "POST /people/invitations/<invitation_id>/revoke": _MANAGE,
     "POST /people/groups": _MANAGE,
     "POST /people/groups/<group_id>/delete": _MANAGE,
+    "POST /people/groups/<group_id>/rename": _MANAGE,
     "GET /people/<person_id>": _MANAGE,
     "POST /people/<person_id>": _MANAGE,
     "POST /people/<person_id>/door": _MANAGE,

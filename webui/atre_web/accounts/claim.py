@@ -40,6 +40,16 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
             return False
         return 0 <= uptime - self.opened_s < WINDOW_S
 
+    def left_s(self, uptime: float) -> float:
+        """For how long the code will still be looked at, 0 while it is not."""
+        is_open = self.opened_s is not None and self.is_open(uptime)
+        return WINDOW_S - (uptime - (self.opened_s or 0.0)) if is_open else 0.0
+
+    @property
+    def is_transfer(self) -> bool:
+        """Whether the box is somebody's who hands it over."""
+        return self.is_claimed and self.has_code
+
 
 _UNOWNED = (
     "This box has no owner yet: `atre claim new` makes its code.",

@@ -41,12 +41,11 @@ def show(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
         now = claim.state(connection)
     uptime = time.monotonic()
     is_open = now.is_open(uptime)
-    left_s = claim.WINDOW_S - (uptime - (now.opened_s or 0.0)) if is_open else 0.0
     shown = Shown(
         is_claimed=now.is_claimed,
         has_code=now.has_code,
         is_open=is_open,
-        minutes_left=int(left_s / 60),
+        minutes_left=int(now.left_s(uptime) / 60),
         page=f"{panel_url(data_dir)}/claim",
     )
     if as_json:

@@ -4,7 +4,7 @@
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Flask, current_app, g, request
@@ -13,7 +13,7 @@ from atre_web.accounts import audit, quotas
 from atre_web.accounts.database import connect
 from atre_web.accounts.meter import AskEnergy, Meter, nobody_knows
 from atre_web.accounts.principal import Principal
-from atre_web.accounts.quotas import Running
+from atre_web.accounts.running import Running
 
 _EXTENSION = "atre.accounts"
 
@@ -28,8 +28,8 @@ class Accounts:
 
     database: Path
     clock: Callable[[], float]
+    running: Running
     uptime: Callable[[], float] = time.monotonic
-    running: Running = field(default_factory=Running)
     on_claim: Callable[[], None] = lambda: None
     ask_energy: AskEnergy = nobody_knows
 
@@ -82,10 +82,11 @@ def meter(*, choices: int = 1) -> Meter:
     """
     accounts, who = _accounts(), principal()
     quotas.check_tokens(connection(), who, now=now())
-    accounts.running.enter(who, quotas.quota_of(connection(), who.person_id).max_concurrent)
+    limit = quotas.quota_of(connection(), who.person_id).max_concurrent
+    place = accounts.running.enter(who, limit)
     return Meter(
         who,
-        accounts.running,
+        place,
         accounts.database,
         accounts.clock,
         choices=choices,

@@ -22,13 +22,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
 def create(connection: sqlite3.Connection, name: str, *, now: float) -> Group:
     """Make an empty group. Raises AccountError for a name that is taken or cannot be one."""
-    cleaned = cleaned_name(name)
-    if cleaned is None:
-        raise AccountError(
-            "group_name",
-            f"A group's name has 1 to {MAX_NAME_CHARS} printable characters.",
-            param="name",
-        )
+    cleaned = _checked(name)
     group = Group(id=new_id(), name=cleaned, members=[])
     try:
         connection.execute(
@@ -36,10 +30,22 @@ def create(connection: sqlite3.Connection, name: str, *, now: float) -> Group:
             (group.id, cleaned, folded(cleaned), now),
         )
     except sqlite3.IntegrityError as error:
-        raise AccountError(
-            "group_name_taken", f"There is already a group named {cleaned!r}.", param="name"
-        ) from error
+        raise _taken(cleaned) from error
     return group
+
+
+def rename(connection: sqlite3.Connection, group_id: str, name: str) -> None:
+    """Give a group another name. Raises AccountError as ``create`` does, and if it is gone."""
+    cleaned = _checked(name)
+    try:
+        changed = connection.execute(
+            "UPDATE groups SET name = ?, folded = ? WHERE id = ?",
+            (cleaned, folded(cleaned), group_id),
+        )
+    except sqlite3.IntegrityError as error:
+        raise _taken(cleaned) from error
+    if changed.rowcount == 0:
+        raise _gone()
 
 
 def list_groups(connection: sqlite3.Connection) -> list[Group]:
@@ -75,4 +81,25 @@ def delete(connection: sqlite3.Connection, group_id: str) -> None:
     """Remove a group, not its people. Raises AccountError if there is none of that id."""
     with transaction(connection):
         if connection.execute("DELETE FROM groups WHERE id = ?", (group_id,)).rowcount == 0:
-            raise AccountError("gone", "There is no such group on this box any more.")
+            raise _gone()
+
+
+def _checked(name: str) -> str:
+    cleaned = cleaned_name(name)
+    if cleaned is None:
+        raise AccountError(
+            "group_name",
+            f"A group's name has 1 to {MAX_NAME_CHARS} printable characters.",
+            param="name",
+        )
+    return cleaned
+
+
+def _taken(name: str) -> AccountError:
+    return AccountError(
+        "group_name_taken", f"There is already a group named {name!r}.", param="name"
+    )
+
+
+def _gone() -> AccountError:
+    return AccountError("gone", "There is no such group on this box any more.")

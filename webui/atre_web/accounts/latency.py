@@ -10,12 +10,15 @@ import sqlite3
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Literal
 
 Measure = Literal["first_token_ms", "tokens_per_s"]
 MEASURES: tuple[Measure, ...] = ("first_token_ms", "tokens_per_s")
 
 _PER_DOUBLING = 4
+# A page shows twelve months at most, the one that is not over included.
+_DAYS_KEPT = 400
 _MOST = 2.0**30  # milliseconds: twelve days
 
 Counts = Mapping[int, int]
@@ -57,3 +60,9 @@ def add(
         " ON CONFLICT (person_id, day, measure, bucket) DO UPDATE SET num = num + excluded.num",
         [(day, measure, bucket, num, person_id) for (measure, bucket), num in counts.items()],
     )
+
+
+def prune(connection: sqlite3.Connection, today: str) -> None:
+    """Remove what is older than any page shows."""
+    oldest = date.fromisoformat(today) - timedelta(days=_DAYS_KEPT)
+    connection.execute("DELETE FROM latency WHERE day < ?", (oldest.isoformat(),))

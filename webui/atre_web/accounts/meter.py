@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from atre.errors import StorageError
+from atre.errors import ForbiddenError, StorageError
 from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.messages import Accepted, Delta, EngineEvent, Finished
-from atre_web.accounts import usage
+from atre_web.accounts import admission, usage
 from atre_web.accounts.database import connect
 from atre_web.accounts.latency import Measured
 from atre_web.accounts.principal import Principal
-from atre_web.accounts.quotas import Running
+from atre_web.accounts.running import Place
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Meter:
     def __init__(
         self,
         principal: Principal,
-        running: Running,
+        place: Place,
         database: Path,
         clock: Callable[[], float],
         *,
@@ -46,7 +46,7 @@ class Meter:
         ask_energy: AskEnergy = nobody_knows,
     ) -> None:
         self._principal = principal
-        self._running = running
+        self._place = place
         self._database = database
         self._clock = clock
         self._choices = choices
@@ -77,12 +77,27 @@ class Meter:
         """Take note of a prompt that has no answer in words."""
         self._prompt_tokens[0] = tokens
 
+    def check(self) -> None:
+        """Raises ForbiddenError once the person or the key may not ask any more."""
+        try:
+            with closing(connect(self._database)) as connection:
+                is_admitted = admission.is_admitted(connection, self._principal)
+        except (StorageError, sqlite3.Error) as error:
+            # Whoever was let in stays until somebody can say otherwise.
+            _log.warning("atre-web: a running request could not be checked (%s)", error)
+            return
+        if not is_admitted:
+            raise ForbiddenError(
+                "The account or the key was closed while this was being answered. Ask whoever "
+                "looks after the box."
+            )
+
     def close(self) -> None:
         """The request has ended, however it ended; again changes nothing."""
         if not self._is_open:
             return
         self._is_open = False
-        self._running.leave(self._principal)
+        self._place.close()
         if not self._prompt_tokens:
             return  # the engine refused it
         request_ids = [each for each in self._request_ids.values() if each]

@@ -2,16 +2,12 @@
 """What each person may have: tokens a day, and requests at once."""
 
 import sqlite3
-import threading
-from collections import Counter
 from dataclasses import dataclass
 
 from atre.errors import QuotaError
 from atre_web.accounts import settings, usage
 from atre_web.accounts.people import LOCAL
 from atre_web.accounts.principal import Principal
-
-_RETRY_AFTER_S = 5  # an answer of usual length ends by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,37 +45,6 @@ def check_tokens(connection: sqlite3.Connection, principal: Principal, *, now: f
             "box's time; whoever looks after the box can raise the limit.",
             retry_after_s=usage.seconds_left(connection, now),
         )
-
-
-class Running:
-    """How many requests each person has at once, in this process."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._num: Counter[str] = Counter()
-
-    def enter(self, principal: Principal, limit: int | None) -> None:
-        """Count one more. Raises QuotaError, and counts nothing, if that would be over the limit.
-
-        The keys of the box itself are counted each for itself: they are different programs.
-        """
-        who = payer(principal)
-        with self._lock:
-            if limit is not None and self._num[who] >= limit:
-                raise QuotaError(
-                    f"You already have {self._num[who]} requests running, and {limit} are allowed "
-                    "at once. Wait for one to end.",
-                    retry_after_s=_RETRY_AFTER_S,
-                )
-            self._num[who] += 1
-
-    def leave(self, principal: Principal) -> None:
-        """Count one less."""
-        who = payer(principal)
-        with self._lock:
-            self._num[who] -= 1
-            if self._num[who] <= 0:
-                del self._num[who]
 
 
 def payer(principal: Principal) -> str:

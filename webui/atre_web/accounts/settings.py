@@ -19,6 +19,7 @@ from atre_web.accounts.written import cleaned_name
 OFFICE_NAME = "office_name"
 TOKENS_PER_DAY = "tokens_per_day"
 MAX_CONCURRENT = "max_concurrent"
+RETENTION_DAYS = "retention_days"
 _VERSION = "version"
 
 # Least and most of each number; a day of invitation is the shortest that outlives a night.
@@ -26,13 +27,15 @@ BOUNDS: dict[str, tuple[int, int]] = {
     TOKENS_PER_DAY: (0, 10**12),
     MAX_CONCURRENT: (1, 1000),
     "invitation_hours": (1, 30 * 24),
+    RETENTION_DAYS: (0, 3650),
 }
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Every setting. ``language`` "" is the browser's, ``time_zone`` "" the machine's.
 
-    The limits are those of people who have none of their own; None is none.
+    The limits are those of people who have none of their own; None is none. A conversation in which
+    nobody wrote for ``retention_days`` is removed, 0 keeps all.
     """
 
     office_name: str = ""
@@ -41,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tokens_per_day: int | None = None
     max_concurrent: int | None = None
     invitation_hours: int = 72
+    retention_days: int = 0
 
 
 class SettingError(InvalidRequestError):

@@ -7,8 +7,9 @@ from itertools import pairwise
 from msgspec.structs import replace
 
 from atre.handbook.plan import Plan
-from atre.ipc.messages import ChatMessage, EngineDescription, Generate
+from atre.ipc.messages import ChatMessage, EngineDescription, Generate, ToolChoice
 from atre_web.openai.schema import ChatBody
+from atre_web.openai.tools import wanted_choice
 
 # The file's name and the name in its metadata: a file of somebody's own has not both.
 MODEL = "factory"
@@ -19,11 +20,14 @@ _ROLES = {"system", "user", "assistant"}
 def may_be_guided(body: ChatBody) -> bool:
     """Whether the request asks for plain talk, possibly with the factory model.
 
-    Tools, a response format and a logit bias steer the tokens themselves, and probabilities are
-    asked for to see what the model does: those requests get the model as it is. So does a
-    conversation that no template takes, for the engine to refuse.
+    A call that is required, a response format and a logit bias steer the tokens themselves, and
+    probabilities are asked for to see what the model does: those requests get the model as it is.
+    So does a conversation that no template takes, for the engine to refuse. Tools that the model
+    may leave alone do not count: it was not trained to call any, and Open WebUI and agents offer
+    theirs with every question.
     """
-    steers = body.tools or body.tool_choice or body.response_format or body.logit_bias
+    must_call = wanted_choice(body).choice is ToolChoice.REQUIRED
+    steers = must_call or body.response_format or body.logit_bias
     return not steers and not body.logprobs and body.model in {None, MODEL} and _is_plain(body)
 
 
@@ -53,6 +57,7 @@ def guided(request: Generate, plan: Plan, body: ChatBody) -> Generate:
     return replace(
         request,
         messages=[ChatMessage(role="user", content=asked)],
+        tools=[],
         sampling=sampling,
         max_tokens=request.max_tokens if plan.prompt is not None else 1,
     )

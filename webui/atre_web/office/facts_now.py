@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+from atre.clock import is_synchronised
 from atre_web.accounts import claim, current, invitations, people
 from atre_web.office.findings import Facts, Finding, findings
 from atre_web.panel.snapshot import Snapshot
@@ -7,6 +8,7 @@ from atre_web.panel.snapshot import Snapshot
 def facts_now(snapshot: Snapshot) -> Facts:
     """The facts of the traffic light at this moment."""
     connection = current.connection()
+    claimed = claim.state(connection)
     return Facts(
         engine=snapshot.engine,
         engine_problem=snapshot.engine_problem,
@@ -16,9 +18,11 @@ def facts_now(snapshot: Snapshot) -> Facts:
         free_bytes=snapshot.free_bytes,
         now=snapshot.now,
         latest_known=_latest_known(),
-        is_claimed=claim.state(connection).is_claimed,
+        is_claimed=claimed.is_claimed,
         num_people=len(people.list_people(connection)),
         num_invitations=len(invitations.waiting(connection, now=snapshot.now)),
+        is_clock_synchronised=is_synchronised(),
+        is_transfer=claimed.is_transfer,
     )
 
 

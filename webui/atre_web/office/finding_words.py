@@ -111,6 +111,35 @@ def _clock_back(finding: Finding) -> Said:
     )
 
 
+def _clock_ahead(finding: Finding) -> Said:
+    return (
+        gettext(
+            "L’horloge du boîtier est loin en avance : elle dit le %(when)s, et rien ne le "
+            "confirme.",
+            when=moment(finding.values["now"]),
+        ),
+        gettext(
+            "Branchez-le au réseau, où il prend l’heure, ou réglez-la sur la machine. D’ici là, "
+            "aucune vieille conversation n’est supprimée ; les certificats et les invitations "
+            "peuvent passer pour expirés."
+        ),
+        "/system",
+        gettext("Voir l’heure du boîtier"),
+    )
+
+
+def _transfer(_: Finding) -> Said:
+    return (
+        gettext("Un transfert à un nouveau propriétaire est en cours."),
+        gettext(
+            "Dès que son code a servi, tous les gestionnaires d’aujourd’hui perdent leur accès. "
+            "Annulez-le si personne ne l’attend."
+        ),
+        "/transfer",
+        gettext("Voir le transfert"),
+    )
+
+
 def _certificate_ended(_: Finding) -> Said:
     return (
         gettext("Le certificat du boîtier n’est plus valable à l’heure qu’il croit être."),
@@ -217,6 +246,8 @@ _WORDS: dict[Code, Callable[[Finding], Said]] = {
     "disk_low": _disk,
     "clock_unset": _clock_unset,
     "clock_back": _clock_back,
+    "clock_ahead": _clock_ahead,
+    "transfer": _transfer,
     "certificate_ended": _certificate_ended,
     "plain_http": _plain_http,
     "model_issue": _model_issue,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from atre.clock import Clock, is_far_ahead, is_unset
 from atre.ipc.messages import BoxDescription, DiscoveryState, EngineDescription
 from atre.sentence import NOTHING, Sentence
 
@@ -20,6 +21,8 @@ Code = Literal[
     "disk_full",
     "clock_unset",
     "clock_back",
+    "clock_ahead",
+    "transfer",
     "certificate_ended",
     "plain_http",
     "model_issue",
@@ -36,8 +39,6 @@ Code = Literal[
 ]
 
 _DAY_S = 24 * 3600.0
-# November 2025: no box is older, so an earlier clock was never set.
-_OLDEST_CLOCK = 1_762_000_000.0
 # Databases and logs need some room at once, models a lot.
 FULL_BYTES = 10**9
 LOW_BYTES = 10 * 10**9
@@ -47,7 +48,8 @@ LOW_BYTES = 10 * 10**9
 class Facts:
     """What the light is made of; None where nobody can say. Times are Unix seconds.
 
-    ``latest_known`` is the latest moment that the database knows of.
+    ``latest_known`` is the latest moment that the database knows of; ``is_transfer`` says that a
+    code makes the box somebody else's.
     """
 
     engine: EngineDescription | None
@@ -61,6 +63,8 @@ class Facts:
     is_claimed: bool
     num_people: int
     num_invitations: int
+    is_clock_synchronised: bool = False
+    is_transfer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +135,17 @@ def _machine(facts: Facts) -> Iterator[Finding]:
         code: Code = "disk_full" if is_full else "disk_low"
         level: Level = "urgent" if is_full else "attention"
         yield Finding(code, level, values={"free_bytes": facts.free_bytes})
-    if facts.now < _OLDEST_CLOCK:
+    yield from _clock(facts)
+
+
+def _clock(facts: Facts) -> Iterator[Finding]:
+    clock = Clock(facts.now, facts.is_clock_synchronised)
+    if is_unset(clock):
         yield Finding("clock_unset", "urgent")
+    elif is_far_ahead(clock):
+        yield Finding("clock_ahead", "urgent", values={"now": facts.now})
+    elif facts.is_clock_synchronised:
+        return  # what the box knows of later came from a clock that was wrong
     elif facts.latest_known is not None and facts.latest_known > facts.now + _DAY_S:
         yield Finding("clock_back", "urgent", values={"latest": facts.latest_known})
 
@@ -141,6 +154,8 @@ def _people(facts: Facts) -> Iterator[Finding]:
     if not facts.is_claimed:
         yield Finding("unclaimed", "attention")
         return
+    if facts.is_transfer:
+        yield Finding("transfer", "attention")
     if facts.num_invitations:
         yield Finding("invitations", "advice", values={"num": facts.num_invitations})
     elif facts.num_people <= 1:

@@ -7,6 +7,7 @@ from atre_web.office import (
     metrics,
     network_page,
     settings_page,
+    sleep_page,
     system_page,
     usage_page,
     verbs,
@@ -17,6 +18,14 @@ from atre_web.office.verbs import Verbs
 def install(app: Flask, box: Verbs) -> None:
     """Put the administration on an app that has the panel."""
     verbs.install(app, box)
-    rooms = (home_page, network_page, usage_page, settings_page, system_page, audit_page, metrics)
-    for room in rooms:
+    for room in (
+        home_page,
+        network_page,
+        usage_page,
+        settings_page,
+        sleep_page,
+        system_page,
+        audit_page,
+        metrics,
+    ):
         app.register_blueprint(room.blueprint)

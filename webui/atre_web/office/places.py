@@ -59,7 +59,7 @@ def rooms() -> list[Place]:
 
 def is_in_administration() -> bool:
     """Whether the page being shown is one of the rooms, or behind one."""
-    return request.path == "/audit" or any(room.is_current for room in rooms())
+    return request.path in {"/audit", "/transfer"} or any(room.is_current for room in rooms())
 
 
 def current_role() -> str:

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the office sets for everybody."""
 
+import contextlib
 from typing import Any
 
 from flask import Blueprint, make_response, redirect, render_template, request
 from msgspec.structs import replace
 from werkzeug.wrappers import Response
 
+from atre.errors import AtreError
 from atre_web.accounts import current, settings
 from atre_web.accounts.problem import ChangedMeanwhileError
 from atre_web.accounts.settings import BOUNDS, SettingError, Settings
-from atre_web.panel import language
+from atre_web.office import sleep_form
+from atre_web.office.sleep_form import SleepForm
+from atre_web.office.week import DAYS
+from atre_web.panel import language, snapshot
 from atre_web.panel.form import field, number, version
 from atre_web.panel.wording import decimal, gettext
 
@@ -23,8 +28,10 @@ _FIRST_ZONES = ("Europe/Paris", "America/Toronto", "America/Montreal")
 @blueprint.get("/settings")
 def show() -> Response:
     """The form."""
-    message = gettext("C’est enregistré.") if request.args.get("done") == "1" else ""
-    return _page(settings.read(current.connection())[0], message=message)
+    done = request.args.get("done")
+    message = gettext("C’est enregistré.") if done in {"1", "sleep"} else ""
+    shown = settings.read(current.connection())[0]
+    return page(shown, message=message, is_of_sleep=done == "sleep")
 
 
 @blueprint.post("/settings")
@@ -42,18 +49,22 @@ def change() -> Response:
         tokens_per_day=number("tokens_per_day"),
         max_concurrent=number("max_concurrent"),
         invitation_hours=-1 if hours is None else hours,
+        retention_days=number("retention_days") or 0,
     )
     try:
         settings.change(connection, wanted, version=version())
     except SettingError as error:
-        return _page(wanted, 400, problem=_sentence(error), wrong=error.param)
+        return page(wanted, 400, problem=_sentence(error), wrong=error.param)
     except ChangedMeanwhileError:
         problem = gettext(
             "Quelqu’un d’autre vient de changer ces réglages ; voici ce qu’il en est maintenant. "
             "Recommencez si c’est encore utile."
         )
-        return _page(settings.read(connection)[0], 409, problem=problem)
+        return page(settings.read(connection)[0], 409, problem=problem)
     current.record("settings.change")
+    # A box that cannot be told now is told the next time that these settings are saved.
+    with contextlib.suppress(AtreError):
+        sleep_form.follow_zone(wanted.time_zone)
     return redirect("/settings?done=1", 303)
 
 
@@ -77,14 +88,32 @@ def _sentence(error: SettingError) -> str:
             least=decimal(least),
             most=decimal(most),
         ),
+        "retention_days": gettext(
+            "La conservation va de 1 à %(most)s jours ; 0, ou rien, garde tout.",
+            most=decimal(most),
+        ),
     }
     return sentences[error.param]
 
 
-def _page(shown: Settings, status: int = 200, **more: Any) -> Response:
+def page(
+    shown: Settings, status: int = 200, *, sleep: SleepForm | None = None, **more: Any
+) -> Response:
+    """The page with these settings, and with what was typed of the model's sleep."""
     _, seen = settings.read(current.connection())
+    box = snapshot.box()
+    now = box.sleep if box else None
     body = render_template(
-        "settings.html", settings=shown, version=seen, zones=_zones(), bounds=BOUNDS, **more
+        "settings.html",
+        settings=shown,
+        version=seen,
+        zones=_zones(),
+        bounds=BOUNDS,
+        sleep=sleep or (sleep_form.filled(now) if now else None),
+        sleep_now=now,
+        in_force=sleep_form.in_force(now) if now else "",
+        days=list(zip(DAYS, sleep_form.day_names(), strict=True)),
+        **more,
     )
     return make_response(body, status)
 

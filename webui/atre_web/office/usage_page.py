@@ -12,7 +12,7 @@ from atre_web.accounts.usage_report import By, Entry, Sums, entries, periods, su
 from atre_web.office.csv_text import csv_response
 from atre_web.panel.energy_words import joules
 from atre_web.panel.snapshot import UNKNOWN
-from atre_web.panel.wording import decimal, gettext
+from atre_web.panel.wording import decimal, gettext, seconds
 
 blueprint = Blueprint("usage", __name__)
 
@@ -139,7 +139,7 @@ def _watt_hours(j: float | None) -> float | None:
 
 
 def _seconds(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{decimal(value)}\N{NO-BREAK SPACE}s"
+    return UNKNOWN if value is None else seconds(value)
 
 
 def _label(period: str) -> str:

@@ -5,6 +5,7 @@ from flask import Flask, current_app
 
 from atre.ipc.box_messages import SupportBundle
 from atre.ipc.messages import BoxDescription
+from atre.ipc.presence import SleepTimes
 
 _EXTENSION = "atre.office"
 
@@ -17,6 +18,8 @@ class Verbs(Protocol):
     def reset_certificate(self, *, authority: bool) -> BoxDescription: ...
 
     def set_discovery(self, *, announced: bool) -> BoxDescription: ...
+
+    def set_sleep(self, times: SleepTimes | None) -> BoxDescription: ...
 
     def restart_engine(self) -> BoxDescription: ...
 

@@ -3,8 +3,8 @@
 
 from dataclasses import dataclass
 
-from flask import Response, jsonify
-from werkzeug.exceptions import HTTPException
+from flask import Response, jsonify, request
+from werkzeug.exceptions import HTTPException, NotFound
 
 from atre.errors import (
     AtreError,
@@ -13,6 +13,7 @@ from atre.errors import (
     EngineError,
     EngineUnavailableError,
     ForbiddenError,
+    IntakeClosedError,
     ModelLoadError,
     ModelNotFoundError,
     ModelProblem,
@@ -98,7 +99,7 @@ def error_response(error: AtreError) -> Response:
     row = row_of(error)
     response = jsonify(error_body(error))
     response.status_code = row.status
-    if isinstance(error, QueueFullError | QuotaError):
+    if isinstance(error, QueueFullError | QuotaError | IntakeClosedError):
         response.headers["Retry-After"] = str(error.retry_after_s)
     elif isinstance(error, EngineUnavailableError):
         response.headers["Retry-After"] = str(_RETRY_AFTER_S)
@@ -111,7 +112,7 @@ def http_error_response(error: HTTPException) -> Response:
     response = jsonify(
         {
             "error": {
-                "message": error.description or error.name,
+                "message": _sentence(error),
                 "type": "invalid_request_error" if status < 500 else "server_error",  # noqa: PLR2004
                 "param": None,
                 "code": error.name.lower().replace(" ", "_"),
@@ -125,13 +126,29 @@ def http_error_response(error: HTTPException) -> Response:
     return response
 
 
+def _sentence(error: HTTPException) -> str:
+    if isinstance(error, NotFound) and error.description == NotFound.description:
+        path = request.path[:200]
+        # n8n and newer OpenAI clients start there, and show the sentence to whoever set them up.
+        if path.startswith("/v1/responses"):
+            return (
+                "This box has no Responses API (/v1/responses). Have the program use "
+                "/v1/chat/completions; in n8n, switch off Use Responses API."
+            )
+        return f"This box has no {path}. What it has is listed at /openapi.json."
+    return error.description or error.name
+
+
 def row_of(error: AtreError) -> Row:
     """The row of the error's class or of the nearest class above it.
 
-    What went wrong with a model is its own code, and decides the status.
+    What went wrong with a model is its own code, and decides the status; so is why nothing new is
+    taken.
     """
     if isinstance(error, ModelStoreError):
         status = _MODEL_STATUSES.get(error.problem, 400)
         kind = "server_error" if status >= 500 else "invalid_request_error"  # noqa: PLR2004
         return Row(status, kind, error.problem)
+    if isinstance(error, IntakeClosedError):
+        return Row(503, "server_error", error.reason)
     return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)

@@ -16,6 +16,8 @@ from atre_web.openai.interruption import PEER_CLOSED
 # Comments keep proxies and impatient clients from giving up. Without POLLRDHUP a failing write is
 # the only sign that a client left, so they come more often.
 HEARTBEAT_S = 10.0 if PEER_CLOSED else 1.0
+# How soon the answers of an account that is closed end: one short query a second and request.
+_CHECK_S = 1.0
 
 
 class Meter(Protocol):
@@ -24,6 +26,9 @@ class Meter(Protocol):
     energy: RequestEnergy
 
     def count(self, index: int, event: EngineEvent) -> None: ...
+
+    def check(self) -> None:
+        """Raises ForbiddenError once whoever asked may not ask any more."""
 
     def close(self) -> None: ...
 
@@ -71,13 +76,18 @@ class Relay(Closing):
         """Events with the index of their request, until all have finished; None as heartbeat.
 
         The heart beats among events too: the client need not hear of each of them. Raises
-        ClientGoneError, EngineUnavailableError when the box stops, and the error of a generation
-        that fails.
+        ClientGoneError, EngineUnavailableError when the box stops, ForbiddenError when the caller's
+        account or key is closed, and the error of a generation that fails.
         """
         beat_s = time.monotonic() + self._heartbeat_s
+        check_s = time.monotonic() + _CHECK_S
         while self._open:
-            ready = dict(self._poll.poll(max(0.0, beat_s - time.monotonic()) * 1000))
+            wait_s = max(0.0, min(beat_s, check_s) - time.monotonic())
+            ready = dict(self._poll.poll(wait_s * 1000))
             self._interruption.check(ready)
+            if time.monotonic() >= check_s:
+                self._meter.check()
+                check_s = time.monotonic() + _CHECK_S
             if time.monotonic() >= beat_s:
                 beat_s = time.monotonic() + self._heartbeat_s
                 yield None

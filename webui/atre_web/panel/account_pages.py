@@ -6,13 +6,14 @@ from typing import Any
 from flask import Blueprint, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from atre_web.accounts import current, keys, passwords, people, recovery, sessions, throttle
+from atre_web.accounts import current, keys, passwords, people, recovery, sessions
 from atre_web.accounts.database import transaction
 from atre_web.accounts.principal import SCOPES, SCOPES_OF_ROLE
 from atre_web.accounts.problem import AccountError
 from atre_web.accounts.sign_in import Opened
 from atre_web.panel import language
 from atre_web.panel.account_texts import scopes, sentence, too_many_tries
+from atre_web.panel.confirmation import wait_for
 from atre_web.panel.form import admit, caller, field
 from atre_web.panel.wording import gettext
 
@@ -120,7 +121,7 @@ def revoke_key(key_id: str) -> Response:
 
 def _refusal_to_confirm(password: str) -> Response | None:
     """None if it is still its person at the keyboard, else the answer."""
-    wait_s = _wait_for(password)
+    wait_s = wait_for(password)
     if wait_s is None:
         return None
     wrong = gettext("Le mot de passe actuel n’est pas le bon.")
@@ -129,21 +130,6 @@ def _refusal_to_confirm(password: str) -> Response | None:
     response = _page(429, problem=f"{wrong} {too_many_tries(wait_s)}")
     response.headers["Retry-After"] = str(wait_s)
     return response
-
-
-def _wait_for(password: str) -> int | None:
-    """How long to wait after a wrong password, None after the right one."""
-    connection, now = current.connection(), current.now()
-    me = current.principal().person_id
-    with passwords.turn():
-        wait_s = throttle.wait_s(connection, me, now=now, limit=throttle.BY_LOGIN)
-        if wait_s is not None:
-            return wait_s
-        if passwords.is_password(password, people.password_of(connection, me)):
-            throttle.forget(connection, me, limit=throttle.BY_LOGIN)
-            return None
-        throttle.record_failure(connection, me, now=now, limit=throttle.BY_LOGIN)
-        return throttle.wait_s(connection, me, now=now, limit=throttle.BY_LOGIN) or 0
 
 
 def _page(status: int = 200, **shown: Any) -> Response:

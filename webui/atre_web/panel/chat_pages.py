@@ -7,7 +7,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from werkzeug.wrappers import Response as BaseResponse
 
 from atre.errors import ConflictError, InvalidRequestError
-from atre_web.accounts import current
+from atre_web.accounts import current, settings
 from atre_web.chat import asking, conversations, export, messages, prompts, words
 from atre_web.chat.asking import Question
 from atre_web.chat.attachment import MAX_BYTES, MAX_FILES, Attachment, AttachmentError, attachment
@@ -150,6 +150,7 @@ def history() -> BaseResponse:
             found=found,
             groups=grouped(listed[:_PAGE]),
             next_skip=skip + _PAGE if len(listed) > _PAGE else None,
+            retention_days=settings.read(connection)[0].retention_days,
         )
     )
 
@@ -180,6 +181,7 @@ def _page(
         running=shown is not None and any(each["state"] == "running" for each in shown["messages"]),
         groups=grouped(listed[:_LISTED]),
         has_more=len(listed) > _LISTED,
+        retention_days=settings.read(connection)[0].retention_days,
         is_first_use=not listed,
         is_temporary=is_temporary,
         problem=problem,

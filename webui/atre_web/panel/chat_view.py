@@ -15,7 +15,7 @@ from atre_web.chat.message import Conversation, Json, Message
 from atre_web.chat.tree import Tree
 from atre_web.panel.energy_words import energy_note
 from atre_web.panel.texts import chat_texts
-from atre_web.panel.wording import decimal, gettext, is_french
+from atre_web.panel.wording import decimal, gettext, is_french, seconds
 
 SHOWN = 40  # messages on a page; the earlier ones are one click away
 
@@ -92,9 +92,9 @@ def note(message: Message) -> str:
     if message.completion_tokens is not None and message.seconds is not None:
         parts.append(
             gettext(
-                "%(tokens)s jetons · %(seconds)s s",
+                "%(tokens)s jetons · %(time)s",
                 tokens=decimal(message.completion_tokens),
-                seconds=decimal(message.seconds),
+                time=seconds(message.seconds),
             )
             + f" · {energy_note(message.energy)}"
         )
@@ -125,15 +125,20 @@ def _sentence(error: Json, texts: dict[str, str]) -> str:
         return texts["error_too_long"].format(
             tokens=decimal(error.get("n_prompt_tokens", 0)), limit=decimal(error.get("n_ctx", 0))
         )
-    if code == "quota_exceeded":
-        return gettext(
-            "Votre limite est atteinte pour l’instant. La personne qui gère le boîtier peut la "
-            "relever."
-        )
     if code == "queue_full":
         return texts["error_queue"].format(seconds=error.get("retry_after_s", 5))
-    if code == "no_model":
-        return texts["error_no_model"]
+    plain = {
+        "permission_denied": gettext("Le compte a été fermé pendant cette réponse."),
+        "quota_exceeded": gettext(
+            "Votre limite est atteinte pour l’instant. La personne qui gère le boîtier peut la "
+            "relever."
+        ),
+        "no_model": texts["error_no_model"],
+        "on_battery": texts["error_on_battery"],
+        "battery_low": texts["error_battery_low"],
+    }
+    if code in plain:
+        return plain[code]
     if error.get("type") == "server_error":
         return texts["error_engine"]
     return texts["error_other"].format(message=error.get("message", ""))

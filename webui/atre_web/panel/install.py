@@ -10,6 +10,7 @@ from atre_web.accounts import guard
 from atre_web.accounts.authorisation import TABLE, Table
 from atre_web.accounts.current import Accounts
 from atre_web.accounts.meter import AskEnergy, nobody_knows
+from atre_web.accounts.running import Running
 from atre_web.chat import desk
 from atre_web.chat.desk import Desk
 from atre_web.factory import guidance
@@ -31,6 +32,7 @@ from atre_web.panel import (
     people_pages,
     prompt_pages,
     snapshot,
+    transfer_page,
     wording,
 )
 from atre_web.panel.markdown import answer_html
@@ -46,6 +48,7 @@ def install(
     embedder: Embedder | None = None,
     clock: Callable[[], float] = time.time,
     uptime: Callable[[], float] = time.monotonic,
+    running: Running | None = None,
     on_claim: Callable[[], None] = lambda: None,
     ask_energy: AskEnergy = nobody_knows,
     free_bytes: Callable[[Path], int | None] = snapshot.free_bytes,
@@ -57,7 +60,8 @@ def install(
     """
     desk.install(app, Desk(database, clock, uptime))
     refusals = guard.Pages(sign_in=login.for_stranger, forbidden=error_page.forbidden)
-    accounts = Accounts(database, clock, uptime, on_claim=on_claim, ask_energy=ask_energy)
+    shared = running or Running(database.parent / "requests")
+    accounts = Accounts(database, clock, shared, uptime, on_claim=on_claim, ask_energy=ask_energy)
     guard.install(app, accounts, pages=refusals, table=table)
     headers.install(app)
     inline_style.install(app)
@@ -83,5 +87,6 @@ def install(
         chat_pages,
         chat_api,
         prompt_pages,
+        transfer_page,
     ):
         app.register_blueprint(room.blueprint)

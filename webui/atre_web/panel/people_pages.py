@@ -63,6 +63,17 @@ def create_group() -> Response:
     return redirect("/people", 303)
 
 
+@blueprint.post("/people/groups/<group_id>/rename")
+def rename_group(group_id: str) -> Response:
+    """Give a group another name."""
+    try:
+        groups.rename(current.connection(), group_id, field("name"))
+    except AccountError as error:
+        return _page(404 if error.code == "gone" else 400, problem=sentence(error))
+    current.record("group.rename", group_id)
+    return redirect("/people", 303)
+
+
 @blueprint.post("/people/groups/<group_id>/delete")
 def delete_group(group_id: str) -> Response:
     """Remove a group, not its people."""

@@ -20,6 +20,7 @@ def chat_texts() -> dict[str, str]:
         "stopped": gettext("Arrêtée à votre demande."),
         "cut": gettext("Réponse coupée : la longueur maximale est atteinte."),
         "usage": gettext("{tokens} jetons · {seconds} s"),
+        "usage_short": gettext("{tokens} jetons · moins de {seconds} s"),
         "energy": gettext("{energy} ({basis}), soit {seconds} s d’un micro-ondes de 1 000 W"),
         "energy_small": gettext("{energy} ({basis}), moins de 0,1 s d’un micro-ondes de 1 000 W"),
         "energy_unknown": gettext("énergie —"),
@@ -81,6 +82,14 @@ def chat_texts() -> dict[str, str]:
         ),
         "error_no_model": gettext(
             "Le modèle ne peut pas être chargé. La page « État » dit pourquoi."
+        ),
+        "error_on_battery": gettext(
+            "Le courant est coupé et le boîtier tient sur l’onduleur : il finit les réponses en "
+            "cours et n’en commence pas d’autre. Réessayez quand le courant sera revenu."
+        ),
+        "error_battery_low": gettext(
+            "Le courant est coupé et l’onduleur est presque vide : le boîtier s’arrête. Réessayez "
+            "quand le courant sera revenu."
         ),
         "error_network": gettext(
             "La connexion avec le boîtier est coupée. Vérifiez le réseau, puis réessayez."

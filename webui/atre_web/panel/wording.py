@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from atre.sentence import Sentence
 from atre_web.accounts import current, usage
 
+_SHORTEST_S = 0.1
 _KILOBYTE, _MEGABYTE, _GIGABYTE = 10**3, 10**6, 10**9
 
 # Where Canada's French sets no space (Office québécois de la langue française, Banque de dépannage
@@ -87,6 +88,12 @@ def percent(fraction: float) -> str:
 def date(unix_s: float) -> str:
     """A day, in words."""
     return str(flask_babel.format_date(datetime.fromtimestamp(unix_s, UTC), "long"))
+
+
+def seconds(value: float) -> str:
+    """A wait, as short as it is read: what rounds to nothing is said in words."""
+    shown = f"{decimal(max(value, _SHORTEST_S))}\N{NO-BREAK SPACE}s"
+    return gettext("moins de %(time)s", time=shown) if value < _SHORTEST_S else shown
 
 
 def moment(unix_s: float | None) -> str:

@@ -91,7 +91,12 @@ export async function refusal(response) {
   return text(response.status >= 500 ? "error_engine" : "error_cut");
 }
 
-const BY_CODE = { queue_full: "error_busy", no_model: "error_no_model" };
+const BY_CODE = {
+  queue_full: "error_busy",
+  no_model: "error_no_model",
+  on_battery: "error_on_battery",
+  battery_low: "error_battery_low",
+};
 
 function reason(error) {
   if (error.code === "context_length_exceeded") {

@@ -3,6 +3,8 @@ import { ask } from "./answer.js";
 import { energyNote } from "./energy.js";
 import { number, text } from "./texts.js";
 
+const SHORTEST_S = 0.1; // "0 s" says nothing
+
 /** What the model is sent of a chat that nothing is kept of: every turn with words. */
 function messagesOf(turns) {
   return turns.flatMap((turn) => {
@@ -15,9 +17,10 @@ function messagesOf(turns) {
 export async function answerTemporarily(turns, turn, report) {
   const startedAt = performance.now();
   const { usage, isCut, atre } = await ask(messagesOf(turns), report);
-  const seconds = number((performance.now() - startedAt) / 1000);
-  const tokens = usage && text("usage", { tokens: number(usage.completion_tokens), seconds });
-  const cost = tokens && `${tokens} · ${energyNote(usage.energy)}`;
+  const taken = (performance.now() - startedAt) / 1000;
+  const values = { tokens: number(usage?.completion_tokens ?? 0), seconds: number(Math.max(taken, SHORTEST_S)) };
+  const spent = usage && text(taken < SHORTEST_S ? "usage_short" : "usage", values);
+  const cost = spent && `${spent} · ${energyNote(usage.energy)}`;
   turn.note = [cost, isCut && text("cut")].filter(Boolean).join(" — ");
   turn.atre = atre;
   if (!turn.text) turn.failure = text("no_text");

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the management daemon asks a running box to start its engine anew.
+"""How the management daemon tells a running box that there is something to do.
 
-A datagram to ``restart.sock``, which only the user whose box it is can reach.
+A datagram to a socket of that name, which only the user whose box it is can reach. It says nothing
+but that: whatever there is to know lies in a file.
 """
 
 import socket
@@ -10,12 +11,12 @@ from pathlib import Path
 from atre.datagrams import Datagrams
 from atre.errors import EngineUnavailableError
 
+RESTART = "restart.sock"  # start the engine anew
+SLEEP = "sleep.sock"  # read again when the model may leave memory
 
-class RestartSocket(Datagrams):
+
+class NudgeSocket(Datagrams):
     """The box's end; readable when somebody asks."""
-
-    def __init__(self, runtime_dir: Path) -> None:
-        super().__init__(_socket_path(runtime_dir))
 
     def was_asked(self) -> bool:
         """Whether anybody asked since the last call; who asks twice is served once."""
@@ -25,12 +26,12 @@ class RestartSocket(Datagrams):
         return asked
 
 
-def ask_for_restart(runtime_dir: Path) -> None:
+def nudge(path: Path) -> None:
     """Ask the box there. Raises EngineUnavailableError if none listens."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
         try:
             sending.setblocking(False)
-            sending.connect(str(_socket_path(runtime_dir)))
+            sending.connect(str(path))
             sending.send(b"1")
         except BlockingIOError:
             return  # enough requests wait already
@@ -38,7 +39,3 @@ def ask_for_restart(runtime_dir: Path) -> None:
             raise EngineUnavailableError(
                 "The box does not listen for this; restart the service that runs it."
             ) from error
-
-
-def _socket_path(runtime_dir: Path) -> Path:
-    return runtime_dir / "restart.sock"
