@@ -235,8 +235,7 @@ class EngineDescription(Message, frozen=True):
     ``model`` is the id that requests use, ``name`` what its makers call it. ``turns`` are sums
     since the model was loaded; ``snapshot_bytes`` of RAM hold copies of what ended answers held.
     ``issues`` are sentences on what went otherwise than planned when the model started. ``speed``
-    is what one reader may expect. ``asleep_since`` is when the model was unloaded to save power,
-    None if it is not; ``waking`` is how much of it is loaded again.
+    is one reader's. ``asleep_since`` is None while awake; ``waking`` is how much is loaded again.
     """
 
     model: str
