@@ -38,6 +38,7 @@ from atre.ipc.box_messages import (
     SetSleep,
     SupportBundle,
 )
+from atre.ipc.energy_messages import EnergyRequest
 from atre.ipc.failure import failure
 from atre.ipc.messages import (
     BoxDescription,
@@ -78,7 +79,9 @@ _SETTLE_TIMEOUT_S = 8.0
 # Models and the support bundle take their time; the facts about the box never wait for them.
 _NUM_WORKERS = 2
 
-_decoder = msgspec.msgpack.Decoder(ManagementRequest | BoxRequest | ModelRequest | PowerRequest)
+_decoder = msgspec.msgpack.Decoder(
+    ManagementRequest | BoxRequest | ModelRequest | PowerRequest | EnergyRequest
+)
 
 
 @click.command()
@@ -277,6 +280,9 @@ class ManagementDaemon:
             request = _decoder.decode(body)
             if isinstance(request, MakeSupportBundle | ModelRequest | PowerRequest):
                 self._workers.submit(self._answer, connection, request)
+                return
+            if isinstance(request, EnergyRequest):
+                self._power.answer_energy(request, connection.send)
                 return
             self._carry_out(request)
             connection.send(self.describe())

@@ -11,6 +11,7 @@ from atre.config import Config
 from atre.errors import AtreError
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
+from atre.ipc.energy_client import EnergyClient
 from atre.ipc.models_client import ModelsClient
 from atre.ipc.power_client import PowerClient
 from atre_web import body_limit, host_check, trust
@@ -54,6 +55,7 @@ def create_app(config: Config) -> Flask:
         embedder=embedder,
         running=Running(config.runtime_dir / "requests"),
         on_claim=lambda: claim_news.tell(config),
+        ask_energy=EnergyClient(config.management_socket).of,
     )
     app.extensions["atre.power"] = PowerClient(config.management_socket)
     office.install(app, box)
