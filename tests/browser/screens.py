@@ -246,6 +246,14 @@ SCREENS: list[Screen] = [
     Screen(name="home", rule="/admin", path="/admin", template="home.html"),
     Screen(name="network", rule="/network", path="/network", template="network.html"),
     Screen(name="usage", rule="/usage", path="/usage", template="usage.html"),
+    Screen(name="power", rule="/power", path="/power", template="power.html"),
+    Screen(
+        name="power-settings",
+        rule="/power/settings",
+        path="/power/settings",
+        template="power_settings.html",
+        act=_unfold,
+    ),
     Screen(name="settings", rule="/settings", path="/settings", template="settings.html"),
     Screen(
         name="settings-wrong",
@@ -367,6 +375,7 @@ NO_PAGES = frozenset(
         "/healthz",
         "/manifest.webmanifest",
         "/openapi.json",
+        "/power.csv",
         "/usage.csv",
         "/audit.csv",
         "/api/panel/status.json",

@@ -26,6 +26,7 @@ from atre_web.openai.interruption import ClientGoneError
 from atre_web.panel import error_page
 from atre_web.panel import install as panel
 from atre_web.panel.snapshot import Sources
+from atre_web.power import install as power
 from atre_web.trust import http_app
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def create_app(config: Config) -> Flask:
         on_claim=lambda: claim_news.tell(config),
         ask_energy=EnergyClient(config.management_socket).of,
     )
-    app.extensions["atre.power"] = PowerClient(config.management_socket)
+    power.install(app, PowerClient(config.management_socket))
     office.install(app, box)
     models.install(app, ModelsClient(config.management_socket))
     app.register_blueprint(routes.blueprint)

@@ -45,6 +45,8 @@ def _names() -> dict[str, str]:
         "certificate.import": gettext("A importé un certificat"),
         "certificate.reset": gettext("Est revenu au certificat du boîtier"),
         "certificate.authority": gettext("A refait l’autorité du boîtier"),
+        "power.settings": gettext("A changé les réglages de l’électricité"),
+        "power.forget-calibration": gettext("A oublié l’étalonnage de l’électricité"),
         "engine.restart": gettext("A redémarré le moteur"),
         "support.bundle": gettext("A téléchargé le fichier d’assistance"),
     }

@@ -46,7 +46,7 @@ def show() -> str:
             "labels": [_short_label(period) for period in covered],
             "prompt": [_sums(by_period, period).prompt_tokens for period in covered],
             "completion": [_sums(by_period, period).completion_tokens for period in covered],
-            "names": [gettext("Jetons lus"), gettext("Jetons écrits")],
+            "names": {"prompt": gettext("Jetons lus"), "completion": gettext("Jetons écrits")},
         },
     )
 
