@@ -30,8 +30,8 @@ from atre_web.accounts.principal import Role
 from atre_web.office.log_lines import last_lines
 from atre_web.panel.wording import seconds
 
-ROOMS = ("/admin", "/people", "/network", "/usage", "/usage?by=month", "/settings", "/system",
-         "/status", "/audit")  # fmt: skip
+ROOMS = ("/admin", "/people", "/network", "/usage", "/usage?by=month", "/power", "/power/settings",
+         "/settings", "/system", "/status", "/audit")  # fmt: skip
 SAME_ORIGIN = {"Origin": "http://localhost", "Accept": "text/html"}
 BIDI = "\u202e"
 
@@ -133,7 +133,7 @@ def test_the_menu_shows_what_opens_and_nothing_else(
     client = enter(role)
     page = client.get("/usage").text
     links = re.findall(r'<a href="([^"]*)"', "".join(re.findall(r"<nav.*?</nav>", page, re.DOTALL)))
-    assert {"guest": 3, "member": 4, "manager": 11}[role] == len(links), links
+    assert {"guest": 3, "member": 4, "manager": 12}[role] == len(links), links
     for link in links:
         if link == "/models":  # asks the daemon for more than the stand-in has
             continue
