@@ -8,11 +8,13 @@ from atre.errors import (
     ClosedReason,
     ConflictError,
     ContextLengthError,
+    DiskFullError,
     EngineError,
     EngineUnavailableError,
     ForbiddenError,
     IntakeClosedError,
     InvalidRequestError,
+    MediaError,
     ModelLoadError,
     ModelNotFoundError,
     ModelProblem,
@@ -91,6 +93,8 @@ _REBUILD: dict[str, Callable[[Failed], AtreError]] = {
     "ModelLoadError": lambda failed: ModelLoadError(failed.message, failed.message_fr),
     "ModelStoreError": _model_store_error,
     "IntakeClosedError": _intake_closed_error,
+    "MediaError": lambda failed: MediaError(failed.message, failed.message_fr),
+    "DiskFullError": lambda failed: DiskFullError(failed.message, failed.message_fr),
     "EngineUnavailableError": lambda failed: EngineUnavailableError(
         failed.message, failed.message_fr
     ),
