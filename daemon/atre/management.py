@@ -55,6 +55,7 @@ from atre.nudge import RESTART, SLEEP, nudge
 from atre.owner_mark import waits_for_owner
 from atre.planning import ProfileNote
 from atre.sentence import Sentence
+from atre.space.reserve import make_whole
 from atre.support import support_archive
 
 _log = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ def main(config_path: Path, *, lifeline: bool) -> None:
     daemon.settled.wait(_SETTLE_TIMEOUT_S)
     notify("READY=1")
     while not stop.wait(_RENEWAL_CHECK_S):
+        make_whole(config.data_dir)
         daemon.renew_certificate()
     daemon.close()
 

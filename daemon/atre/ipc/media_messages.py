@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from atre.ipc.message import Message
 from atre.sentence import Sentence
+from atre.space.level import SpaceLevel
 
 TargetId = Annotated[str, Meta(min_length=1, max_length=64)]
 DiskId = Annotated[str, Meta(min_length=1, max_length=300)]
@@ -200,15 +201,6 @@ class FormatDisk(Message, frozen=True):
     disk: DiskId
     confirmation: str
     label: Label
-
-
-class SpaceLevel(StrEnum):
-    """How much room the box's own disk has; at ``FULL`` nothing new is kept."""
-
-    OK = "ok"
-    LOW = "low"
-    CRITICAL = "critical"
-    FULL = "full"
 
 
 class DescribeSpace(Message, frozen=True):
