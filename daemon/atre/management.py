@@ -37,6 +37,7 @@ from atre.ipc.box_messages import (
     SupportBundle,
 )
 from atre.ipc.failure import failure
+from atre.ipc.media_messages import MediaRequest
 from atre.ipc.messages import (
     BoxDescription,
     CertificateSource,
@@ -49,6 +50,7 @@ from atre.ipc.messages import (
 from atre.ipc.model_messages import ModelRequest
 from atre.ipc.server import Connection, Server
 from atre.lifeline import end_with_parent
+from atre.media.verbs import MediaVerbs
 from atre.model_verbs import ModelVerbs
 from atre.notify import notify
 from atre.nudge import RESTART, SLEEP, nudge
@@ -73,7 +75,7 @@ _SETTLE_TIMEOUT_S = 8.0
 # Models and the support bundle take their time; the facts about the box never wait for them.
 _NUM_WORKERS = 2
 
-_decoder = msgspec.msgpack.Decoder(ManagementRequest | BoxRequest | ModelRequest)
+_decoder = msgspec.msgpack.Decoder(ManagementRequest | BoxRequest | ModelRequest | MediaRequest)
 
 
 @click.command()
@@ -117,6 +119,7 @@ class ManagementDaemon:
             on_change=self._on_change,
         )
         self._models = ModelVerbs(config)
+        self._media = MediaVerbs(config.state_dir, config.data_dir)
         self._workers = ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="slow")
         self._server = Server(config.management_socket, self._on_frame, lambda _: None)
 
@@ -135,6 +138,7 @@ class ManagementDaemon:
         self._advertiser.close()
         self._server.close()
         self._models.close()
+        self._media.close()
         self._workers.shutdown(cancel_futures=True)
 
     def _on_change(self) -> None:
@@ -265,7 +269,7 @@ class ManagementDaemon:
     def _on_frame(self, connection: Connection, body: bytes) -> None:
         try:
             request = _decoder.decode(body)
-            if isinstance(request, MakeSupportBundle | ModelRequest):
+            if isinstance(request, MakeSupportBundle | ModelRequest | MediaRequest):
                 self._workers.submit(self._answer, connection, request)
                 return
             self._carry_out(request)
@@ -292,10 +296,14 @@ class ManagementDaemon:
             case _:
                 pass  # only wants the description
 
-    def _answer(self, connection: Connection, request: ModelRequest | MakeSupportBundle) -> None:
+    def _answer(
+        self, connection: Connection, request: ModelRequest | MediaRequest | MakeSupportBundle
+    ) -> None:
         try:
             if isinstance(request, MakeSupportBundle):
                 connection.send(SupportBundle(archive=support_archive(self._config.logs_dir)))
+            elif isinstance(request, MediaRequest):
+                connection.send(self._media.answer(request))
             else:
                 connection.send(self._models.answer(request))
         except AtreError as error:

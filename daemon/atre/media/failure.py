@@ -2,6 +2,7 @@
 """What UDisks2 refuses, said to a person."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from atre.errors import MediaError
 
@@ -26,13 +27,21 @@ class DiskError(MediaError):
         self.fault = fault
 
 
-NO_BUS = (
+class Said(NamedTuple):
+    """The parts of a DiskError: an error is made anew each time that it is raised."""
+
+    message: str
+    french: str
+    fault: Fault
+
+
+NO_BUS = Said(
     "Disks cannot be plugged in here: this system has no D-Bus. Choose a folder or a server.",
     "On ne peut pas brancher de disque ici\N{NO-BREAK SPACE}: ce système n’a pas de D-Bus. "
     "Choisissez un dossier ou un serveur.",
     Fault.NO_SERVICE,
 )
-NO_UDISKS = (
+NO_UDISKS = Said(
     "Disks cannot be plugged in here: UDisks2 is not installed or does not answer. Install the "
     "package udisks2, or choose a folder or a server.",
     "On ne peut pas brancher de disque ici\N{NO-BREAK SPACE}: UDisks2 n’est pas installé ou ne "
@@ -40,18 +49,18 @@ NO_UDISKS = (
     Fault.NO_SERVICE,
 )
 
-_BUSY = (
+_BUSY = Said(
     "The disk is being written to. Wait until the backup has ended, then release it again.",
     "Le disque est en cours d’écriture. Attendez la fin de la sauvegarde, puis retirez-le.",
     Fault.BUSY,
 )
-_REFUSED = (
+_REFUSED = Said(
     "This system does not let the box use disks. Install the polkit rule of the folder systemd.",
     "Ce système n’autorise pas le boîtier à utiliser des disques. Installez la règle polkit du "
     "dossier systemd.",
     Fault.REFUSED,
 )
-_UNSUPPORTED = (
+_UNSUPPORTED = Said(
     "This system cannot use the disk's filesystem. Format the disk, or bring another.",
     "Ce système ne sait pas utiliser le système de fichiers du disque. Formatez le disque, ou "
     "apportez-en un autre.",
