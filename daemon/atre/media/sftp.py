@@ -147,6 +147,7 @@ def ssh_options(state_dir: Path, record: SftpRecord) -> list[str]:
         *("-o", "StrictHostKeyChecking=yes"),
         *("-o", f"HostKeyAlgorithms={_algorithms(record.host_key)}"),
         *("-o", "BatchMode=yes"),
+        *("-o", "LogLevel=ERROR"),
         *("-o", "IdentitiesOnly=yes"),
         *("-o", f"ConnectTimeout={_ASK_S}"),
         *("-o", "ServerAliveInterval=15"),
@@ -167,7 +168,7 @@ def location(record: SftpRecord) -> str:
 def try_login(state_dir: Path, record: SftpRecord) -> None:
     """Sign in, and look into the folder. Raises MediaError that says what to mend."""
     host = f"[{record.host}]" if ":" in record.host else record.host
-    argv = ["sftp", "-q", "-b", "-", *ssh_options(state_dir, record), f"{record.user}@{host}"]
+    argv = ["sftp", "-b", "-", *ssh_options(state_dir, record), f"{record.user}@{host}"]
     try:
         done = subprocess.run(
             argv, input=f'cd "{record.path}"\n', check=False, capture_output=True, text=True,
