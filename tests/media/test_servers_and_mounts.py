@@ -15,31 +15,12 @@ import pytest
 from atre.errors import MediaError
 from atre.ipc.media_messages import AddFolderTarget, AddSftpTarget, TargetState
 from atre.media import sftp
-from atre.media.disk import Disk
 from atre.media.folder import MARK
+from atre.media.no_disks import NoDisks
 from atre.media.targets import MediaTargets
 
 _SSHD = "/usr/sbin/sshd"
 Eventually = Callable[[Callable[[], bool]], None]
-
-
-class NoDisks:
-    """A machine into which nothing is plugged."""
-
-    def disks(self) -> list[Disk]:
-        return []
-
-    def mount(self, disk: Disk) -> Path:
-        raise AssertionError(disk)
-
-    def unmount(self, disk: Disk) -> None:
-        raise AssertionError(disk)
-
-    def release(self, disk: Disk) -> None:
-        raise AssertionError(disk)
-
-    def format(self, disk: Disk, label: str) -> None:
-        raise AssertionError(disk, label)
 
 
 @dataclass

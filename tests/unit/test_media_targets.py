@@ -68,6 +68,9 @@ class Shelf:
     def format(self, disk: Disk, label: str) -> None:
         self.done.append(f"format {disk.id} {label}")
 
+    def close(self) -> None:
+        self.done.append("close")
+
 
 Opened = tuple[MediaTargets, Shelf]
 

@@ -30,9 +30,10 @@ _WITH_DELAY = QueueFullError | QuotaError | IntakeClosedError
 
 
 def failure(error: AtreError) -> Failed:
-    """Pack an error; its class name is its kind."""
+    """Pack an error; its class name is its kind, or that of the nearest class that is known."""
+    names = [each.__name__ for each in type(error).__mro__]
     return Failed(
-        kind=type(error).__name__,
+        kind=next((name for name in names if name in _REBUILD), names[0]),
         message=str(error),
         message_fr=error.french,
         param=error.param if isinstance(error, RequestError) else None,

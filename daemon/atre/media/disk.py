@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from atre.media.udisks_bus import (
+from atre.media.udisks_objects import (
     BLOCK,
     DRIVE,
     ENCRYPTED,

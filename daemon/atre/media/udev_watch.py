@@ -4,8 +4,7 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
-
-import pyudev
+from typing import Any
 
 _log = logging.getLogger(__name__)
 
@@ -20,11 +19,13 @@ class UdevWatch:
 
     def __init__(self, on_event: Callable[[], None]) -> None:
         self._on_event = on_event
-        self._observer: pyudev.MonitorObserver | None = None
+        self._observer: Any = None
 
     def start(self) -> bool:
         """Begin; whether this system tells of devices at all."""
         try:
+            import pyudev  # noqa: PLC0415 -- it is installed on Linux only
+
             # Without udevd, as in many containers, the kernel's own events are what there is.
             source = "udev" if _UDEV_RUNS.exists() else "kernel"
             monitor = pyudev.Monitor.from_netlink(pyudev.Context(), source=source)
@@ -44,6 +45,6 @@ class UdevWatch:
             self._observer.stop()
             self._observer = None
 
-    def _hear(self, device: pyudev.Device) -> None:
+    def _hear(self, device: Any) -> None:
         _log.info("%s: %s", device.sys_name, device.action)
         self._on_event()

@@ -2,7 +2,7 @@
 """The part of UDisks2's D-Bus interface that we speak (data/org.freedesktop.UDisks2.xml, 2.9)."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from dbus_fast import BusType, Message, MessageType, Variant
@@ -10,14 +10,7 @@ from dbus_fast.aio import MessageBus
 from dbus_fast.errors import AuthError, DBusFastError, InvalidAddressError
 
 from atre.media.failure import NO_BUS, NO_UDISKS, DiskError, failure_of
-
-UDISKS = "org.freedesktop.UDisks2"
-BLOCK = f"{UDISKS}.Block"
-FILESYSTEM = f"{UDISKS}.Filesystem"
-DRIVE = f"{UDISKS}.Drive"
-ENCRYPTED = f"{UDISKS}.Encrypted"
-PARTITION = f"{UDISKS}.Partition"
-PARTITION_TABLE = f"{UDISKS}.PartitionTable"
+from atre.media.udisks_objects import BLOCK, DRIVE, FILESYSTEM, UDISKS, Tree
 
 _ROOT = "/org/freedesktop/UDisks2"
 _DBUS = "org.freedesktop.DBus"
@@ -30,9 +23,6 @@ _SLOW_S = 90.0
 
 # Nobody is there to be asked for a password: what the rules of polkit refuse is refused.
 _NOT_ASKED = {"auth.no_user_interaction": Variant("b", True)}
-
-# Objects by path, interfaces by name, properties by name, all as plain values.
-Tree = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 class UDisksBus:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What ``atred`` does about targets: each message of ``atre.ipc.media_messages``, one reply."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,9 +24,9 @@ from atre.ipc.media_messages import (
     Targets,
 )
 from atre.media import sftp
-from atre.media.targets import MediaTargets
+from atre.media.no_disks import NoDisks
+from atre.media.targets import Disks, MediaTargets
 from atre.media.udev_watch import UdevWatch
-from atre.media.udisks import UDisks
 from atre.space.level import level, room
 from atre.space.parts import parts
 
@@ -36,9 +37,17 @@ class MediaVerbs:
     def __init__(self, state_dir: Path, data_dir: Path, *, bus_address: str | None = None) -> None:
         self._state_dir = state_dir
         self._data_dir = data_dir
-        self._disks = UDisks(data_dir, bus_address=bus_address)
+        self._disks: Disks
+        if sys.platform == "linux":
+            # dbus-fast is installed on Linux only.
+            from atre.media.udisks import UDisks  # noqa: PLC0415
+
+            disks = UDisks(data_dir, bus_address=bus_address)
+            self._disks = disks
+            disks.on_change = self._note_change
+        else:
+            self._disks = NoDisks()
         self.targets = MediaTargets(state_dir, data_dir, self._disks)
-        self._disks.on_change = self.targets.note_change
         self._watch = UdevWatch(self.targets.note_change)
         targets = self.targets
         self._changes: dict[type, Callable[..., None]] = {
@@ -68,6 +77,9 @@ class MediaVerbs:
     def close(self) -> None:
         self._watch.close()
         self._disks.close()
+
+    def _note_change(self) -> None:
+        self.targets.note_change()
 
     def _sftp_host(self, request: AskSftpHost) -> SftpHost:
         key = sftp.ask_host(request.host, request.port)
