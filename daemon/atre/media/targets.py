@@ -6,13 +6,13 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
 from msgspec.structs import replace
 
-from atre.errors import MediaError, NotFoundError
+from atre.errors import MediaError, NotFoundError, StorageError
 from atre.ipc.media_messages import (
     AddDiskTarget,
     AddFolderTarget,
@@ -140,7 +140,9 @@ class MediaTargets:
             place = self._place(record, found)
             disk_id = record.uuid if isinstance(record, DiskRecord) else ""
             self._plugged.hold(disk_id)
-            self._keep(self._book.with_target(replace(record, last_seen_at=self._clock())))
+            # A full disk is no reason not to back up: only when it was last seen is then unknown.
+            with suppress(StorageError):
+                self._keep(self._book.with_target(replace(record, last_seen_at=self._clock())))
         try:
             yield place
         finally:

@@ -4,8 +4,6 @@
 from atre.ipc.media_messages import TargetState
 from atre.sentence import Sentence
 
-_NB = "\N{NO-BREAK SPACE}"
-
 SAID: dict[TargetState, Sentence] = {
     TargetState.ABSENT: Sentence(
         "The disk is not plugged in. The next backup to it is made once it is.",
@@ -20,11 +18,11 @@ SAID: dict[TargetState, Sentence] = {
         "The disk was pulled out while it was written to. That backup does not count; earlier ones "
         "do. Plug it in again.",
         "Le disque a été débranché en cours d’écriture. Cette sauvegarde ne compte pas, les "
-        f"précédentes comptent{_NB}: rebranchez-le.",
+        "précédentes comptent\N{NO-BREAK SPACE}: rebranchez-le.",
     ),
     TargetState.IN_USE: Sentence(
         "The disk is being written to: do not unplug it.",
-        f"Le disque est en cours d’écriture{_NB}: ne le débranchez pas.",
+        "Le disque est en cours d’écriture\N{NO-BREAK SPACE}: ne le débranchez pas.",
     ),
     TargetState.FULL: Sentence(
         "The target is full. Keep fewer old backups there, or use a larger one.",
