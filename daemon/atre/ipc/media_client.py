@@ -24,7 +24,7 @@ class MediaClient:
     """
 
     def __init__(self, socket_path: Path) -> None:
-        self._peer = Peer(socket_path, "management daemon")
+        self._peer = Peer(socket_path, "management daemon", "service d’administration")
 
     def targets(self) -> Targets:
         return self._peer.ask(DescribeTargets(), Targets)

@@ -95,5 +95,7 @@ def write_book(state_dir: Path, book: Book) -> None:
         write_durably(state_dir / _FILE, msgspec.json.format(msgspec.json.encode(book)))
     except OSError as error:
         raise StorageError(
-            f"The backup targets cannot be written: {error}. Free some disk space."
+            f"The backup targets cannot be written: {error}. Free some disk space.",
+            f"Les destinations des sauvegardes ne peuvent pas être écrites\N{NO-BREAK SPACE}: "
+            f"{error}. Libérez de la place sur le disque.",
         ) from error

@@ -361,7 +361,9 @@ class MediaTargets:
     def _find(self, target_id: str) -> Record:
         record = self._book.find(target_id)
         if record is None:
-            raise NotFoundError("There is no such backup target.")
+            raise NotFoundError(
+                "There is no such backup target.", "Il n’y a pas de telle destination."
+            )
         return record
 
     def _keep(self, book: Book) -> None:

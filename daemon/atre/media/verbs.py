@@ -87,7 +87,9 @@ class MediaVerbs:
             own = sftp.own_key(self._state_dir)
         except OSError as error:
             raise StorageError(
-                f"The box's key cannot be written: {error}. Free some disk space."
+                f"The box's key cannot be written: {error}. Free some disk space.",
+                f"La clé du boîtier ne peut pas être écrite\N{NO-BREAK SPACE}: {error}. Libérez "
+                "de la place sur le disque.",
             ) from error
         return SftpHost(
             host=request.host,

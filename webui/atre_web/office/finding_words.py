@@ -94,8 +94,8 @@ def _disk_full(finding: Finding) -> Said:
             size=size(finding.values["free_bytes"]),
         ),
         gettext(
-            "Lire, se connecter et supprimer restent possibles. Retirez des modèles qui ne servent "
-            "plus, ou supprimez des conversations."
+            "Lire et supprimer restent possibles. Retirez des modèles qui ne servent plus, ou "
+            "supprimez des conversations."
         ),
         "/models",
         gettext("Voir les modèles"),
