@@ -37,6 +37,7 @@ from atre.notify import notify
 from atre.nudge import RESTART, SLEEP, NudgeSocket
 from atre.planning import EmbedderPlan, plan_engine
 from atre.sentence import NOTHING, Sentence
+from atre.space.reserve import give_up_slice
 from atre.speed.meter import MemoryMeter
 from atre.speed.record import SpeedRecord
 from atre.speed_watch import SpeedWatch, soonest
@@ -335,6 +336,8 @@ def _make_directories(config: Config) -> None:
                 f"{directory} cannot be made ({error.strerror}). Choose another place with "
                 "--data-dir."
             ) from error
+    # A full disk must not keep the box from starting, and people from deleting.
+    give_up_slice(config.data_dir)
     if config.runtime_dir.stat().st_uid != os.getuid():
         raise ConfigError(f"{config.runtime_dir} belongs to somebody else; choose --data-dir.")
 

@@ -18,8 +18,10 @@ AtreError
 │  └─ EngineUnavailableError    the engine is not running, is loading, or was lost
 │     └─ IntakeClosedError      the box saves itself and takes nothing new
 ├─ StorageError                 the box's database cannot be read or written
+│  └─ DiskFullError             the box's own disk takes nothing new
 ├─ ModelStoreError              a model cannot be stored, found, fetched or removed
 ├─ DiscoveryError               the box could not be announced or found
+├─ MediaError                   a backup target cannot be used as was asked
 └─ BenchmarkError               a server could not be measured
    └─ ServerRefusedError        it answered with an error status
 
@@ -218,6 +220,14 @@ class ModelStoreError(AtreError):
 
 class DiscoveryError(AtreError):
     """The box could not be announced or found."""
+
+
+class DiskFullError(StorageError):
+    """The box's own disk takes nothing new."""
+
+
+class MediaError(AtreError):
+    """A backup target cannot be used as was asked."""
 
 
 class BenchmarkError(AtreError):

@@ -39,6 +39,7 @@ from atre.ipc.box_messages import (
     SupportBundle,
 )
 from atre.ipc.failure import failure
+from atre.ipc.media_messages import MediaRequest
 from atre.ipc.messages import (
     BoxDescription,
     CertificateSource,
@@ -52,6 +53,7 @@ from atre.ipc.model_messages import ModelRequest
 from atre.ipc.power_messages import PowerRequest
 from atre.ipc.server import Connection, Server
 from atre.lifeline import end_with_parent
+from atre.media.verbs import MediaVerbs
 from atre.model_verbs import ModelVerbs
 from atre.notify import notify
 from atre.nudge import RESTART, SLEEP, nudge
@@ -61,6 +63,7 @@ from atre.power.sources import samplers_of
 from atre.power.ups.guard import UpsGuard
 from atre.power_verbs import PowerVerbs
 from atre.sentence import Sentence
+from atre.space.reserve import make_whole
 from atre.support import support_archive
 
 _log = logging.getLogger(__name__)
@@ -78,7 +81,8 @@ _SETTLE_TIMEOUT_S = 8.0
 # Models and the support bundle take their time; the facts about the box never wait for them.
 _NUM_WORKERS = 2
 
-_decoder = msgspec.msgpack.Decoder(ManagementRequest | BoxRequest | ModelRequest | PowerRequest)
+_SlowRequest = ModelRequest | PowerRequest | MediaRequest | MakeSupportBundle
+_decoder = msgspec.msgpack.Decoder(ManagementRequest | BoxRequest | _SlowRequest)
 
 
 @click.command()
@@ -98,6 +102,7 @@ def main(config_path: Path, *, lifeline: bool) -> None:
     daemon.settled.wait(_SETTLE_TIMEOUT_S)
     notify("READY=1")
     while not stop.wait(_RENEWAL_CHECK_S):
+        make_whole(config.data_dir)
         daemon.renew_certificate()
     daemon.close()
 
@@ -125,6 +130,7 @@ class ManagementDaemon:
             Intake(config.runtime_dir), on_change=lambda: nudge(config.runtime_dir / SLEEP)
         )
         self._power = PowerVerbs(config, partial(samplers_of, on_ups=guard.hear), guard)
+        self._media = MediaVerbs(config.state_dir, config.data_dir)
         self._workers = ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="slow")
         self._server = Server(config.management_socket, self._on_frame, lambda _: None)
 
@@ -145,6 +151,7 @@ class ManagementDaemon:
         self._server.close()
         self._models.close()
         self._power.close()
+        self._media.close()
         self._workers.shutdown(cancel_futures=True)
 
     def _on_change(self) -> None:
@@ -275,7 +282,7 @@ class ManagementDaemon:
     def _on_frame(self, connection: Connection, body: bytes) -> None:
         try:
             request = _decoder.decode(body)
-            if isinstance(request, MakeSupportBundle | ModelRequest | PowerRequest):
+            if isinstance(request, _SlowRequest):
                 self._workers.submit(self._answer, connection, request)
                 return
             self._carry_out(request)
@@ -302,14 +309,14 @@ class ManagementDaemon:
             case _:
                 pass  # only wants the description
 
-    def _answer(
-        self, connection: Connection, request: ModelRequest | PowerRequest | MakeSupportBundle
-    ) -> None:
+    def _answer(self, connection: Connection, request: _SlowRequest) -> None:
         try:
             if isinstance(request, MakeSupportBundle):
                 connection.send(SupportBundle(archive=support_archive(self._config.logs_dir)))
             elif isinstance(request, PowerRequest):
                 connection.send(self._power.answer(request))
+            elif isinstance(request, MediaRequest):
+                connection.send(self._media.answer(request))
             else:
                 connection.send(self._models.answer(request))
         except AtreError as error:

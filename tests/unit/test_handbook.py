@@ -112,6 +112,8 @@ def test_plain_text_keeps_the_words_alone() -> None:
 # As people ask, misspelt here and there; the page that must be among the first three.
 QUESTIONS = {
     "fr": {
+        "quel disque usb brancher pour les sauvegardes": "backup-disk",
+        "le disque est plein, plus de place": "full-disk",
         "comment changer de modèle ?": "change-model",
         "je voudrais installer un modèle plus puissant": "change-model",
         "où mettre mon fichier gguf": "change-model",
@@ -173,6 +175,8 @@ QUESTIONS = {
         "registre de qui a fait quoi": "system-support",
     },
     "en": {
+        "which usb disk can I plug in for backups": "backup-disk",
+        "the disk is full, no room left": "full-disk",
         "how do I change the model?": "change-model",
         "install a bigger model": "change-model",
         "what address do I open on my laptop": "open-the-panel",

@@ -8,11 +8,13 @@ from atre.errors import (
     ClosedReason,
     ConflictError,
     ContextLengthError,
+    DiskFullError,
     EngineError,
     EngineUnavailableError,
     ForbiddenError,
     IntakeClosedError,
     InvalidRequestError,
+    MediaError,
     ModelLoadError,
     ModelNotFoundError,
     ModelProblem,
@@ -28,9 +30,10 @@ _WITH_DELAY = QueueFullError | QuotaError | IntakeClosedError
 
 
 def failure(error: AtreError) -> Failed:
-    """Pack an error; its class name is its kind."""
+    """Pack an error; its class name is its kind, or that of the nearest class that is known."""
+    names = [each.__name__ for each in type(error).__mro__]
     return Failed(
-        kind=type(error).__name__,
+        kind=next((name for name in names if name in _REBUILD), names[0]),
         message=str(error),
         message_fr=error.french,
         param=error.param if isinstance(error, RequestError) else None,
@@ -91,6 +94,8 @@ _REBUILD: dict[str, Callable[[Failed], AtreError]] = {
     "ModelLoadError": lambda failed: ModelLoadError(failed.message, failed.message_fr),
     "ModelStoreError": _model_store_error,
     "IntakeClosedError": _intake_closed_error,
+    "MediaError": lambda failed: MediaError(failed.message, failed.message_fr),
+    "DiskFullError": lambda failed: DiskFullError(failed.message, failed.message_fr),
     "EngineUnavailableError": lambda failed: EngineUnavailableError(
         failed.message, failed.message_fr
     ),
