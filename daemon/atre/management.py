@@ -17,6 +17,8 @@ import msgspec
 
 from atre import __version__, sleep_choice
 from atre import config as configuration
+from atre.backup_calendar import BackupCalendar
+from atre.backup_verbs import BackupVerbs
 from atre.certificate import served
 from atre.certificate.names import BoxNames
 from atre.config import Config
@@ -30,6 +32,7 @@ from atre.errors import (
     StorageError,
 )
 from atre.intake import Intake
+from atre.ipc.backup_messages import BackupRequest
 from atre.ipc.box_messages import (
     BoxRequest,
     MakeSupportBundle,
@@ -54,7 +57,7 @@ from atre.ipc.server import Connection, Server
 from atre.lifeline import end_with_parent
 from atre.model_verbs import ModelVerbs
 from atre.notify import notify
-from atre.nudge import RESTART, SLEEP, nudge
+from atre.nudge import RESTART, RESTART_BOX, SLEEP, nudge
 from atre.owner_mark import waits_for_owner
 from atre.planning import ProfileNote
 from atre.power.sources import samplers_of
@@ -78,7 +81,11 @@ _SETTLE_TIMEOUT_S = 8.0
 # Models and the support bundle take their time; the facts about the box never wait for them.
 _NUM_WORKERS = 2
 
-_decoder = msgspec.msgpack.Decoder(ManagementRequest | BoxRequest | ModelRequest | PowerRequest)
+_Slow = MakeSupportBundle | ModelRequest | PowerRequest | BackupRequest
+
+_decoder = msgspec.msgpack.Decoder(
+    ManagementRequest | BoxRequest | ModelRequest | PowerRequest | BackupRequest
+)
 
 
 @click.command()
@@ -125,6 +132,12 @@ class ManagementDaemon:
             Intake(config.runtime_dir), on_change=lambda: nudge(config.runtime_dir / SLEEP)
         )
         self._power = PowerVerbs(config, partial(samplers_of, on_ups=guard.hear), guard)
+        self._backups = BackupVerbs(
+            config.data_dir,
+            config=config.runtime_dir / "config.json",
+            restart=lambda: nudge(config.runtime_dir / RESTART_BOX),
+        )
+        self._calendar = BackupCalendar(self._backups, self._models)
         self._workers = ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="slow")
         self._server = Server(config.management_socket, self._on_frame, lambda _: None)
 
@@ -132,6 +145,7 @@ class ManagementDaemon:
         self.renew_certificate()
         self._power.start()
         self._server.start()
+        self._calendar.start()
         # A claim since the first look found nobody on the socket to tell.
         if not waits_for_owner(self._config.state_dir):
             self._advertiser.end_setup()
@@ -143,6 +157,8 @@ class ManagementDaemon:
     def close(self) -> None:
         self._advertiser.close()
         self._server.close()
+        self._calendar.close()
+        self._backups.close()
         self._models.close()
         self._power.close()
         self._workers.shutdown(cancel_futures=True)
@@ -275,7 +291,7 @@ class ManagementDaemon:
     def _on_frame(self, connection: Connection, body: bytes) -> None:
         try:
             request = _decoder.decode(body)
-            if isinstance(request, MakeSupportBundle | ModelRequest | PowerRequest):
+            if isinstance(request, _Slow):
                 self._workers.submit(self._answer, connection, request)
                 return
             self._carry_out(request)
@@ -303,13 +319,17 @@ class ManagementDaemon:
                 pass  # only wants the description
 
     def _answer(
-        self, connection: Connection, request: ModelRequest | PowerRequest | MakeSupportBundle
+        self,
+        connection: Connection,
+        request: ModelRequest | PowerRequest | BackupRequest | MakeSupportBundle,
     ) -> None:
         try:
             if isinstance(request, MakeSupportBundle):
                 connection.send(SupportBundle(archive=support_archive(self._config.logs_dir)))
             elif isinstance(request, PowerRequest):
                 connection.send(self._power.answer(request))
+            elif isinstance(request, BackupRequest):
+                connection.send(self._backups.answer(request))
             else:
                 connection.send(self._models.answer(request))
         except AtreError as error:
