@@ -12,7 +12,7 @@ from atre.backup.repository import Repository
 from atre.backup.schedule import backup_time, is_believable
 from atre.backup.session import Session, check_known, give_sheet_key
 from atre.backup.snapshot import tags_for
-from atre.backup.verifying import verify
+from atre.backup.verifying import check
 from atre.errors import BackupError, BackupProblem
 from atre.ipc.backup_messages import CreateBackup
 from atre.ipc.backup_replies import Stage
@@ -58,7 +58,7 @@ def create(session: Session, order: CreateBackup) -> None:
     if is_believable(now, newest):
         session.reached(Stage.THINNING)
         repository.forget(policy, session.unit)
-    verify(session, is_whole=False)
+    check(session, repository, is_whole=False)
 
 
 def _ready(session: Session) -> Repository:

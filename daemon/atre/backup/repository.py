@@ -52,6 +52,7 @@ class Repository:
     def __init__(self, program: Program, target: Target, unit: str, password: str) -> None:
         self._location = location_of(target, unit)
         self._folder = target.folder and Path(self._location)
+        self._id = ""
         self._restic = Restic(program.path, self._location, password)
 
     def exists(self) -> bool:
@@ -68,7 +69,10 @@ class Repository:
 
     def id(self) -> str:
         """The number that restic gave it."""
-        return msgspec.json.decode(self._read("cat", "config", "--no-lock"), type=_Config).id
+        if self._id:
+            return self._id
+        self._id = msgspec.json.decode(self._read("cat", "config", "--no-lock"), type=_Config).id
+        return self._id
 
     def create(self) -> None:
         self._run("init")

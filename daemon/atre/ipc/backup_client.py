@@ -6,10 +6,13 @@ from atre.ipc.backup_messages import (
     AddTarget,
     ApplyRestore,
     BackupOrder,
+    BackupRequest,
     CancelBackup,
     ConfirmRestore,
     ConfirmSheet,
+    CreateBackup,
     DescribeBackups,
+    DrillBackup,
     ListKeys,
     ListSnapshots,
     PreviewRestore,
@@ -17,7 +20,9 @@ from atre.ipc.backup_messages import (
     RemoveTarget,
     SetBackupPolicy,
     ShowSheet,
+    StageRestore,
     UndoRestore,
+    VerifyBackup,
 )
 from atre.ipc.backup_replies import (
     BackupJob,
@@ -28,10 +33,26 @@ from atre.ipc.backup_replies import (
     RestorePreview,
     SnapshotListing,
 )
+from atre.ipc.message import Message
 from atre.ipc.peer import Peer
 
 # A repository is asked: a disk that was asleep spins up, a server is far, scrypt takes a second.
 _REPOSITORY_TIMEOUT_S = 120.0
+
+# Of all others: the overview.
+_REPLIES: dict[type, type[Message]] = {
+    ListSnapshots: SnapshotListing,
+    PreviewRestore: RestorePreview,
+    CreateBackup: BackupJob,
+    VerifyBackup: BackupJob,
+    DrillBackup: BackupJob,
+    StageRestore: BackupJob,
+    CancelBackup: BackupJob,
+    ShowSheet: RecoverySheet,
+    ListKeys: KeyListing,
+    AddKey: KeyListing,
+    RemoveKey: KeyListing,
+}
 
 
 class BackupClient:
@@ -43,6 +64,12 @@ class BackupClient:
 
     def __init__(self, socket_path: Path) -> None:
         self._peer = Peer(socket_path, "management daemon")
+
+    def answer(self, request: BackupRequest) -> Message:
+        """The reply to any of the requests."""
+        return self._peer.ask(
+            request, _REPLIES.get(type(request), BackupOverview), timeout_s=_REPOSITORY_TIMEOUT_S
+        )
 
     def describe(self) -> BackupOverview:
         return self._peer.ask(DescribeBackups(), BackupOverview)
