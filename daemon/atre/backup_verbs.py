@@ -262,7 +262,7 @@ class BackupVerbs:
             raise BackupError(
                 "Only a manager's key can be removed; the box needs its own, and another sheet "
                 "replaces a sheet.",
-                "Seule une clé de gestionnaire peut être retirée\u00a0; la box a besoin de la "
+                "Seule une clé de gestionnaire peut être retirée\u00a0; le boîtier a besoin de la "
                 "sienne, et une autre feuille remplace une feuille.",
                 problem=BackupProblem.KEY_UNKNOWN,
             )

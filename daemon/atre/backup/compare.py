@@ -28,7 +28,7 @@ def file_problems(folder: Path, manifest: BackupManifest) -> list[Sentence]:
         if path.is_file() and path not in known:
             name = path.relative_to(folder).as_posix()
             problems.append(
-                _problem(name, "was not stored by this box", "n’a pas été rangé par cette box")
+                _problem(name, "was not stored by this box", "n’a pas été rangé par ce boîtier")
             )
     return problems
 

@@ -25,7 +25,7 @@ def error_for(status: int, said: str) -> BackupError:  # noqa: PLR0911 -- one st
         return BackupError(
             "There are no backups of this box at that place. Check that the right disk is plugged "
             "in, or make a backup there first.",
-            "Il n’y a pas de sauvegarde de cette box à cet endroit. Vérifiez que le bon disque est "
+            "Il n’y a pas de sauvegarde de ce boîtier à cet endroit. Vérifiez que le bon disque est "
             "branché, ou faites-y d’abord une sauvegarde.",
             problem=BackupProblem.EMPTY,
         )
@@ -46,8 +46,8 @@ def error_for(status: int, said: str) -> BackupError:  # noqa: PLR0911 -- one st
         return BackupError(
             f"A part of the box's data could not be read ({said}). This backup does not count; "
             "check the box's own disk.",
-            f"Une partie des données de la box n’a pas pu être lue ({said}). Cette sauvegarde ne "
-            "compte pas\u00a0; vérifiez le disque de la box.",
+            f"Une partie des données du boîtier n’a pas pu être lue ({said}). Cette sauvegarde ne "
+            "compte pas\u00a0; vérifiez le disque du boîtier.",
             problem=BackupProblem.DAMAGED,
         )
     if any(each in low for each in _FULL):

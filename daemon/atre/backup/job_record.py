@@ -7,7 +7,7 @@ from atre.ipc.backup_replies import BackupJob, JobKind, JobState, Stage
 
 _LOST = "The job ended before it was done; the box's log says why. Start it again."
 _LOST_FR = (
-    "Le travail s’est arrêté avant la fin\u00a0; le journal de la box dit pourquoi. Relancez-le."
+    "Le travail s’est arrêté avant la fin\u00a0; le journal du boîtier dit pourquoi. Relancez-le."
 )
 
 

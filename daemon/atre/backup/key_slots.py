@@ -14,7 +14,7 @@ SHEET: Role = "sheet"
 MANAGER: Role = "manager"
 _SHORT = 8
 _WORDS: dict[Role, tuple[str, str]] = {
-    "box": ("the box's own key", "la clé de la box elle-même"),
+    "box": ("the box's own key", "la clé du boîtier lui-même"),
     "sheet": ("the recovery sheet", "la feuille de récupération"),
     "manager": ("the manager's key", "la clé de gestionnaire"),
 }

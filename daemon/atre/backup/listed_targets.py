@@ -71,7 +71,7 @@ class ListedTargets:
             raise _unusable(
                 "That folder is within the box's own data, which a backup must outlive. Choose "
                 "another disk.",
-                "Ce dossier est dans les données de la box, auxquelles une sauvegarde doit "
+                "Ce dossier est dans les données du boîtier, auxquelles une sauvegarde doit "
                 "survivre. Choisissez un autre disque.",
             )
         return Target(id=f"dir-{digest}", name=name, location=str(folder))

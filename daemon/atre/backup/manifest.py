@@ -83,8 +83,8 @@ def check_version(manifest: BackupManifest, version: str) -> None:
         raise BackupError(
             f"This backup was made by Âtre {manifest.version}, and this box runs {version}. Update "
             "the box, then restore.",
-            f"Cette sauvegarde vient d’Âtre {manifest.version}, et cette box est en {version}. "
-            "Mettez la box à jour, puis restaurez.",
+            f"Cette sauvegarde vient d’Âtre {manifest.version}, et ce boîtier est en {version}. "
+            "Mettez le boîtier à jour, puis restaurez.",
             problem=BackupProblem.NEWER,
         )
 

@@ -72,7 +72,7 @@ def check_known(repository: Repository, remembered: TargetRecord) -> None:
         raise BackupError(
             "There are no backups of this box at that place. Check that the right disk is plugged "
             "in, or make a backup there first.",
-            "Il n’y a pas de sauvegarde de cette box à cet endroit. Vérifiez que le bon disque est "
+            "Il n’y a pas de sauvegarde de ce boîtier à cet endroit. Vérifiez que le bon disque est "
             "branché, ou faites-y d’abord une sauvegarde.",
             problem=BackupProblem.EMPTY,
         )
@@ -80,7 +80,7 @@ def check_known(repository: Repository, remembered: TargetRecord) -> None:
         raise BackupError(
             "Other backups lie there than those that this box made. Remove that place from the "
             "list and add it again if that is meant.",
-            "Ce sont d’autres sauvegardes que celles que cette box y a faites. Retirez cet endroit "
+            "Ce sont d’autres sauvegardes que celles que ce boîtier y a faites. Retirez cet endroit "
             "de la liste et ajoutez-le à nouveau si c’est voulu.",
             problem=BackupProblem.OTHER_UNIT,
         )

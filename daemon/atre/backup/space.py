@@ -44,7 +44,7 @@ def require_room(folder: Path, needed_bytes: int) -> None:
         raise BackupError(
             f"The box's own disk needs {in_words(needed_bytes)} for this and has "
             f"{in_words(free)} free. Nothing was changed. Remove a model, or what is not needed.",
-            f"Le disque de la box a besoin de {in_words(needed_bytes, french=True)} pour cela et "
+            f"Le disque du boîtier a besoin de {in_words(needed_bytes, french=True)} pour cela et "
             f"en a {in_words(free, french=True)} de libres. Rien n’a changé. Retirez un modèle, ou "
             "ce qui ne sert pas.",
             problem=BackupProblem.NO_ROOM,

@@ -57,7 +57,7 @@ def refusal(error: AtreError | OSError) -> Refused:
     return Refused(
         problem=problem,
         message=f"The box's own disk failed at this: {error}. Free some room, and check it.",
-        french=f"Le disque de la box a échoué\u00a0: {error}. Libérez de la place et vérifiez-le.",
+        french=f"Le disque du boîtier a échoué\u00a0: {error}. Libérez de la place et vérifiez-le.",
     )
 
 

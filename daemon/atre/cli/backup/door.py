@@ -88,7 +88,7 @@ def follow(door: Door, order: BackupOrder) -> BackupJob:
     if job is None or not isinstance(started, BackupJob) or job.id != started.id:
         raise BackupError(
             "The box started anew meanwhile; look at `atre backup targets`.",
-            "La box a redémarré entre-temps\u00a0; regardez `atre backup targets`.",
+            "Le boîtier a redémarré entre-temps\u00a0; regardez `atre backup targets`.",
             problem=BackupProblem.JOB_LOST,
         )
     if job.state is JobState.CANCELLED:

@@ -17,7 +17,7 @@ from atre.ipc.backup_messages import AddKey, BackupRequest, ListKeys, RemoveKey
 from atre.ipc.backup_replies import KeyListing
 
 _ROLES = {
-    "box": ("the box", "la box"),
+    "box": ("the box", "le boîtier"),
     "sheet": ("recovery sheet", "feuille de récupération"),
     "manager": ("manager", "gestionnaire"),
     "unknown": ("unknown", "inconnue"),

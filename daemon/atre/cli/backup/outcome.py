@@ -44,7 +44,7 @@ def undo(data_dir: Path, *, as_json: bool) -> None:
     click.echo(
         say(
             "What was there before comes back with the next start of the box.",
-            "Ce qu’il y avait avant revient au prochain démarrage de la box.",
+            "Ce qu’il y avait avant revient au prochain démarrage du boîtier.",
         )
         if is_ordered
         else say("Dropped; nothing was changed.", "Abandonné\u00a0; rien n’a changé.")

@@ -39,11 +39,11 @@ _ENGLISH = {
 }
 _FRENCH = {
     "title": "Feuille de récupération",
-    "box": "Box",
-    "why": "Cette clé ouvre les sauvegardes de la box quand la box n’est plus là. Qui l’a, avec un "
-    "disque de sauvegarde, peut tout lire. Gardez-la dans un coffre, loin de la box.",
+    "box": "Boîtier",
+    "why": "Cette clé ouvre les sauvegardes du boîtier quand le boîtier n’est plus là. Qui l’a, avec un "
+    "disque de sauvegarde, peut tout lire. Gardez-la dans un coffre, loin du boîtier.",
     "steps": (
-        "Branchez le disque de sauvegarde sur une box neuve.",
+        "Branchez le disque de sauvegarde sur un boîtier neuf.",
         "Choisissez «\u00a0Restaurer\u00a0» à l’accueil, ou lancez\u00a0: atre backup restore",
         "Scannez le code ou tapez la clé. Le cinquième caractère de chaque groupe est un contrôle.",
     ),

@@ -81,7 +81,7 @@ def restore(
         print_json(reply)
         return
     when = (
-        say("The box starts anew with it now.", "La box redémarre avec elle maintenant.")
+        say("The box starts anew with it now.", "Le boîtier redémarre avec elle maintenant.")
         if is_running
         else say(
             "It is in place with the next `atre serve`.",
@@ -143,7 +143,7 @@ def _preview_text(preview: RestorePreview) -> str:
         f"Backup of {when}, box {preview.unit}, Âtre {preview.version}: {preview.num_people} "
         f"people, {preview.num_conversations} conversations, {preview.num_messages} messages, "
         f"{room}.",
-        f"Sauvegarde du {when}, box {preview.unit}, Âtre {preview.version}\u00a0: "
+        f"Sauvegarde du {when}, boîtier {preview.unit}, Âtre {preview.version}\u00a0: "
         f"{preview.num_people} personnes, {preview.num_conversations} conversations, "
         f"{preview.num_messages} messages, {room}.",
     )

@@ -50,14 +50,14 @@ def sheet(path: Path | None, data_dir: Path, *, renew: bool, confirm: bool, as_j
     if not isinstance(reply, RecoverySheet):
         click.echo(say("Backups are recoverable.", "Les sauvegardes sont récupérables."))
         return
-    click.echo(say(f"Box {reply.unit}", f"Box {reply.unit}"))
+    click.echo(say(f"Box {reply.unit}", f"Boîtier {reply.unit}"))
     click.echo(reply.key)
     segno.make(reply.payload, error="m").terminal(compact=True)
     click.echo(
         say(
             "Print it or write it down, keep it away from the box, then: atre backup sheet "
             "--confirm",
-            "Imprimez-la ou recopiez-la, gardez-la loin de la box, puis\u00a0: atre backup sheet "
+            "Imprimez-la ou recopiez-la, gardez-la loin du boîtier, puis\u00a0: atre backup sheet "
             "--confirm",
         )
     )
