@@ -30,7 +30,11 @@ from atre_web.accounts.migrations import migrate
 from atre_web.chat import conversations, messages, words
 from atre_web.chat.message import Message
 
-PEOPLE = {"anne": "quatre mots à la suite", "benoit": "cinq chevaux bleus au pré", "chloe": "neuf tasses vertes"}
+PEOPLE = {
+    "anne": "quatre mots à la suite",
+    "benoit": "cinq chevaux bleus au pré",
+    "chloe": "neuf tasses vertes",
+}
 NUM_MESSAGES = 300
 _LENGTH = 10
 _DISK_BYTES = 256 * 2**20
@@ -141,11 +145,11 @@ class _Visitor:
 
     def conversations(self) -> dict[str, str]:
         """Each conversation's id, and the digest of its messages."""
-        listed = self._read("/api/panel/conversations?limit=100")
-        return {each["id"]: self._thread(each["id"]) for each in listed["conversations"]}
+        listed = self._read("/api/panel/conversations")
+        return {each["id"]: self._thread(each["id"]) for each in listed["data"]}
 
     def _thread(self, conversation: str) -> str:
-        found = self._read(f"/api/panel/conversations/{conversation}")
+        found = self._read(f"/api/panel/conversations/{conversation}?all=1")
         return _digest([each["text"] for each in found["messages"]])
 
     def _read(self, path: str) -> dict[str, list[dict[str, str]]]:

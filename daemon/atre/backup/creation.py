@@ -2,6 +2,7 @@
 """A backup from its first look at the disk to the check of what it stored."""
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 
 from atre import __version__
@@ -18,20 +19,27 @@ from atre.ipc.backup_messages import CreateBackup
 from atre.ipc.backup_replies import Stage
 
 
-def create(session: Session, order: CreateBackup) -> None:
+def utc_now() -> dt.datetime:
+    """What the machine's clock says."""
+    return dt.datetime.now(dt.UTC)
+
+
+def create(
+    session: Session, order: CreateBackup, clock: Callable[[], dt.datetime] = utc_now
+) -> None:
     """Make a backup, let old ones go, and check a part. Raises BackupError, StorageError, OSError.
 
     The backup counts once restic stored it and the check that follows found nothing.
     """
     policy, place = session.work.policy, session.place
-    repository = _ready(session)
+    needed = size_bytes(place, with_models=policy.with_models)
+    repository = _ready(session, needed)
     folder = session.scratch / "contents"
     folder.mkdir(mode=0o700)
-    needed = size_bytes(place, with_models=policy.with_models)
     weights = weights_bytes(place, with_models=policy.with_models)
     space.require_room(folder, needed - weights)
     newest = session.remembered().last_backup_at
-    now = dt.datetime.now(dt.UTC)
+    now = clock()
     at = backup_time(now, newest)
     gather(
         place,
@@ -61,8 +69,8 @@ def create(session: Session, order: CreateBackup) -> None:
     check(session, repository, is_whole=False)
 
 
-def _ready(session: Session) -> Repository:
-    """The repository, made if this box never had one there."""
+def _ready(session: Session, needed: int) -> Repository:
+    """The repository, made if this box never had one there and so much fits."""
     repository, remembered = session.repository(), session.remembered()
     target = session.work.target
     if remembered.repository or repository.exists():
@@ -75,6 +83,9 @@ def _ready(session: Session) -> Repository:
                 f"{target.location} n’est plus là. Rebranchez le disque.",
                 problem=BackupProblem.TARGET_AWAY,
             )
+        free = space.free_bytes(folder) if folder else None
+        if free is not None and not space.fits(needed, free):
+            raise space.too_large_for_target(needed, free)
         repository.create()
     session.note(
         repository=repository.id(),

@@ -80,8 +80,8 @@ def check_known(repository: Repository, remembered: TargetRecord) -> None:
         raise BackupError(
             "Other backups lie there than those that this box made. Remove that place from the "
             "list and add it again if that is meant.",
-            "Ce sont d’autres sauvegardes que celles que ce boîtier y a faites. Retirez cet endroit "
-            "de la liste et ajoutez-le à nouveau si c’est voulu.",
+            "Ce sont d’autres sauvegardes que celles que ce boîtier y a faites. Retirez cet "
+            "endroit de la liste et ajoutez-le à nouveau si c’est voulu.",
             problem=BackupProblem.OTHER_UNIT,
         )
 

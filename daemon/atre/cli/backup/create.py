@@ -46,7 +46,7 @@ def create(target: str | None, data_dir: Path, *, before_update: bool, as_json: 
             say(
                 "Nobody could open it without this box yet: print the recovery sheet with `atre "
                 "backup sheet`.",
-                "Personne ne pourrait encore l’ouvrir sans ce boîtier\u00a0: imprimez la feuille de "
-                "récupération avec `atre backup sheet`.",
+                "Personne ne pourrait encore l’ouvrir sans ce boîtier\u00a0: imprimez la feuille "
+                "de récupération avec `atre backup sheet`.",
             )
         )

@@ -40,7 +40,7 @@ _ENGLISH = {
 _FRENCH = {
     "title": "Feuille de récupération",
     "box": "Boîtier",
-    "why": "Cette clé ouvre les sauvegardes du boîtier quand le boîtier n’est plus là. Qui l’a, avec un "
+    "why": "Cette clé ouvre les sauvegardes du boîtier quand il n’est plus là. Qui l’a, avec un "
     "disque de sauvegarde, peut tout lire. Gardez-la dans un coffre, loin du boîtier.",
     "steps": (
         "Branchez le disque de sauvegarde sur un boîtier neuf.",
