@@ -72,8 +72,8 @@ def check_known(repository: Repository, remembered: TargetRecord) -> None:
         raise BackupError(
             "There are no backups of this box at that place. Check that the right disk is plugged "
             "in, or make a backup there first.",
-            "Il n’y a pas de sauvegarde de ce boîtier à cet endroit. Vérifiez que le bon disque est "
-            "branché, ou faites-y d’abord une sauvegarde.",
+            "Il n’y a pas de sauvegarde de ce boîtier à cet endroit. Vérifiez que le bon disque "
+            "est branché, ou faites-y d’abord une sauvegarde.",
             problem=BackupProblem.EMPTY,
         )
     if remembered.repository and repository.id() != remembered.repository:
