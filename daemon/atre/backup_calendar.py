@@ -2,6 +2,7 @@
 """What happens to backups by itself: the daily one, the drill, and a restored box's models."""
 
 import contextlib
+import datetime as dt
 import logging
 import threading
 from collections.abc import Callable
@@ -25,6 +26,8 @@ _log = logging.getLogger(__name__)
 _LOOK_S = 60.0
 # A model that cannot be had now, for want of a line, may be had later.
 _FETCH_AGAIN_S = 3600.0
+# One that failed is told; a damaged disk is not read to its end all day.
+_DRILL_AGAIN = dt.timedelta(days=1)
 
 
 class BackupCalendar:
@@ -35,6 +38,7 @@ class BackupCalendar:
         self._models = models
         self._stop = threading.Event()
         self._looks_until_fetch = 0
+        self._drill_tried_at: dict[str, dt.datetime] = {}
         self._thread = threading.Thread(target=self._run, name="backup-calendar")
 
     def start(self) -> None:
@@ -75,7 +79,11 @@ class BackupCalendar:
         for each in wanted:
             known = record.targets.get(each, TargetRecord())
             last = known.last_drill.ended_at if known.last_drill else None
+            tried_at = self._drill_tried_at.get(each)
+            if tried_at is not None and now - tried_at < _DRILL_AGAIN:
+                continue
             if known.last_backup_at and is_drill_due(now, policy.drill_every_days, last):
+                self._drill_tried_at[each] = now
                 verbs.answer(DrillBackup(target=each))
                 return
 

@@ -27,6 +27,7 @@ from tests.integration.running_box import RunningBox
 from atre_web.accounts import passwords, people
 from atre_web.accounts.database import connect, transaction
 from atre_web.accounts.migrations import migrate
+from atre_web.accounts.principal import Role
 from atre_web.chat import conversations, messages, words
 from atre_web.chat.message import Message
 
@@ -86,7 +87,7 @@ def _fill(data_dir: Path) -> dict[str, tuple[str, str]]:
         migrate(connection)
         with transaction(connection):
             for login, password in PEOPLE.items():
-                role = "manager" if login == "anne" else "member"
+                role: Role = "manager" if login == "anne" else "member"
                 hashed = passwords.hashed(password)
                 people.create(connection, login.title(), login, role, password=hashed, now=now)
             connection.execute("UPDATE claim SET code = NULL, claimed_at = ?", (now,))

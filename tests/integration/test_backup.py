@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -35,6 +35,7 @@ from atre.ipc.backup_messages import (
     AddTarget,
     ApplyRestore,
     BackupOrder,
+    BackupRequest,
     ConfirmSheet,
     CreateBackup,
     DrillBackup,
@@ -45,7 +46,16 @@ from atre.ipc.backup_messages import (
     StageRestore,
     VerifyBackup,
 )
-from atre.ipc.backup_replies import BackupPolicy, BackupTarget, JobState
+from atre.ipc.backup_replies import (
+    BackupJob,
+    BackupPolicy,
+    BackupTarget,
+    JobState,
+    KeyListing,
+    RecoverySheet,
+    SnapshotListing,
+)
+from atre.ipc.message import Message
 from atre_web.accounts.database import connect
 from atre_web.accounts.migrations import migrate
 
@@ -54,6 +64,7 @@ if TYPE_CHECKING:
 
     from tests.integration.running_box import RunningBox
 
+Reply = TypeVar("Reply", bound=Message)
 _POLL_S = 0.02
 _TIMEOUT_S = 120.0
 
@@ -96,8 +107,8 @@ class Office:
 def backed_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """An office with a confirmed sheet and one backup, which no test changes."""
     office = Office(tmp_path_factory.mktemp("office"))
-    sheet = office.verbs.answer(ShowSheet())
-    office.verbs.answer(ConfirmSheet(key=sheet.key))  # type: ignore[attr-defined]
+    sheet = ask(office.verbs, ShowSheet(), RecoverySheet)
+    office.verbs.answer(ConfirmSheet(key=sheet.key))
     office.do(CreateBackup(target="disk"))
     yield office
     office.verbs.close()
@@ -121,6 +132,12 @@ def office(backed_up: Office, tmp_path: Path) -> Iterator[Office]:
     made.verbs.close()
 
 
+def ask(verbs: BackupVerbs, request: BackupRequest, kind: type[Reply]) -> Reply:
+    reply = verbs.answer(request)
+    assert isinstance(reply, kind)
+    return reply
+
+
 def refusal(do: Callable[[], object]) -> BackupError:
     with pytest.raises(BackupError) as raised:
         do()
@@ -128,7 +145,7 @@ def refusal(do: Callable[[], object]) -> BackupError:
     return raised.value
 
 
-def test_a_backup_is_unproven_until_a_drill_proves_it(office: Office):
+def test_a_backup_is_unproven_until_a_drill_proves_it(office: Office) -> None:
     assert office.target.last_proven is None
     office.do(DrillBackup(target="disk"))
     proven = office.target.last_proven
@@ -138,29 +155,29 @@ def test_a_backup_is_unproven_until_a_drill_proves_it(office: Office):
     assert not office.place.work_dir.exists()
 
 
-def test_a_new_box_becomes_the_old_one_by_the_sheet(office: Office, tmp_path: Path):
-    sheet = office.verbs.answer(ShowSheet())
+def test_a_new_box_becomes_the_old_one_by_the_sheet(office: Office, tmp_path: Path) -> None:
+    sheet = ask(office.verbs, ShowSheet(), RecoverySheet)
     new = BackupVerbs(tmp_path / "new")
     new.place.state_dir.mkdir(parents=True)
     (new.place.state_dir / "race.json").write_text('"of this machine"', "utf-8")
     new.answer(AddTarget(name="disk", location=str(office.disk)))
-    wrong = refusal(lambda: new.answer(ListSnapshots(target="disk")))
+    wrong = refusal(lambda: ask(new, ListSnapshots(target="disk"), SnapshotListing))
     assert wrong.problem is BackupProblem.WRONG_KEY
     ids = [path.name[:8] for path in (office.repository / "keys").iterdir()]
     assert all(each in str(wrong) for each in ids)
-    key = sheet.payload.lower().removeprefix("atre ")[9:]  # type: ignore[attr-defined]
-    listing = new.answer(ListSnapshots(target="disk", key=key))
+    key = sheet.payload.lower().removeprefix("atre ")[9:]
+    listing = ask(new, ListSnapshots(target="disk", key=key), SnapshotListing)
     restore = StageRestore(
         target="disk",
         snapshot=listing.snapshots[0].id,
         unit=listing.unit,
-        key=key,  # type: ignore[attr-defined]
+        key=key,
     )
-    started = new.answer(restore)
+    started = ask(new, restore, BackupJob)
     new.jobs.wait()
     job = new.describe().job
     assert job is not None
-    assert (job.id, job.state, job.message) == (started.id, JobState.DONE, "")  # type: ignore[attr-defined]
+    assert (job.id, job.state, job.message) == (started.id, JobState.DONE, "")
     new.answer(ApplyRestore())
     finish(new.place)
     with closing(sqlite3.connect(new.place.database)) as connection:
@@ -171,38 +188,40 @@ def test_a_new_box_becomes_the_old_one_by_the_sheet(office: Office, tmp_path: Pa
     new.close()
 
 
-def test_keys_come_and_go_but_the_boxs_own_stays(office: Office):
-    before = office.verbs.answer(ListKeys(target="disk")).keys  # type: ignore[attr-defined]
+def test_keys_come_and_go_but_the_boxs_own_stays(office: Office) -> None:
+    before = ask(office.verbs, ListKeys(target="disk"), KeyListing).keys
     assert sorted(each.role for each in before) == ["box", "sheet"]
     password = "douze tasses ou plus"
     refusal(lambda: office.verbs.answer(AddKey(target="disk", name="anne", password="court")))
     office.verbs.answer(AddKey(target="disk", name="anne", password=password))
-    office.verbs.answer(ListSnapshots(target="disk", key=password))
-    listing = office.verbs.answer(ListKeys(target="disk"))
-    (anne,) = (each for each in listing.keys if each.name == "anne")  # type: ignore[attr-defined]
+    ask(office.verbs, ListSnapshots(target="disk", key=password), SnapshotListing)
+    listing = ask(office.verbs, ListKeys(target="disk"), KeyListing)
+    (anne,) = (each for each in listing.keys if each.name == "anne")
     office.verbs.answer(RemoveKey(target="disk", key_id=anne.id))
-    wrong = refusal(lambda: office.verbs.answer(ListSnapshots(target="disk", key=password)))
+    wrong = refusal(
+        lambda: ask(office.verbs, ListSnapshots(target="disk", key=password), SnapshotListing)
+    )
     assert wrong.problem is BackupProblem.WRONG_KEY
     own = next(each for each in before if each.role == "box")
     kept = refusal(lambda: office.verbs.answer(RemoveKey(target="disk", key_id=own.id)))
     assert kept.problem is BackupProblem.KEY_UNKNOWN
 
 
-def test_another_sheet_ends_the_one_before(office: Office):
-    old = office.verbs.answer(ShowSheet()).key  # type: ignore[attr-defined]
-    new = office.verbs.answer(ShowSheet(renew=True)).key  # type: ignore[attr-defined]
+def test_another_sheet_ends_the_one_before(office: Office) -> None:
+    old = ask(office.verbs, ShowSheet(), RecoverySheet).key
+    new = ask(office.verbs, ShowSheet(renew=True), RecoverySheet).key
     office.do(CreateBackup(target="disk"))
-    office.verbs.answer(ListSnapshots(target="disk", key=new))
-    refusal(lambda: office.verbs.answer(ListSnapshots(target="disk", key=old)))
+    ask(office.verbs, ListSnapshots(target="disk", key=new), SnapshotListing)
+    refusal(lambda: ask(office.verbs, ListSnapshots(target="disk", key=old), SnapshotListing))
 
 
-def test_a_disk_that_is_empty_now_is_not_begun_anew(office: Office):
+def test_a_disk_that_is_empty_now_is_not_begun_anew(office: Office) -> None:
     shutil.rmtree(office.repository)
     assert refusal(lambda: office.do(CreateBackup(target="disk"))).problem is BackupProblem.EMPTY
     assert list(office.disk.iterdir()) == []
 
 
-def test_the_repository_of_another_unit_is_not_written_to(office: Office, tmp_path: Path):
+def test_the_repository_of_another_unit_is_not_written_to(office: Office, tmp_path: Path) -> None:
     other = Office(tmp_path / "other")
     other.do(CreateBackup(target="disk"))
     place = office.repository
@@ -219,7 +238,7 @@ def test_the_repository_of_another_unit_is_not_written_to(office: Office, tmp_pa
     other.verbs.close()
 
 
-def test_one_job_at_a_time(office: Office):
+def test_one_job_at_a_time(office: Office) -> None:
     with office.place.lock.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         error = refusal(lambda: office.do(VerifyBackup(target="disk")))
@@ -234,7 +253,9 @@ def test_one_job_at_a_time(office: Office):
     assert job.state is JobState.CANCELLED
 
 
-def test_a_backup_of_a_newer_version_is_refused(office: Office, monkeypatch: pytest.MonkeyPatch):
+def test_a_backup_of_a_newer_version_is_refused(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(contents, "__version__", "99.0.0")
     office.do(CreateBackup(target="disk"))
     order = StageRestore(target="disk", snapshot="latest")
@@ -247,7 +268,7 @@ def test_a_backup_of_a_newer_version_is_refused(office: Office, monkeypatch: pyt
 
 def test_what_does_not_fit_is_refused_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     office = Office(tmp_path)
     sizes = {office.disk: space.RESERVE_BYTES + 1000}
     free = space.free_bytes
@@ -264,7 +285,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(
     office.verbs.close()
 
 
-def test_a_clock_of_1970_makes_a_backup_and_lets_none_go(office: Office):
+def test_a_clock_of_1970_makes_a_backup_and_lets_none_go(office: Office) -> None:
     unset = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     order = CreateBackup(target="disk")
     with only_job_here(office.place), scratch(office.place) as folder:
@@ -272,13 +293,13 @@ def test_a_clock_of_1970_makes_a_backup_and_lets_none_go(office: Office):
             office.place, office.order(order), find_program(), folder, office.said.append
         )
         create(session, order, clock=lambda: unset)
-    listing = office.verbs.answer(ListSnapshots(target="disk"))
-    newest, before = listing.snapshots  # type: ignore[attr-defined]
+    listing = ask(office.verbs, ListSnapshots(target="disk"), SnapshotListing)
+    newest, before = listing.snapshots
     assert 0 < newest.at - before.at < 5
     assert creation.utc_now().year > 1970
 
 
-def test_the_lock_of_a_restic_that_died_does_not_keep_the_next_one_out(office: Office):
+def test_the_lock_of_a_restic_that_died_does_not_keep_the_next_one_out(office: Office) -> None:
     program = find_program()
     environment = os.environ | {"RESTIC_PASSWORD": box_key(office.place.secrets_dir)}
     argv = [str(program.path), "-r", str(office.repository), "--no-cache", "backup", "--stdin"]
@@ -296,7 +317,7 @@ def test_the_lock_of_a_restic_that_died_does_not_keep_the_next_one_out(office: O
 
 def test_a_running_box_takes_a_backup_and_comes_back_as_it_was(
     tmp_path: Path, running_box: "ModuleType"
-):
+) -> None:
     box: RunningBox = running_box.RunningBox(tmp_path / "box")
     disk = tmp_path / "disk"
     disk.mkdir()

@@ -31,14 +31,14 @@ def at(day: int, hour: int, minute: int = 0) -> dt.datetime:
     return dt.datetime(2026, 11, day, hour, minute, tzinfo=PARIS_WINTER)
 
 
-def test_a_code_is_read_however_it_is_typed():
+def test_a_code_is_read_however_it_is_typed() -> None:
     code = new_code()
     assert len(code.split("-")) == NUM_GROUPS
     assert read_code(code.lower().replace("-", " ")) == code
     assert read_code(code.replace("0", "O").replace("1", "l")) == code
 
 
-def test_every_wrong_character_and_every_exchange_within_a_group_is_found():
+def test_every_wrong_character_and_every_exchange_within_a_group_is_found() -> None:
     code = new_code()
     for place, right in enumerate(code):
         for wrong in DIGITS:
@@ -57,7 +57,7 @@ def test_every_wrong_character_and_every_exchange_within_a_group_is_found():
                 read_code("".join(swapped))
 
 
-def test_two_groups_that_changed_places_are_found():
+def test_two_groups_that_changed_places_are_found() -> None:
     groups = new_code().split("-")
     groups[1], groups[4] = groups[4], groups[1]
     with pytest.raises(BackupError):
@@ -65,12 +65,12 @@ def test_two_groups_that_changed_places_are_found():
 
 
 @pytest.mark.parametrize("typed", ["", "ABC", "é" * 35, "0" * 400])
-def test_nonsense_is_no_code(typed: str):
+def test_nonsense_is_no_code(typed: str) -> None:
     with pytest.raises(BackupError):
         read_code(typed)
 
 
-def test_the_sheet_counts_once_it_was_typed_back(tmp_path: Path):
+def test_the_sheet_counts_once_it_was_typed_back(tmp_path: Path) -> None:
     assert sheet_state(tmp_path) is SheetState.NONE
     sheet = show_sheet(tmp_path, "0123abcd", renew=False)
     assert sheet_state(tmp_path) is SheetState.UNCONFIRMED
@@ -96,11 +96,11 @@ def test_the_sheet_counts_once_it_was_typed_back(tmp_path: Path):
 )
 def test_when_a_backup_is_due(
     now: dt.datetime, last: dt.datetime | None, tried: dt.datetime | None, due: dt.datetime
-):
+) -> None:
     assert next_backup(now, 2, last.timestamp() if last else None, tried) == due
 
 
-def test_a_clock_that_was_never_set_orders_nothing_and_thins_nothing():
+def test_a_clock_that_was_never_set_orders_nothing_and_thins_nothing() -> None:
     unset = dt.datetime(1970, 1, 1, 0, 5, tzinfo=dt.UTC)
     newest = at(22, 2).timestamp()
     assert not is_believable(unset, None)
@@ -111,7 +111,7 @@ def test_a_clock_that_was_never_set_orders_nothing_and_thins_nothing():
     assert backup_time(at(22, 3), newest) == at(22, 3)
 
 
-def test_a_drill_is_due_weekly_and_at_first():
+def test_a_drill_is_due_weekly_and_at_first() -> None:
     now = at(22, 9)
     assert is_drill_due(now, 7, None)
     assert not is_drill_due(now, 7, at(20, 9).timestamp())
@@ -119,19 +119,19 @@ def test_a_drill_is_due_weekly_and_at_first():
     assert not is_drill_due(now, 0, None)
 
 
-def test_the_newest_backup_always_stays():
+def test_the_newest_backup_always_stays() -> None:
     nothing = BackupPolicy(keep_hourly=0, keep_daily=0, keep_weekly=0, keep_monthly=0)
     assert keep_arguments(nothing) == ["--keep-last", "1"]
     assert "--keep-weekly" in keep_arguments(BackupPolicy())
 
 
-def test_ten_checks_read_everything():
+def test_ten_checks_read_everything() -> None:
     assert {part(number) for number in range(3, 3 + NUM_PARTS)} == {
         f"{number}/{NUM_PARTS}" for number in range(1, NUM_PARTS + 1)
     }
 
 
-def test_locks_of_our_dead_are_taken_away_and_no_others():
+def test_locks_of_our_dead_are_taken_away_and_no_others() -> None:
     ours, dead = Lock("here", 10), Lock("here", 11)
     assert may_unlock([dead], "here", lambda _: False)
     assert not may_unlock([ours, dead], "here", lambda pid: pid == 10)
@@ -142,12 +142,12 @@ def test_locks_of_our_dead_are_taken_away_and_no_others():
 
 
 @pytest.mark.parametrize("line", ["restic 0.14.0 compiled with", "restic 0.17.3", "", "borg 1.4"])
-def test_an_old_restic_is_refused(line: str):
+def test_an_old_restic_is_refused(line: str) -> None:
     with pytest.raises(BackupError, match=r"0\.18\.0 or later"):
         check_program(Path("/bin/restic"), line)
 
 
-def test_a_new_restic_is_taken():
+def test_a_new_restic_is_taken() -> None:
     assert check_program(Path("/r"), "restic 0.18.0 compiled with go").version == "0.18.0"
     assert check_program(Path("/r"), "restic 1.2.3").version == "1.2.3"
 
@@ -165,13 +165,15 @@ def test_a_new_restic_is_taken():
         (2, "", BackupProblem.OTHER),
     ],
 )
-def test_what_restic_says_becomes_a_sentence(status: int, said: str, problem: BackupProblem):
+def test_what_restic_says_becomes_a_sentence(
+    status: int, said: str, problem: BackupProblem
+) -> None:
     error = error_for(status, said)
     assert error.problem is problem
     assert str(error) != error.french
 
 
-def test_a_backup_must_leave_room():
+def test_a_backup_must_leave_room() -> None:
     assert fits(100, None)
     assert fits(100, 100 + RESERVE_BYTES)
     assert not fits(101, 100 + RESERVE_BYTES)
@@ -184,7 +186,7 @@ def manifest(version: str, number: int = 1) -> BackupManifest:
     )  # fmt: skip
 
 
-def test_a_newer_backup_is_refused_and_an_older_one_is_not():
+def test_a_newer_backup_is_refused_and_an_older_one_is_not() -> None:
     check_version(manifest("0.9.0"), "0.10.0")
     check_version(manifest("0.10.0"), "0.10.0")
     for newer in (manifest("0.11.0"), manifest("0.1.0", number=2)):
@@ -193,7 +195,7 @@ def test_a_newer_backup_is_refused_and_an_older_one_is_not():
         assert raised.value.problem is BackupProblem.NEWER
 
 
-def test_a_model_of_the_hub_can_be_fetched_and_an_imported_one_cannot():
+def test_a_model_of_the_hub_can_be_fetched_and_an_imported_one_cannot() -> None:
     def entry(source: str) -> ModelEntry:
         return ModelEntry(
             name="m", sha256=("0" * 64,), size_bytes=1, source=source, kind="model",
@@ -204,7 +206,7 @@ def test_a_model_of_the_hub_can_be_fetched_and_an_imported_one_cannot():
     assert address_of(entry("import")) is None
 
 
-def test_a_job_tells_its_stage_its_time_left_and_its_end():
+def test_a_job_tells_its_stage_its_time_left_and_its_end() -> None:
     record = JobRecord("1", JobKind.BACKUP, "disk", now_s=0.0)
     record.hear(Reached(stage=Stage.FETCHING), 10.0)
     record.hear(Moved(fraction=0.25, done_bytes=1, size_bytes=4, left_s=None), 12.0)
@@ -218,7 +220,7 @@ def test_a_job_tells_its_stage_its_time_left_and_its_end():
     assert (report.message, report.message_fr) == ("full", "plein")
 
 
-def test_a_job_that_is_lost_failed_and_one_that_is_cancelled_did_not():
+def test_a_job_that_is_lost_failed_and_one_that_is_cancelled_did_not() -> None:
     lost, cancelled = (JobRecord("1", JobKind.DRILL, "d", now_s=0.0) for _ in range(2))
     cancelled.cancel()
     for each in (lost, cancelled):
@@ -227,7 +229,7 @@ def test_a_job_that_is_lost_failed_and_one_that_is_cancelled_did_not():
     assert cancelled.report(1.0).state is JobState.CANCELLED
 
 
-def test_what_cannot_be_a_place_is_refused(tmp_path: Path):
+def test_what_cannot_be_a_place_is_refused(tmp_path: Path) -> None:
     data, disk = tmp_path / "data", tmp_path / "disk"
     (data / "inside").mkdir(parents=True)
     disk.mkdir()

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A swap that is cut before any of its renames ends as one that was not."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from atre.backup import swap
 from atre.backup.place import Place
+from atre.durable import write_durably
 from atre.errors import BackupError
 from atre.ipc.backup_replies import RestorePhase
 
@@ -43,7 +47,7 @@ def staged(root: Path) -> Place:
     return place
 
 
-def test_nothing_changes_before_it_is_ordered(tmp_path: Path):
+def test_nothing_changes_before_it_is_ordered(tmp_path: Path) -> None:
     place = staged(tmp_path)
     assert swap.finish(place) is None
     assert read(tmp_path) == OLD
@@ -52,7 +56,7 @@ def test_nothing_changes_before_it_is_ordered(tmp_path: Path):
     assert not place.restore_dir.exists()
 
 
-def test_the_new_state_comes_whole_and_the_old_one_comes_back_whole(tmp_path: Path):
+def test_the_new_state_comes_whole_and_the_old_one_comes_back_whole(tmp_path: Path) -> None:
     place = staged(tmp_path)
     swap.order(place)
     assert swap.finish(place) is RestorePhase.APPLIED
@@ -71,7 +75,7 @@ def test_the_new_state_comes_whole_and_the_old_one_comes_back_whole(tmp_path: Pa
 @pytest.mark.parametrize("is_undo", [False, True])
 def test_a_cut_at_any_change_of_the_disk_is_finished_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_undo: bool
-):
+) -> None:
     """Each number of changes before the cut in turn, until one run needs no more of them."""
     for num_changes in range(100):
         root = tmp_path / str(num_changes)
@@ -102,8 +106,8 @@ def cut_after(patch: pytest.MonkeyPatch, num_changes: int) -> None:
     """Let so many renames and notes happen, and raise instead of the next."""
     left = [num_changes]
 
-    def counted(real):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-        def change(*arguments, **named):  # type: ignore[no-untyped-def] # noqa: ANN002, ANN003, ANN202
+    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
+        def change(*arguments: Any, **named: Any) -> Any:
             if left[0] == 0:
                 raise PowerCutError
             left[0] -= 1
@@ -112,5 +116,5 @@ def cut_after(patch: pytest.MonkeyPatch, num_changes: int) -> None:
         return change
 
     patch.setattr(Path, "rename", counted(Path.rename))
-    patch.setattr(swap, "write_durably", counted(swap.write_durably))
-    patch.setattr(swap.shutil, "rmtree", counted(swap.shutil.rmtree))
+    patch.setattr(swap, "write_durably", counted(write_durably))
+    patch.setattr(shutil, "rmtree", counted(shutil.rmtree))

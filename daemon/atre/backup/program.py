@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -38,7 +39,7 @@ def find_program() -> Program:
             "pas. Installez-le avec `make setup`, ou depuis les paquets du système.",
             problem=BackupProblem.NO_PROGRAM,
         )
-    return check_version(Path(found), _version_line(found))
+    return check_version(Path(found), _version_line(found, _changed_at(found)))
 
 
 def check_version(path: Path, line: str) -> Program:
@@ -57,7 +58,16 @@ def check_version(path: Path, line: str) -> Program:
     return Program(path, ".".join(match.groups()))
 
 
-def _version_line(path: str) -> str:
+def _changed_at(path: str) -> int:
+    try:
+        return Path(path).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@cache
+def _version_line(path: str, _changed_at: int) -> str:
+    # Asked at each look at the backups; the file says when it is another one.
     try:
         done = subprocess.run(
             [path, "version"], capture_output=True, text=True, timeout=_ASK_S, check=False

@@ -31,7 +31,8 @@ def preview(manifest: BackupManifest, place: Place, snapshot: str) -> RestorePre
         unit=manifest.unit,
         version=manifest.version,
         architecture=manifest.architecture,
-        num_people=manifest.rows("people"),
+        # The box itself is a row among them, for keys that are nobody's.
+        num_people=max(0, manifest.rows("people") - 1),
         num_conversations=manifest.rows("conversations"),
         num_messages=manifest.rows("messages"),
         size_bytes=manifest.size_bytes,
