@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+from msgspec.structs import replace
 
 from atre.backup import contents, creation, restoring, space
 from atre.backup.creation import create
@@ -209,8 +210,11 @@ def test_keys_come_and_go_but_the_boxs_own_stays(office: Office) -> None:
 
 def test_another_sheet_ends_the_one_before(office: Office) -> None:
     old = ask(office.verbs, ShowSheet(), RecoverySheet).key
+    assert office.target.opens_with_sheet
     new = ask(office.verbs, ShowSheet(renew=True), RecoverySheet).key
+    assert not office.target.opens_with_sheet
     office.do(CreateBackup(target="disk"))
+    assert office.target.opens_with_sheet
     ask(office.verbs, ListSnapshots(target="disk", key=new), SnapshotListing)
     refusal(lambda: ask(office.verbs, ListSnapshots(target="disk", key=old), SnapshotListing))
 
@@ -289,9 +293,10 @@ def test_a_clock_of_1970_makes_a_backup_and_lets_none_go(office: Office) -> None
     unset = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     order = CreateBackup(target="disk")
     with only_job_here(office.place), scratch(office.place) as folder:
-        session = Session(
-            office.place, office.order(order), find_program(), folder, office.said.append
-        )
+        # Of a policy that keeps one alone, so that any thinning would show.
+        keeps_one = BackupPolicy(keep_hourly=0, keep_daily=0, keep_weekly=0, keep_monthly=0)
+        asked = replace(office.order(order), policy=keeps_one)
+        session = Session(office.place, asked, find_program(), folder, office.said.append)
         create(session, order, clock=lambda: unset)
     listing = ask(office.verbs, ListSnapshots(target="disk"), SnapshotListing)
     newest, before = listing.snapshots

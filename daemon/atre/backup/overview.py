@@ -4,7 +4,7 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
-from atre.backup.keys import sheet_state
+from atre.backup.keys import sheet_key, sheet_number, sheet_state
 from atre.backup.models_wanted import lacking, read_wanted, told
 from atre.backup.place import Place
 from atre.backup.policy import read_policy
@@ -35,6 +35,7 @@ def overview(
         program = find_program().version
     except BackupError as error:
         problem, problem_fr = str(error), error.french
+    sheet = sheet_key(place.secrets_dir)
     known = {each.id: each for each in listed} | dict(present)
     by_hand = {each.id for each in listed}
     ids = sorted({*known, *record.targets})
@@ -51,6 +52,7 @@ def overview(
                 record.targets.get(each, TargetRecord()),
                 is_present=each in present,
                 is_listed=each in by_hand,
+                sheet=sheet,
             )
             for each in ids
         ],
@@ -85,6 +87,7 @@ def _target(
     *,
     is_present: bool,
     is_listed: bool,
+    sheet: str | None,
 ) -> BackupTarget:
     folder = target.folder if target else None
     return BackupTarget(
@@ -103,4 +106,5 @@ def _target(
         problem=known.problem,
         message=known.message,
         message_fr=known.message_fr,
+        opens_with_sheet=sheet is not None and known.sheet == sheet_number(sheet),
     )

@@ -112,7 +112,9 @@ class BackupTarget(Message, frozen=True):
     """A target and what is known of the box's backups there; times None never happened.
 
     ``last_proven`` is the newest drill that proved a backup; ``last_drill`` may have failed.
-    ``is_listed`` was named by hand. ``problem`` is why the last job there failed, "" if it did not.
+    ``is_listed`` was named by hand. ``opens_with_sheet``: the present recovery sheet opens it,
+    which a new one does from the next backup on. ``problem`` is why the last job there failed, ""
+    if it did not.
     """
 
     id: str
@@ -130,6 +132,7 @@ class BackupTarget(Message, frozen=True):
     problem: str
     message: str
     message_fr: str
+    opens_with_sheet: bool = False
 
 
 class SheetState(StrEnum):

@@ -70,6 +70,13 @@ def _print(found: BackupOverview) -> None:
             say(f"  last backup {last}, ", f"  dernière sauvegarde {last}, ")
             + proof(each.last_proven)
         )
+        if each.last_backup_at is not None and not each.opens_with_sheet:
+            click.echo(
+                say(
+                    "  the recovery sheet opens it from the next backup on",
+                    "  la feuille de récupération l’ouvrira dès la prochaine sauvegarde",
+                )
+            )
         if each.message:
             click.echo("  " + say(each.message, each.message_fr))
     if not found.targets:
