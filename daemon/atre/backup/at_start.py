@@ -20,8 +20,8 @@ def finish_restore(data_dir: Path) -> None:
         raise ConfigError(
             f"A restore could not be finished ({error}). Nothing is lost: check the disk, and "
             "start again to go on with it.",
-            f"Une restauration n’a pas pu être terminée ({error}). Rien n’est perdu\u00a0: vérifiez "
-            "le disque, et redémarrez pour continuer.",
+            f"Une restauration n’a pas pu être terminée ({error}). Rien n’est perdu\u00a0: "
+            "vérifiez le disque, et redémarrez pour continuer.",
         ) from error
     if phase is not None:
         _log.info("restore: %s", phase)

@@ -14,9 +14,9 @@ from atre.cli.backup.door import (
     the_target,
 )
 from atre.cli.backup.words import target_option
-from atre.cli.model.shared import say
 from atre.ipc.backup_messages import BackupReason, CreateBackup
 from atre.ipc.backup_replies import SheetState
+from atre.language import say
 
 
 @click.command()

@@ -12,14 +12,14 @@ import msgspec
 
 from atre.backup_verbs import BackupVerbs
 from atre.cli.backup.bar import bar
-from atre.cli.language import lang_option
-from atre.cli.model.shared import data_dir_option, json_option
 from atre.config import default_runtime_dir
 from atre.errors import BackupError, BackupProblem, ConfigError, EngineUnavailableError
 from atre.ipc.backup_client import BackupClient
 from atre.ipc.backup_messages import BackupOrder, BackupRequest, DescribeBackups
 from atre.ipc.backup_replies import BackupJob, BackupOverview, JobState
 from atre.ipc.message import Message
+from atre.language import lang_option
+from atre.options import data_dir_option, json_option
 
 __all__ = [
     "Door",

@@ -14,9 +14,10 @@ from atre.cli.backup.door import (
     the_target,
 )
 from atre.cli.backup.words import moment, proof, target_option
-from atre.cli.model.shared import say, size
+from atre.cli.model.shared import size
 from atre.ipc.backup_messages import DrillBackup
 from atre.ipc.backup_replies import DrillReport
+from atre.language import say
 
 
 @click.command()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import click
 
-from atre.cli.language import in_french
 from atre.errors import BackupError, BackupProblem
+from atre.language import in_french
 
 _STATUS = {
     BackupProblem.WRONG_KEY: 3,

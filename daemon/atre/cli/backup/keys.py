@@ -12,9 +12,9 @@ from atre.cli.backup.door import (
     the_target,
 )
 from atre.cli.backup.words import target_option
-from atre.cli.model.shared import say
 from atre.ipc.backup_messages import AddKey, BackupRequest, ListKeys, RemoveKey
 from atre.ipc.backup_replies import KeyListing
+from atre.language import say
 
 _ROLES = {
     "box": ("the box", "le boîtier"),

@@ -13,9 +13,10 @@ from atre.cli.backup.door import (
     the_target,
 )
 from atre.cli.backup.words import key_file_option, moment, target_option, unit_option
-from atre.cli.model.shared import say, size
+from atre.cli.model.shared import size
 from atre.ipc.backup_messages import ListSnapshots
 from atre.ipc.backup_replies import SnapshotListing
+from atre.language import say
 
 _REASONS = {
     "asked": ("asked for", "demandée"),

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from atre.cli.backup.door import data_dir_option, json_option, lang_option, opened, print_json
-from atre.cli.model.shared import say
 from atre.ipc.backup_messages import ConfirmRestore, UndoRestore
 from atre.ipc.backup_replies import BackupOverview
+from atre.language import say
 
 
 @click.command()

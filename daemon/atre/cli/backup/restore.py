@@ -16,7 +16,7 @@ from atre.cli.backup.door import (
     the_target,
 )
 from atre.cli.backup.words import key_file_option, moment, target_option, unit_option
-from atre.cli.model.shared import say, size
+from atre.cli.model.shared import size
 from atre.errors import BackupError, BackupProblem
 from atre.ipc.backup_client import BackupClient
 from atre.ipc.backup_messages import (
@@ -27,6 +27,7 @@ from atre.ipc.backup_messages import (
     StageRestore,
 )
 from atre.ipc.backup_replies import RestorePreview, SnapshotListing, WantedModel
+from atre.language import say
 
 
 @click.command()

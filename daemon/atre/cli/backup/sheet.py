@@ -12,11 +12,10 @@ from atre.cli.backup.door import (
     print_json,
 )
 from atre.cli.backup.page import page
-from atre.cli.language import in_french
-from atre.cli.model.shared import say
 from atre.durable import write_durably
 from atre.ipc.backup_messages import ConfirmSheet, ShowSheet
 from atre.ipc.backup_replies import RecoverySheet
+from atre.language import in_french, say
 
 
 @click.command()

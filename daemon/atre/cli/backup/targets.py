@@ -12,9 +12,10 @@ from atre.cli.backup.door import (
     print_json,
 )
 from atre.cli.backup.words import moment, proof
-from atre.cli.model.shared import say, size
+from atre.cli.model.shared import size
 from atre.ipc.backup_messages import AddTarget, RemoveTarget
 from atre.ipc.backup_replies import BackupOverview, SheetState
+from atre.language import say
 
 _SHEET = {
     SheetState.NONE: (

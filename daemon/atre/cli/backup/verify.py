@@ -13,8 +13,8 @@ from atre.cli.backup.door import (
     the_target,
 )
 from atre.cli.backup.words import target_option
-from atre.cli.model.shared import say
 from atre.ipc.backup_messages import VerifyBackup
+from atre.language import say
 
 
 @click.command()

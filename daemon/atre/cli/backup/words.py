@@ -5,8 +5,8 @@ import datetime as dt
 
 import click
 
-from atre.cli.model.shared import say
 from atre.ipc.backup_replies import DrillReport
+from atre.language import say
 
 target_option = click.option(
     "--target", metavar="NAME", help="Which place.  [default: the only one that is present]"
