@@ -63,7 +63,7 @@ class BackupClient:
     """
 
     def __init__(self, socket_path: Path) -> None:
-        self._peer = Peer(socket_path, "management daemon")
+        self._peer = Peer(socket_path, "management daemon", "service d’administration")
 
     def answer(self, request: BackupRequest) -> Message:
         """The reply to any of the requests."""
