@@ -17,6 +17,8 @@ import msgspec
 
 from atre import __version__, sleep_choice
 from atre import config as configuration
+from atre.backup_calendar import BackupCalendar
+from atre.backup_verbs import BackupVerbs
 from atre.certificate import served
 from atre.certificate.names import BoxNames
 from atre.config import Config
@@ -30,6 +32,7 @@ from atre.errors import (
     StorageError,
 )
 from atre.intake import Intake
+from atre.ipc.backup_messages import BackupRequest
 from atre.ipc.box_messages import (
     BoxRequest,
     MakeSupportBundle,
@@ -56,7 +59,7 @@ from atre.lifeline import end_with_parent
 from atre.media.verbs import MediaVerbs
 from atre.model_verbs import ModelVerbs
 from atre.notify import notify
-from atre.nudge import RESTART, SLEEP, nudge
+from atre.nudge import RESTART, RESTART_BOX, SLEEP, nudge
 from atre.owner_mark import waits_for_owner
 from atre.planning import ProfileNote
 from atre.power.sources import samplers_of
@@ -81,7 +84,7 @@ _SETTLE_TIMEOUT_S = 8.0
 # Models and the support bundle take their time; the facts about the box never wait for them.
 _NUM_WORKERS = 2
 
-_SlowRequest = ModelRequest | PowerRequest | MediaRequest | MakeSupportBundle
+_SlowRequest = ModelRequest | PowerRequest | MediaRequest | BackupRequest | MakeSupportBundle
 _decoder = msgspec.msgpack.Decoder(ManagementRequest | BoxRequest | _SlowRequest)
 
 
@@ -131,6 +134,13 @@ class ManagementDaemon:
         )
         self._power = PowerVerbs(config, partial(samplers_of, on_ups=guard.hear), guard)
         self._media = MediaVerbs(config.state_dir, config.data_dir)
+        self._backups = BackupVerbs(
+            config.data_dir,
+            self._media.targets,
+            config=config.runtime_dir / "config.json",
+            restart=lambda: nudge(config.runtime_dir / RESTART_BOX),
+        )
+        self._calendar = BackupCalendar(self._backups, self._models)
         self._workers = ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="slow")
         self._server = Server(config.management_socket, self._on_frame, lambda _: None)
 
@@ -138,6 +148,7 @@ class ManagementDaemon:
         self.renew_certificate()
         self._power.start()
         self._server.start()
+        self._calendar.start()
         # A claim since the first look found nobody on the socket to tell.
         if not waits_for_owner(self._config.state_dir):
             self._advertiser.end_setup()
@@ -149,6 +160,8 @@ class ManagementDaemon:
     def close(self) -> None:
         self._advertiser.close()
         self._server.close()
+        self._calendar.close()
+        self._backups.close()
         self._models.close()
         self._power.close()
         self._media.close()
@@ -317,6 +330,8 @@ class ManagementDaemon:
                 connection.send(self._power.answer(request))
             elif isinstance(request, MediaRequest):
                 connection.send(self._media.answer(request))
+            elif isinstance(request, BackupRequest):
+                connection.send(self._backups.answer(request))
             else:
                 connection.send(self._models.answer(request))
         except AtreError as error:

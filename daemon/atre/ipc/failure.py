@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from atre.errors import (
     AtreError,
+    BackupError,
+    BackupProblem,
     ClosedReason,
     ConflictError,
     ContextLengthError,
@@ -52,7 +54,7 @@ def error_from(failed: Failed) -> AtreError:
 
 def _problem(error: AtreError) -> str:
     match error:
-        case ModelStoreError():
+        case ModelStoreError() | BackupError():
             return error.problem
         case IntakeClosedError():
             return error.reason
@@ -70,6 +72,12 @@ def _model_store_error(failed: Failed) -> AtreError:
     known = failed.problem in set(ModelProblem)
     problem = ModelProblem(failed.problem) if known else ModelProblem.OTHER
     return ModelStoreError(failed.message, failed.message_fr, problem=problem)
+
+
+def _backup_error(failed: Failed) -> AtreError:
+    known = failed.problem in set(BackupProblem)
+    problem = BackupProblem(failed.problem) if known else BackupProblem.OTHER
+    return BackupError(failed.message, failed.message_fr, problem=problem)
 
 
 def _request_error(kind: type[RequestError]) -> Callable[[Failed], AtreError]:
@@ -93,6 +101,7 @@ _REBUILD: dict[str, Callable[[Failed], AtreError]] = {
     "QuotaError": lambda failed: QuotaError(failed.message, retry_after_s=failed.retry_after_s),
     "ModelLoadError": lambda failed: ModelLoadError(failed.message, failed.message_fr),
     "ModelStoreError": _model_store_error,
+    "BackupError": _backup_error,
     "IntakeClosedError": _intake_closed_error,
     "MediaError": lambda failed: MediaError(failed.message, failed.message_fr),
     "DiskFullError": lambda failed: DiskFullError(failed.message, failed.message_fr),
