@@ -61,7 +61,7 @@ class BackupCalendar:
         job = verbs.jobs.report()
         if job is not None and job.state is JobState.RUNNING:
             return
-        present = verbs.present()
+        present = verbs.ready()
         place, now = verbs.place, verbs.now()
         policy, record = read_policy(place.state_dir), read_record(place.state_dir)
         wanted = [each for each in present if policy.targets is None or each in policy.targets]

@@ -3,7 +3,7 @@
 
 import contextlib
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -17,7 +17,6 @@ from atre.backup.keys import (
     show_sheet,
     typed_key,
 )
-from atre.backup.listed_targets import ListedTargets
 from atre.backup.manifest import NAME, read_manifest
 from atre.backup.order import WorkOrder
 from atre.backup.overview import overview
@@ -27,12 +26,11 @@ from atre.backup.program import find_program
 from atre.backup.repository import Repository, units_at
 from atre.backup.restore import preview
 from atre.backup.swap import confirm, order, undo
-from atre.backup.target import Target, Targets
+from atre.backup.target import Targets, ready
 from atre.discovery.host_name import load_box_id
-from atre.errors import BackupError, BackupProblem, StorageError
+from atre.errors import BackupError, BackupProblem, MediaError, StorageError
 from atre.ipc.backup_messages import (
     AddKey,
-    AddTarget,
     ApplyRestore,
     BackupOrder,
     BackupRequest,
@@ -46,7 +44,6 @@ from atre.ipc.backup_messages import (
     ListSnapshots,
     PreviewRestore,
     RemoveKey,
-    RemoveTarget,
     SetBackupPolicy,
     ShowSheet,
     StageRestore,
@@ -63,8 +60,10 @@ from atre.ipc.backup_replies import (
     RestorePreview,
     SnapshotListing,
 )
+from atre.ipc.media_messages import TargetReport
 from atre.ipc.message import Message
 from atre.local_time import local_now
+from atre.media.open_target import OpenTarget
 
 _MIN_PASSWORD = 12
 
@@ -72,23 +71,22 @@ _MIN_PASSWORD = 12
 class BackupVerbs:
     """Answers requests about backups; safe to call from several threads.
 
-    ``restart`` starts the box anew, which a restore needs; ``targets`` knows the plugged-in disks.
+    ``restart`` starts the box anew, which a restore needs; ``targets`` are the places for backups.
     """
 
     def __init__(
         self,
         data_dir: Path,
+        targets: Targets,
         *,
         config: Path | None = None,
-        targets: Sequence[Targets] = (),
         restart: Callable[[], None] = lambda: None,
         jobs: BackupJobs | None = None,
         clock: Callable[[], dt.datetime] = local_now,
     ) -> None:
-        self.place = place = Place(data_dir)
+        self.place = Place(data_dir)
         self._config = str(config) if config else ""
-        self._listed = ListedTargets(place.state_dir, data_dir)
-        self._targets: tuple[Targets, ...] = (self._listed, *targets)
+        self._targets = targets
         self._restart = restart
         self._clock = clock
         self.jobs = jobs or BackupJobs(data_dir, on_end=self._note_end)
@@ -96,8 +94,6 @@ class BackupVerbs:
         self._verbs: dict[type, Callable[..., Message]] = {
             DescribeBackups: self.describe,
             SetBackupPolicy: self._set_policy,
-            AddTarget: self._add_target,
-            RemoveTarget: self._remove_target,
             CreateBackup: self._start,
             VerifyBackup: self._start,
             DrillBackup: self._start,
@@ -127,19 +123,14 @@ class BackupVerbs:
     def close(self) -> None:
         self.jobs.close()
 
-    def present(self) -> dict[str, Target]:
-        """The targets that can be used now, by id; one named by hand goes before a disk."""
-        found: dict[str, Target] = {}
-        for targets in self._targets:
-            for each in targets.present():
-                found.setdefault(each.id, each)
-        return found
+    def ready(self) -> list[str]:
+        """The ids of the targets that a backup can go to now."""
+        return ready(self._reports())
 
     def describe(self, _: DescribeBackups | None = None) -> BackupOverview:
         return overview(
             self.place,
-            present=self.present(),
-            listed=self._listed.all(),
+            targets=self._reports(),
             job=self.jobs.report(),
             now=self._clock(),
             tried_at=self.tried_at,
@@ -149,31 +140,24 @@ class BackupVerbs:
         write_policy(self.place.state_dir, request.policy)
         return self.describe()
 
-    def _add_target(self, request: AddTarget) -> BackupOverview:
-        self._listed.add(request.name, request.location)
-        return self.describe()
-
-    def _remove_target(self, request: RemoveTarget) -> BackupOverview:
-        target_id = next(
-            (t.id for t in self._listed.all() if request.target in (t.id, t.name)), request.target
-        )
-        self._listed.remove(target_id)
-        record.forget(self.place.state_dir, target_id)
-        return self.describe()
-
     def _start(self, request: BackupOrder) -> BackupJob:
         find_program()
-        target = self._target(request.target)
-        if isinstance(request, StageRestore) and not request.unit:
-            request = replace(request, unit=self._likely_unit(units_at(target)))
-        return self.jobs.start(
-            WorkOrder(
+        stack = contextlib.ExitStack()
+        try:
+            is_read = isinstance(request, StageRestore | DrillBackup)
+            target = stack.enter_context(self._open(request.target, is_read=is_read))
+            if isinstance(request, StageRestore) and not request.unit:
+                request = replace(request, unit=self._likely_unit(units_at(target)))
+            work = WorkOrder(
                 order=request,
                 target=target,
                 policy=read_policy(self.place.state_dir),
                 config=self._config,
             )
-        )
+            return self.jobs.start(work, then=stack.close)
+        except BaseException:
+            stack.close()
+            raise
 
     def note_try(self) -> None:
         """Remember that the schedule tried now, so that it does not try again at once."""
@@ -199,11 +183,11 @@ class BackupVerbs:
         return self.jobs.cancel()
 
     def _list(self, request: ListSnapshots) -> SnapshotListing:
-        target = self._target(request.target)
-        units = units_at(target)
-        unit = request.unit or self._likely_unit(units)
-        repository = self._repository(target, unit, request.key)
-        found = [each.told() for each in repository.snapshots(unit)]
+        with self._open(request.target, is_read=True) as target:
+            units = units_at(target)
+            unit = request.unit or self._likely_unit(units)
+            repository = self._repository(target, unit, request.key)
+            found = [each.told() for each in repository.snapshots(unit)]
         return SnapshotListing(unit=unit, snapshots=found, units=units)
 
     def _likely_unit(self, units: Sequence[str]) -> str:
@@ -212,10 +196,10 @@ class BackupVerbs:
         return units[0] if own not in units and len(units) == 1 else own
 
     def _preview(self, request: PreviewRestore) -> RestorePreview:
-        target = self._target(request.target)
-        unit = request.unit or self._likely_unit(units_at(target))
-        repository = self._repository(target, unit, request.key)
-        manifest = read_manifest(repository.read(request.snapshot, f"/{NAME}"))
+        with self._open(request.target, is_read=True) as target:
+            unit = request.unit or self._likely_unit(units_at(target))
+            repository = self._repository(target, unit, request.key)
+            manifest = read_manifest(repository.read(request.snapshot, f"/{NAME}"))
         return preview(manifest, self.place, request.snapshot)
 
     def _apply(self, _: ApplyRestore) -> BackupOverview:
@@ -241,7 +225,8 @@ class BackupVerbs:
         return self.describe()
 
     def _list_keys(self, request: ListKeys) -> KeyListing:
-        return self._keys(request.target, self._own(request.target))
+        with self._own(request.target) as repository:
+            return self._keys(request.target, repository)
 
     def _add_key(self, request: AddKey) -> KeyListing:
         if len(request.password) < _MIN_PASSWORD:
@@ -251,64 +236,64 @@ class BackupVerbs:
                 problem=BackupProblem.WRONG_KEY,
             )
         typed_key(request.password)  # one that looks like a sheet's would be read as that
-        repository = self._own(request.target)
-        repository.add_key(request.password, role=MANAGER, name=request.name)
-        return self._keys(request.target, repository)
+        with self._own(request.target) as repository:
+            repository.add_key(request.password, role=MANAGER, name=request.name)
+            return self._keys(request.target, repository)
 
     def _remove_key(self, request: RemoveKey) -> KeyListing:
-        repository = self._own(request.target)
-        found = [each for each in repository.key_slots() if each.id.startswith(request.key_id)]
-        if len(found) != 1 or found[0].role != MANAGER:
-            raise BackupError(
-                "Only a manager's key can be removed; the box needs its own, and another sheet "
-                "replaces a sheet.",
-                "Seule une clé de gestionnaire peut être retirée\u00a0; le boîtier a besoin de la "
-                "sienne, et une autre feuille remplace une feuille.",
-                problem=BackupProblem.KEY_UNKNOWN,
-            )
-        repository.remove_key(found[0].id)
-        return self._keys(request.target, repository)
+        with self._own(request.target) as repository:
+            slots = repository.key_slots()
+            found = [each for each in slots if each.id.startswith(request.key_id)]
+            if len(found) != 1 or found[0].role != MANAGER:
+                raise BackupError(
+                    "Only a manager's key can be removed; the box needs its own, and another sheet "
+                    "replaces a sheet.",
+                    "Seule une clé de gestionnaire peut être retirée\u00a0; le boîtier a besoin de "
+                    "la sienne, et une autre feuille remplace une feuille.",
+                    problem=BackupProblem.KEY_UNKNOWN,
+                )
+            repository.remove_key(found[0].id)
+            return self._keys(request.target, repository)
 
     def _keys(self, target: str, repository: Repository) -> KeyListing:
         return KeyListing(target=target, keys=[_told(slot) for slot in repository.key_slots()])
 
-    def _own(self, target_id: str) -> Repository:
-        target = self._target(target_id)
-        return self._repository(target, load_box_id(self.place.state_dir), "")
+    @contextlib.contextmanager
+    def _own(self, name: str) -> Iterator[Repository]:
+        with self._open(name) as target:
+            yield self._repository(target, load_box_id(self.place.state_dir), "")
 
-    def _repository(self, target: Target, unit: str, key: str) -> Repository:
+    def _repository(self, target: OpenTarget, unit: str, key: str) -> Repository:
         password = typed_key(key) if key else box_key(self.place.secrets_dir)
         return Repository(find_program(), target, unit, password)
 
-    def _target(self, name: str) -> Target:
-        """The target with that id, or that name. Raises BackupError if it is away or unknown."""
-        present = self.present()
-        if name in present:
-            return present[name]
-        for target in present.values():
-            if target.name == name:
-                return target
-        known = read_names(self.place, self._listed.all())
-        if name in known:
+    def _reports(self) -> dict[str, TargetReport]:
+        return {each.id: each for each in self._targets.describe().targets}
+
+    @contextlib.contextmanager
+    def _open(self, name: str, *, is_read: bool = False) -> Iterator[OpenTarget]:
+        """The target with that id, or that label. Raises BackupError if it cannot be used."""
+        reports = self._reports()
+        named = (each.id for each in reports.values() if each.label == name)
+        target_id = name if name in reports else next(named, None)
+        if target_id is None:
             raise BackupError(
-                f"{known[name]} is away. Plug the disk in again, or mount it.",
-                f"{known[name]} n’est pas là. Rebranchez le disque, ou montez-le.",
-                problem=BackupProblem.TARGET_AWAY,
+                f"No place for backups is called {name!r}. `atre backup targets` lists them.",
+                f"Aucun endroit de sauvegarde ne s’appelle «\u00a0{name}\u00a0». `atre backup "
+                "targets` en fait la liste.",
+                problem=BackupProblem.TARGET_UNKNOWN,
             )
-        raise BackupError(
-            f"No place for backups is called {name!r}. `atre backup targets` lists them.",
-            f"Aucun endroit de sauvegarde ne s’appelle «\u00a0{name}\u00a0». `atre backup targets` "
-            "en fait la liste.",
-            problem=BackupProblem.TARGET_UNKNOWN,
-        )
-
-
-def read_names(place: Place, listed: Sequence[Target]) -> dict[str, str]:
-    """What every known target is called, by its id and by its name."""
-    known = record.read_record(place.state_dir).targets
-    names = {key: each.name or key for key, each in known.items()}
-    names |= {each.id: each.name for each in listed}
-    return names | {name: name for name in names.values()}
+        with contextlib.ExitStack() as stack:
+            try:
+                target = stack.enter_context(self._targets.hold(target_id, is_read=is_read))
+            except MediaError as error:
+                label = reports[target_id].label
+                raise BackupError(
+                    f"{label}: {error}",
+                    f"{label}\u00a0: {error.french}",
+                    problem=BackupProblem.TARGET_AWAY,
+                ) from error
+            yield target
 
 
 def _told(slot: KeySlot) -> RepositoryKey:

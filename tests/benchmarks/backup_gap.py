@@ -37,7 +37,7 @@ def main(pairs: int, megabytes: int, model: str | None) -> None:
         (root / "disk").mkdir()
         box.start()
         try:
-            _backup(box, "targets", "--add", str(root / "disk")).wait()
+            _backup(box, "targets", "add-folder", str(root / "disk")).wait()
             _measure(box, pairs, megabytes)
         finally:
             box.clean_up()

@@ -57,7 +57,7 @@ def _show(root: Path, disk: Path) -> None:
     lost = root / "lost" / "data"
     before = _fill(lost)
     click.echo(f"filled: {len(PEOPLE)} people, {NUM_MESSAGES} messages in {len(before)} threads")
-    _atre(lost, "targets", "--add", str(disk), "--name", "demo")
+    _atre(lost, "targets", "add-folder", str(disk), "--label", "demo")
     key = json.loads(_atre(lost, "sheet", "--json"))["key"]
     _atre(lost, "sheet", "--confirm", typed=f"{key.lower()}\n")
     click.echo(_atre(lost, "create").strip())

@@ -25,7 +25,6 @@ from atre.backup.keys import box_key
 from atre.backup.order import WorkOrder
 from atre.backup.place import Place
 from atre.backup.program import find_program
-from atre.backup.record import read_record
 from atre.backup.session import Session, only_job_here, scratch
 from atre.backup.swap import finish
 from atre.backup.work import work
@@ -33,7 +32,6 @@ from atre.backup_verbs import BackupVerbs
 from atre.errors import BackupError, BackupProblem
 from atre.ipc.backup_messages import (
     AddKey,
-    AddTarget,
     ApplyRestore,
     BackupOrder,
     BackupRequest,
@@ -56,7 +54,12 @@ from atre.ipc.backup_replies import (
     RecoverySheet,
     SnapshotListing,
 )
+from atre.ipc.media_messages import AddFolderTarget, TargetState
 from atre.ipc.message import Message
+from atre.media.folder import MARK
+from atre.media.no_disks import NoDisks
+from atre.media.targets import MediaTargets
+from atre.space.estimate import BackupSize, bytes_needed
 from atre_web.accounts.database import connect
 from atre_web.accounts.migrations import migrate
 
@@ -83,8 +86,9 @@ class Office:
         with closing(connect(self.place.database)) as connection:
             migrate(connection)
             connection.execute("INSERT INTO groups VALUES ('g', 'atelier', 'atelier', 0)")
-        self.verbs = BackupVerbs(self.place.data_dir)
-        self.verbs.answer(AddTarget(name="disk", location=str(self.disk)))
+        self.targets = targets_of(self.place)
+        self.targets.add_folder(AddFolderTarget(label="disk", path=str(self.disk)))
+        self.verbs = BackupVerbs(self.place.data_dir, self.targets)
         self.said: list[Event] = []
 
     @property
@@ -97,7 +101,9 @@ class Office:
         return found
 
     def order(self, order: BackupOrder) -> WorkOrder:
-        (target,) = self.verbs.present().values()
+        (target_id,) = self.verbs.ready()
+        with self.targets.hold(target_id) as target:
+            pass
         return WorkOrder(order=order, target=target, policy=BackupPolicy())
 
     def do(self, order: BackupOrder) -> None:
@@ -121,16 +127,17 @@ def office(backed_up: Office, tmp_path: Path) -> Iterator[Office]:
     shutil.copytree(backed_up.place.data_dir.parent, tmp_path / "own")
     made = object.__new__(Office)
     made.place, made.disk = Place(tmp_path / "own" / "data"), tmp_path / "own" / "disk"
-    made.verbs, made.said = BackupVerbs(made.place.data_dir), []
-    record = made.place.state_dir / "backup-record.json"
-    old = next(iter(read_record(made.place.state_dir).targets))
-    made.verbs.answer(AddTarget(name="disk", location=str(made.disk)))
-    targets = made.place.state_dir / "backup-targets.json"
-    kept = [each for each in json.loads(targets.read_bytes()) if each["location"] == str(made.disk)]
-    targets.write_text(json.dumps(kept), "utf-8")
-    record.write_text(record.read_text("utf-8").replace(old, kept[0]["id"]), "utf-8")
+    book = made.place.state_dir / "backup-targets.json"
+    moved = book.read_text("utf-8").replace(str(backed_up.disk), str(made.disk))
+    book.write_text(moved, "utf-8")
+    made.targets, made.said = targets_of(made.place), []
+    made.verbs = BackupVerbs(made.place.data_dir, made.targets)
     yield made
     made.verbs.close()
+
+
+def targets_of(place: Place) -> MediaTargets:
+    return MediaTargets(place.state_dir, place.data_dir, NoDisks())
 
 
 def ask(verbs: BackupVerbs, request: BackupRequest, kind: type[Reply]) -> Reply:
@@ -158,10 +165,12 @@ def test_a_backup_is_unproven_until_a_drill_proves_it(office: Office) -> None:
 
 def test_a_new_box_becomes_the_old_one_by_the_sheet(office: Office, tmp_path: Path) -> None:
     sheet = ask(office.verbs, ShowSheet(), RecoverySheet)
-    new = BackupVerbs(tmp_path / "new")
-    new.place.state_dir.mkdir(parents=True)
-    (new.place.state_dir / "race.json").write_text('"of this machine"', "utf-8")
-    new.answer(AddTarget(name="disk", location=str(office.disk)))
+    place = Place(tmp_path / "new")
+    place.state_dir.mkdir(parents=True)
+    (place.state_dir / "race.json").write_text('"of this machine"', "utf-8")
+    targets = targets_of(place)
+    targets.add_folder(AddFolderTarget(label="disk", path=str(office.disk)))
+    new = BackupVerbs(place.data_dir, targets)
     wrong = refusal(lambda: ask(new, ListSnapshots(target="disk"), SnapshotListing))
     assert wrong.problem is BackupProblem.WRONG_KEY
     ids = [path.name[:8] for path in (office.repository / "keys").iterdir()]
@@ -186,6 +195,9 @@ def test_a_new_box_becomes_the_old_one_by_the_sheet(office: Office, tmp_path: Pa
     assert box_key(new.place.secrets_dir) == box_key(office.place.secrets_dir)
     assert (new.place.state_dir / "race.json").read_text("utf-8") == '"of this machine"'
     assert not (new.place.data_dir / "logs").exists()
+    # The folder is still a target of the box that it became.
+    (known,) = targets_of(new.place).describe().targets
+    assert known.state is TargetState.READY
     new.close()
 
 
@@ -222,7 +234,7 @@ def test_another_sheet_ends_the_one_before(office: Office) -> None:
 def test_a_disk_that_is_empty_now_is_not_begun_anew(office: Office) -> None:
     shutil.rmtree(office.repository)
     assert refusal(lambda: office.do(CreateBackup(target="disk"))).problem is BackupProblem.EMPTY
-    assert list(office.disk.iterdir()) == []
+    assert [each.name for each in office.disk.iterdir()] == [MARK]
 
 
 def test_the_repository_of_another_unit_is_not_written_to(office: Office, tmp_path: Path) -> None:
@@ -274,15 +286,17 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office = Office(tmp_path)
-    sizes = {office.disk: space.RESERVE_BYTES + 1000}
+    sizes = {office.disk: 1000}
     free = space.free_bytes
     monkeypatch.setattr(space, "free_bytes", lambda folder: sizes.get(folder, free(folder)))
     assert refusal(lambda: office.do(CreateBackup(target="disk"))).problem is BackupProblem.FULL
-    assert list(office.disk.iterdir()) == []
+    assert [each.name for each in office.disk.iterdir()] == [MARK]
     del sizes[office.disk]
     office.do(CreateBackup(target="disk"))
     # What lies there already needs no room again.
-    sizes[office.disk] = space.RESERVE_BYTES + 60_000
+    total = contents.size_bytes(office.place, with_models=False)
+    sizes[office.disk] = total + 2**20 + 60_000
+    assert bytes_needed(BackupSize(total_bytes=total)) > sizes[office.disk]
     office.do(CreateBackup(target="disk"))
     (office.place.state_dir / "large").write_bytes(os.urandom(200_000))
     assert refusal(lambda: office.do(CreateBackup(target="disk"))).problem is BackupProblem.FULL
@@ -328,7 +342,7 @@ def test_a_running_box_takes_a_backup_and_comes_back_as_it_was(
     disk.mkdir()
     try:
         box.start()
-        run(box, "targets", "--add", str(disk))
+        run(box, "targets", "add-folder", str(disk))
         run(box, "create")
         with closing(sqlite3.connect(box.data_dir / "atre.db")) as connection, connection:
             connection.execute("INSERT INTO groups VALUES ('g', 'trop', 'trop', 0)")

@@ -2,6 +2,8 @@
 """What the calendar begins by itself, and when it lets things be."""
 
 import datetime as dt
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,6 @@ from atre.backup_verbs import BackupVerbs
 from atre.durable import write_durably
 from atre.errors import BackupError
 from atre.ipc.backup_messages import (
-    AddTarget,
     BackupOrder,
     BackupReason,
     CreateBackup,
@@ -26,7 +27,10 @@ from atre.ipc.backup_messages import (
     SetBackupPolicy,
 )
 from atre.ipc.backup_replies import BackupJob, BackupPolicy, DrillReport, JobKind, JobState
+from atre.ipc.media_messages import AddFolderTarget
 from atre.ipc.model_messages import PullModel
+from atre.media.no_disks import NoDisks
+from atre.media.targets import MediaTargets
 
 NIGHT = dt.datetime(2026, 11, 22, 2, 5, tzinfo=dt.UTC)
 
@@ -39,7 +43,8 @@ class Noted(BackupJobs):
         self.orders: list[BackupOrder] = []
         self.now: BackupJob | None = None
 
-    def start(self, work: WorkOrder) -> BackupJob:
+    def start(self, work: WorkOrder, *, then: Callable[[], None] = lambda: None) -> BackupJob:
+        then()
         self.orders.append(work.order)
         return BackupJob(id="1", kind=JobKind.BACKUP, target="", state=JobState.DONE)
 
@@ -64,10 +69,11 @@ class Office:
         self.now = NIGHT
         (root / "data" / "state").mkdir(parents=True)
         self.jobs, self.models = Noted(root / "data"), Models()
-        self.verbs = BackupVerbs(root / "data", jobs=self.jobs, clock=lambda: self.now)
+        targets = MediaTargets(root / "data" / "state", root / "data", NoDisks())
+        self.verbs = BackupVerbs(root / "data", targets, jobs=self.jobs, clock=lambda: self.now)
         for name in ("a", "b"):
             (root / name).mkdir()
-            self.verbs.answer(AddTarget(name=name, location=str(root / name)))
+            targets.add_folder(AddFolderTarget(label=name, path=str(root / name)))
         self.ids = {each.name: each.id for each in self.verbs.describe().targets}
         self.calendar = BackupCalendar(self.verbs, self.models)  # type: ignore[arg-type]
 
@@ -144,6 +150,6 @@ def test_a_restored_boxs_models_are_fetched_and_not_asked_for_each_minute(office
 
 
 def test_an_unplugged_disk_is_named_by_its_name(office: Office, tmp_path: Path) -> None:
-    (tmp_path / "a").rmdir()
-    with pytest.raises(BackupError, match="a is away"):
+    shutil.rmtree(tmp_path / "a")
+    with pytest.raises(BackupError, match="a: The folder is not there"):
         office.verbs.answer(CreateBackup(target="a"))

@@ -2,7 +2,6 @@
 """Decisions of backups, without restic and without a disk that matters."""
 
 import datetime as dt
-import os
 from pathlib import Path
 
 import pytest
@@ -12,17 +11,17 @@ from atre.backup.event import Ended, Moved, Reached, Refused, Stored
 from atre.backup.failure import error_for
 from atre.backup.job_record import JobRecord
 from atre.backup.keys import confirm_sheet, sheet_state, show_sheet, typed_key
-from atre.backup.listed_targets import ListedTargets
 from atre.backup.locks import Lock, may_unlock
 from atre.backup.manifest import BackupManifest, ModelEntry, check_version
 from atre.backup.models_wanted import address_of
 from atre.backup.program import check_version as check_program
 from atre.backup.retention import keep_arguments
 from atre.backup.schedule import backup_time, is_believable, is_drill_due, next_backup
-from atre.backup.space import RESERVE_BYTES, fits
+from atre.backup.space import require_target_room
 from atre.backup.verify import NUM_PARTS, part
 from atre.errors import BackupError, BackupProblem
 from atre.ipc.backup_replies import BackupPolicy, JobKind, JobState, SheetState, Stage
+from atre.space.estimate import BackupSize, bytes_needed
 
 PARIS_WINTER = dt.timezone(dt.timedelta(hours=1))
 
@@ -173,10 +172,12 @@ def test_what_restic_says_becomes_a_sentence(
     assert str(error) != error.french
 
 
-def test_a_backup_must_leave_room() -> None:
-    assert fits(100, None)
-    assert fits(100, 100 + RESERVE_BYTES)
-    assert not fits(101, 100 + RESERVE_BYTES)
+def test_what_does_not_fit_on_the_target_names_both_numbers() -> None:
+    size = BackupSize(total_bytes=10**9, changed_bytes=10**6)
+    require_target_room(size, bytes_needed(size))
+    with pytest.raises(BackupError, match="Nothing was written") as refused:
+        require_target_room(size, bytes_needed(size) - 1)
+    assert refused.value.problem is BackupProblem.FULL
 
 
 def manifest(version: str, number: int = 1) -> BackupManifest:
@@ -227,23 +228,3 @@ def test_a_job_that_is_lost_failed_and_one_that_is_cancelled_did_not() -> None:
         each.lose()
     assert lost.report(1.0).problem == BackupProblem.JOB_LOST
     assert cancelled.report(1.0).state is JobState.CANCELLED
-
-
-def test_what_cannot_be_a_place_is_refused(tmp_path: Path) -> None:
-    data, disk = tmp_path / "data", tmp_path / "disk"
-    (data / "inside").mkdir(parents=True)
-    disk.mkdir()
-    listed = ListedTargets(data, data)
-    for location in ("disk", str(tmp_path / "none"), str(data / "inside"), "sftp:host"):
-        with pytest.raises(BackupError):
-            listed.add("x", location)
-    first = listed.add("disk", str(disk))
-    assert listed.add("renamed", str(disk)).id == first.id
-    assert [each.name for each in listed.all()] == ["renamed"]
-    disk.rmdir()
-    assert list(listed.present()) == []
-    with pytest.raises(BackupError):
-        listed.remove("nothing")
-    listed.remove(first.id)
-    assert listed.all() == []
-    assert os.listdir(data)  # noqa: PTH208 -- the file itself stays

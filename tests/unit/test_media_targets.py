@@ -122,7 +122,8 @@ def test_a_disk_goes_through_its_states(opened: Opened, tmp_path: Path) -> None:
 
     targets.release(target.id)
     assert state_of(targets) is TargetState.RELEASED
-    assert targets.present() == []
+    with pytest.raises(MediaError, match="may be unplugged"), targets.hold(target.id):
+        pass
     shelf.plugged[STICK.id] = STICK
     assert state_of(targets) is TargetState.READY
     again = make(tmp_path, shelf)  # after a restart
@@ -156,8 +157,8 @@ def test_without_udisks_disks_have_a_reason_and_a_folder_works(
     described = targets.describe()
     assert described.no_disks is not None
     assert "UDisks2" in described.no_disks.text_fr
-    (place,) = targets.present()
-    assert place.location == str(folder)
+    with targets.hold(described.targets[1].id) as place:
+        assert place.location == str(folder)
     shelf.is_there = True
     assert state_of_first(targets) is TargetState.READY  # nobody takes the disk for pulled
 
@@ -202,6 +203,34 @@ def test_an_ignored_disk_is_not_offered_again(opened: Opened, tmp_path: Path) ->
         assert each.describe().disks[0].state is DiskState.IGNORED
 
 
+def test_a_folder_keeps_its_mark_for_whoever_else_uses_it(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    request = AddFolderTarget(path=str(folder), label="Armoire")
+    targets = make(tmp_path / "a", Shelf(tmp_path))
+    others = make(tmp_path / "b", Shelf(tmp_path))
+    targets.add_folder(request)
+    others.add_folder(request)
+    (ours,), (theirs,) = targets.describe().targets, others.describe().targets
+    assert ours.id == theirs.id
+    assert ours.state is theirs.state is TargetState.READY
+    targets.remove(ours.id)
+    targets.add_folder(request)
+    assert targets.describe().targets[0].id == ours.id
+
+
+def test_what_is_full_is_only_read(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    targets, shelf = opened
+    targets.add_disk(AddDiskTarget(disk=STICK.id, label="Lundi"))
+    (target,) = targets.describe().targets
+    shelf.plugged[STICK.id] = replace(STICK, mount_points=(str(shelf.place),))
+    monkeypatch.setattr("atre.media.judgement.room", lambda _: Room(0, 10**9))
+    with pytest.raises(MediaError, match="full"), targets.hold(target.id):
+        pass
+    with targets.hold(target.id, is_read=True) as place:
+        assert place.folder is not None
+
+
 def test_an_unmounted_mount_point_never_gets_a_backup(tmp_path: Path) -> None:
     share = tmp_path / "share"
     share.mkdir()
@@ -214,7 +243,6 @@ def test_an_unmounted_mount_point_never_gets_a_backup(tmp_path: Path) -> None:
     assert state_of(make(tmp_path, shelf, nas)) is TargetState.READY
     unmounted = make(tmp_path, shelf)
     assert state_of(unmounted) is TargetState.UNPROVEN
-    assert unmounted.present() == []
     (share / MARK).write_text("folder-other\n")
     assert state_of(make(tmp_path, shelf, nas)) is TargetState.FOREIGN
     (share / MARK).unlink()  # another share at the same place

@@ -17,6 +17,7 @@ from atre.backup.verifying import check
 from atre.errors import BackupError, BackupProblem
 from atre.ipc.backup_messages import CreateBackup
 from atre.ipc.backup_replies import Stage
+from atre.space.estimate import BackupSize, bytes_needed
 
 
 def utc_now() -> dt.datetime:
@@ -84,15 +85,10 @@ def _ready(session: Session, needed: int) -> Repository:
                 problem=BackupProblem.TARGET_AWAY,
             )
         free = space.free_bytes(folder) if folder else None
-        if free is not None and not space.fits(needed, free):
-            raise space.too_large_for_target(needed, free)
+        if free is not None:
+            space.require_target_room(BackupSize(total_bytes=needed), free)
         repository.create()
-    session.note(
-        repository=repository.id(),
-        name=target.name,
-        location=target.location,
-        is_removable=target.is_removable,
-    )
+    session.note(repository=repository.id())
     repository.free_of_own_locks()
     return repository
 
@@ -103,9 +99,8 @@ def _require_target_room(
     """Raises BackupError, before anything is written, if what is new does not fit."""
     target = session.work.target.folder
     free = space.free_bytes(target) if target else None
-    if free is None or space.fits(needed, free):
+    if free is None or bytes_needed(BackupSize(total_bytes=needed)) <= free:
         return
     # Most of it lies there already, most days: restic says what is new.
     added = repository.size_of_backup(folder, session.unit)
-    if not space.fits(added, free):
-        raise space.too_large_for_target(added, free)
+    space.require_target_room(BackupSize(total_bytes=needed, changed_bytes=added), free)

@@ -56,8 +56,8 @@ class BackupJobs:
         self._process: subprocess.Popen[bytes] | None = None
         self._listener: threading.Thread | None = None
 
-    def start(self, work: WorkOrder) -> BackupJob:
-        """Begin a job. Raises BackupError while another one runs."""
+    def start(self, work: WorkOrder, *, then: Callable[[], None] = lambda: None) -> BackupJob:
+        """Begin a job; ``then`` is called once it is over. Raises BackupError while one runs."""
         with self._starting:
             with self._lock:
                 if self._record is not None and self._record.is_running:
@@ -78,7 +78,7 @@ class BackupJobs:
             with self._lock:
                 self._record, self._process = record, process
             self._listener = threading.Thread(
-                target=self._listen, args=(process, record), name="backup-job"
+                target=self._listen, args=(process, record, then), name="backup-job"
             )
             self._listener.start()
             return self._report(record)
@@ -123,7 +123,9 @@ class BackupJobs:
             self._listener.join()
             self._listener = None
 
-    def _listen(self, process: "subprocess.Popen[bytes]", record: JobRecord) -> None:
+    def _listen(
+        self, process: "subprocess.Popen[bytes]", record: JobRecord, then: Callable[[], None]
+    ) -> None:
         with process:
             for line in process.stdout or ():
                 event = decode(line)
@@ -138,4 +140,5 @@ class BackupJobs:
         with self._lock:
             record.lose()
             report = record.report(self._clock())
+        then()
         self._on_end(report)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 import msgspec
 
-from atre.backup.target import Target
 from atre.ipc.backup_messages import BackupOrder
 from atre.ipc.backup_replies import BackupPolicy
+from atre.media.open_target import OpenTarget
 
 
 class WorkOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,6 +13,6 @@ class WorkOrder(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     order: BackupOrder
-    target: Target
+    target: OpenTarget
     policy: BackupPolicy
     config: str = ""

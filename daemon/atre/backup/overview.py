@@ -2,7 +2,7 @@
 """Everything that is known of backups without asking a target."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from atre.backup.keys import sheet_key, sheet_number, sheet_state
 from atre.backup.models_wanted import lacking, read_wanted, told
@@ -11,19 +11,18 @@ from atre.backup.policy import read_policy
 from atre.backup.program import find_program
 from atre.backup.record import Record, TargetRecord, read_record
 from atre.backup.schedule import is_believable, next_backup
-from atre.backup.space import free_bytes
 from atre.backup.swap import state_of
-from atre.backup.target import Target
+from atre.backup.target import READY
 from atre.discovery.host_name import load_box_id
 from atre.errors import BackupError
 from atre.ipc.backup_replies import BackupJob, BackupOverview, BackupPolicy, BackupTarget
+from atre.ipc.media_messages import TargetKind, TargetReport
 
 
 def overview(
     place: Place,
     *,
-    present: Mapping[str, Target],
-    listed: Sequence[Target],
+    targets: Mapping[str, TargetReport],
     job: BackupJob | None,
     now: dt.datetime,
     tried_at: dt.datetime | None,
@@ -36,9 +35,6 @@ def overview(
     except BackupError as error:
         problem, problem_fr = str(error), error.french
     sheet = sheet_key(place.secrets_dir)
-    known = {each.id: each for each in listed} | dict(present)
-    by_hand = {each.id for each in listed}
-    ids = sorted({*known, *record.targets})
     return BackupOverview(
         unit=load_box_id(place.state_dir),
         program=program,
@@ -46,21 +42,14 @@ def overview(
         program_problem_fr=problem_fr,
         policy=policy,
         targets=[
-            _target(
-                each,
-                known.get(each),
-                record.targets.get(each, TargetRecord()),
-                is_present=each in present,
-                is_listed=each in by_hand,
-                sheet=sheet,
-            )
-            for each in ids
+            _target(each, record.targets.get(each.id, TargetRecord()), sheet)
+            for each in targets.values()
         ],
         sheet=sheet_state(place.secrets_dir),
         job=job,
         restore=state_of(place),
         wanted_models=told(lacking(read_wanted(place.state_dir).models, place.store)),
-        next_at=next_at(policy, record, now, tried_at) if known else None,
+        next_at=next_at(policy, record, now, tried_at) if targets else None,
     )
 
 
@@ -80,24 +69,14 @@ def newest_at(record: Record) -> float | None:
     return max((time for time in times if time is not None), default=None)
 
 
-def _target(
-    target_id: str,
-    target: Target | None,
-    known: TargetRecord,
-    *,
-    is_present: bool,
-    is_listed: bool,
-    sheet: str | None,
-) -> BackupTarget:
-    folder = target.folder if target else None
+def _target(report: TargetReport, known: TargetRecord, sheet: str | None) -> BackupTarget:
     return BackupTarget(
-        id=target_id,
-        name=target.name if target else known.name or target_id,
-        location=target.location if target else known.location,
-        is_present=is_present,
-        is_removable=target.is_removable if target else known.is_removable,
-        is_listed=is_listed,
-        free_bytes=free_bytes(folder) if folder and is_present else None,
+        id=report.id,
+        name=report.label,
+        location=report.place,
+        is_present=report.state in READY,
+        is_removable=report.kind is TargetKind.DISK,
+        free_bytes=report.free_bytes,
         last_backup_at=known.last_backup_at,
         last_snapshot=known.last_snapshot,
         last_checked_at=known.last_checked_at,

@@ -15,9 +15,6 @@ _FILE = "backup-record.json"
 class TargetRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One target. ``repository`` is restic's number for it; ``num_checks`` turns the part read."""
 
-    name: str = ""
-    location: str = ""
-    is_removable: bool = False
     repository: str = ""
     last_backup_at: float | None = None
     last_snapshot: str = ""
@@ -51,12 +48,6 @@ def note(state_dir: Path, target: str, **changes: object) -> TargetRecord:
     changed = replace(record.targets.get(target, TargetRecord()), **changes)
     _write(state_dir, Record(targets=record.targets | {target: changed}))
     return changed
-
-
-def forget(state_dir: Path, target: str) -> None:
-    """Remember nothing of a target. Raises OSError."""
-    targets = {k: v for k, v in read_record(state_dir).targets.items() if k != target}
-    _write(state_dir, Record(targets=targets))
 
 
 def _write(state_dir: Path, record: Record) -> None:

@@ -15,9 +15,9 @@ from atre.backup.program import Program
 from atre.backup.restic import OnEvent, Restic
 from atre.backup.retention import keep_arguments
 from atre.backup.snapshot import StoredSnapshot
-from atre.backup.target import Target
 from atre.errors import BackupError, BackupProblem
 from atre.ipc.backup_replies import BackupPolicy
+from atre.media.open_target import OpenTarget
 
 _MAX_READ_BYTES = 256 * 2**20
 _FOLDER = "atre-"
@@ -31,12 +31,12 @@ class _Config(msgspec.Struct, frozen=True):
     id: str
 
 
-def location_of(target: Target, unit: str) -> str:
+def location_of(target: OpenTarget, unit: str) -> str:
     """Where restic keeps that unit's backups."""
     return f"{target.location.rstrip('/')}/{_FOLDER}{unit}"
 
 
-def units_at(target: Target) -> list[str]:
+def units_at(target: OpenTarget) -> list[str]:
     """The units that have backups in a folder; a server does not tell."""
     folder = target.folder
     if folder is None or not folder.is_dir():
@@ -49,11 +49,11 @@ def units_at(target: Target) -> list[str]:
 class Repository:
     """Every method raises BackupError; a wrong key names those that the repository has."""
 
-    def __init__(self, program: Program, target: Target, unit: str, password: str) -> None:
+    def __init__(self, program: Program, target: OpenTarget, unit: str, password: str) -> None:
         self._location = location_of(target, unit)
         self._folder = target.folder and Path(self._location)
         self._id = ""
-        self._restic = Restic(program.path, self._location, password)
+        self._restic = Restic(program.path, self._location, password, target.options)
 
     def exists(self) -> bool:
         """Whether it is there; opens it, so that a wrong key says so."""

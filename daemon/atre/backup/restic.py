@@ -24,10 +24,13 @@ OnEvent = Callable[[dict[str, object]], None]
 class Restic:
     """Runs restic on one repository. Nothing secret is in its arguments or its environment."""
 
-    def __init__(self, program: Path, repository: str, password: str) -> None:
+    def __init__(
+        self, program: Path, repository: str, password: str, options: Sequence[str] = ()
+    ) -> None:
         self._program = program
         self.repository = repository
         self._password = password
+        self._options = options
 
     def run(
         self,
@@ -78,6 +81,8 @@ class Restic:
             secret = stack.enter_context(_on_pipe(self._password))
             argv = [str(self._program), "-r", self.repository, "--json", "--no-cache"]
             argv += ["--password-file", f"/dev/fd/{secret}", *arguments]
+            for option in self._options:
+                argv += ["-o", option]
             inherited = [secret]
             if new_password is not None:
                 inherited.append(stack.enter_context(_on_pipe(new_password)))

@@ -1,41 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A place that backups go to: a folder of a disk, or a server over SFTP."""
+"""What backups ask of the list of targets, which ``atre.media`` keeps."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Protocol
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Protocol
 
-import msgspec
-from msgspec import Meta
+from atre.ipc.media_messages import TargetReport, TargetState
+from atre.ipc.media_messages import Targets as TargetList
+from atre.media.open_target import OpenTarget
 
-_SFTP = "sftp:"
-
-TargetId = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9._-]{0,99}$")]
-Location = Annotated[str, Meta(pattern=f"^(/|{_SFTP})", max_length=4096)]
-
-
-class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One place; it may be away, as a disk in a safe is.
-
-    ``id`` stays the same wherever a disk is mounted, and never says ``/dev``. ``location`` is a
-    folder or ``sftp:USER@HOST:/PATH``; the repository of each unit is a folder in it. ``name`` is
-    for people.
-    """
-
-    id: TargetId
-    name: str
-    location: Location
-    is_removable: bool = False
-
-    @property
-    def folder(self) -> Path | None:
-        """The local folder, None for a server."""
-        return None if self.location.startswith(_SFTP) else Path(self.location)
+READY = frozenset({TargetState.READY, TargetState.IN_USE})
 
 
 class Targets(Protocol):
-    """Who knows the places: those listed by hand, the disks that are plugged in."""
+    """The targets of the box."""
 
-    def present(self) -> Sequence[Target]:
-        """Those that can be written to now, one for each id."""
+    def describe(self) -> TargetList:
+        """What there is now; nothing is mounted for that."""
         ...
+
+    def hold(self, target_id: str, *, is_read: bool = False) -> AbstractContextManager[OpenTarget]:
+        """Use one; it is marked as in use within the block.
+
+        ``is_read`` takes one that is full or read-only too. Raises MediaError if it is not ready,
+        and NotFoundError.
+        """
+        ...
+
+
+def ready(reports: Mapping[str, TargetReport]) -> list[str]:
+    """The ids of those that a backup can go to now."""
+    return [target_id for target_id, each in reports.items() if each.state in READY]

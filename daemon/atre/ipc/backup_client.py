@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from pathlib import Path
+from typing import TypeVar
 
 from atre.ipc.backup_messages import (
     AddKey,
-    AddTarget,
     ApplyRestore,
     BackupOrder,
     BackupRequest,
@@ -17,7 +17,6 @@ from atre.ipc.backup_messages import (
     ListSnapshots,
     PreviewRestore,
     RemoveKey,
-    RemoveTarget,
     SetBackupPolicy,
     ShowSheet,
     StageRestore,
@@ -36,8 +35,10 @@ from atre.ipc.backup_replies import (
 from atre.ipc.message import Message
 from atre.ipc.peer import Peer
 
-# A repository is asked: a disk that was asleep spins up, a server is far, scrypt takes a second.
-_REPOSITORY_TIMEOUT_S = 120.0
+# A disk that was asleep spins up, a server is far, scrypt takes a second.
+_TIMEOUT_S = 120.0
+
+Reply = TypeVar("Reply", bound=Message)
 
 # Of all others: the overview.
 _REPLIES: dict[type, type[Message]] = {
@@ -67,64 +68,59 @@ class BackupClient:
 
     def answer(self, request: BackupRequest) -> Message:
         """The reply to any of the requests."""
-        return self._peer.ask(
-            request, _REPLIES.get(type(request), BackupOverview), timeout_s=_REPOSITORY_TIMEOUT_S
-        )
+        return self._ask(request, _REPLIES.get(type(request), BackupOverview))
 
     def describe(self) -> BackupOverview:
-        return self._peer.ask(DescribeBackups(), BackupOverview)
+        return self._ask(DescribeBackups(), BackupOverview)
 
     def set_policy(self, policy: BackupPolicy) -> BackupOverview:
-        return self._peer.ask(SetBackupPolicy(policy=policy), BackupOverview)
-
-    def add_target(self, name: str, location: str) -> BackupOverview:
-        return self._peer.ask(AddTarget(name=name, location=location), BackupOverview)
-
-    def remove_target(self, target: str) -> BackupOverview:
-        return self._peer.ask(RemoveTarget(target=target), BackupOverview)
+        return self._ask(SetBackupPolicy(policy=policy), BackupOverview)
 
     def start(self, order: BackupOrder) -> BackupJob:
         """Begin a backup, a check, a drill, or the staging of a restore."""
-        return self._peer.ask(order, BackupJob)
+        return self._ask(order, BackupJob)
 
     def cancel(self) -> BackupJob:
-        return self._peer.ask(CancelBackup(), BackupJob)
+        return self._ask(CancelBackup(), BackupJob)
 
     def snapshots(self, request: ListSnapshots) -> SnapshotListing:
         """Takes seconds."""
-        return self._peer.ask(request, SnapshotListing, timeout_s=_REPOSITORY_TIMEOUT_S)
+        return self._ask(request, SnapshotListing)
 
     def preview(self, request: PreviewRestore) -> RestorePreview:
         """Takes seconds."""
-        return self._peer.ask(request, RestorePreview, timeout_s=_REPOSITORY_TIMEOUT_S)
+        return self._ask(request, RestorePreview)
 
     def apply_restore(self) -> BackupOverview:
         """The box starts anew right after the reply."""
-        return self._peer.ask(ApplyRestore(), BackupOverview)
+        return self._ask(ApplyRestore(), BackupOverview)
 
     def confirm_restore(self) -> BackupOverview:
-        return self._peer.ask(ConfirmRestore(), BackupOverview)
+        return self._ask(ConfirmRestore(), BackupOverview)
 
     def undo_restore(self) -> BackupOverview:
         """The box starts anew right after the reply, if the restore was applied."""
-        return self._peer.ask(UndoRestore(), BackupOverview)
+        return self._ask(UndoRestore(), BackupOverview)
 
     def sheet(self, *, renew: bool = False) -> RecoverySheet:
-        return self._peer.ask(ShowSheet(renew=renew), RecoverySheet)
+        return self._ask(ShowSheet(renew=renew), RecoverySheet)
 
     def confirm_sheet(self, key: str) -> BackupOverview:
-        return self._peer.ask(ConfirmSheet(key=key), BackupOverview)
+        return self._ask(ConfirmSheet(key=key), BackupOverview)
 
     def keys(self, target: str) -> KeyListing:
         """Takes seconds."""
         request = ListKeys(target=target)
-        return self._peer.ask(request, KeyListing, timeout_s=_REPOSITORY_TIMEOUT_S)
+        return self._ask(request, KeyListing)
 
     def add_key(self, request: AddKey) -> KeyListing:
         """Takes seconds."""
-        return self._peer.ask(request, KeyListing, timeout_s=_REPOSITORY_TIMEOUT_S)
+        return self._ask(request, KeyListing)
 
     def remove_key(self, target: str, key_id: str) -> KeyListing:
         """Takes seconds."""
         request = RemoveKey(target=target, key_id=key_id)
-        return self._peer.ask(request, KeyListing, timeout_s=_REPOSITORY_TIMEOUT_S)
+        return self._ask(request, KeyListing)
+
+    def _ask(self, request: BackupRequest, kind: type[Reply]) -> Reply:
+        return self._peer.ask(request, kind, timeout_s=_TIMEOUT_S)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What crosses ``atred.sock`` about backups: fixed verbs, one reply each.
 
-``DescribeBackups``, ``SetBackupPolicy``, ``AddTarget``, ``RemoveTarget``, ``ConfirmSheet``,
-``ApplyRestore``, ``ConfirmRestore`` and ``UndoRestore`` → ``BackupOverview``; ``ListSnapshots`` →
-``SnapshotListing``; ``PreviewRestore`` → ``RestorePreview``; ``CreateBackup``, ``VerifyBackup``,
-``DrillBackup``, ``StageRestore`` and ``CancelBackup`` → ``BackupJob``; ``ShowSheet`` →
-``RecoverySheet``; ``ListKeys``, ``AddKey`` and ``RemoveKey`` → ``KeyListing``; ``Failed`` instead
-of any of them.
+``DescribeBackups``, ``SetBackupPolicy``, ``ConfirmSheet``, ``ApplyRestore``, ``ConfirmRestore`` and
+``UndoRestore`` → ``BackupOverview``; ``ListSnapshots`` → ``SnapshotListing``; ``PreviewRestore`` →
+``RestorePreview``; ``CreateBackup``, ``VerifyBackup``, ``DrillBackup``, ``StageRestore`` and
+``CancelBackup`` → ``BackupJob``; ``ShowSheet`` → ``RecoverySheet``; ``ListKeys``, ``AddKey`` and
+``RemoveKey`` → ``KeyListing``; ``Failed`` instead of any of them. A target is named by its id or
+its label; ``atre.ipc.media_messages`` keeps the list of them.
 """
 
 from enum import StrEnum
@@ -18,7 +18,6 @@ from atre.ipc.backup_replies import BackupPolicy
 from atre.ipc.message import Message
 
 TargetName = Annotated[str, Meta(min_length=1, max_length=100)]
-Location = Annotated[str, Meta(min_length=1, max_length=4096)]
 SnapshotId = Annotated[str, Meta(pattern="^(latest|[0-9a-f]{8,64})$")]
 KeyId = Annotated[str, Meta(pattern="^[0-9a-f]{8,64}$")]
 Unit = Annotated[str, Meta(pattern="^([0-9a-f]{8})?$")]
@@ -33,19 +32,6 @@ class SetBackupPolicy(Message, frozen=True):
     """Replace the policy."""
 
     policy: BackupPolicy
-
-
-class AddTarget(Message, frozen=True):
-    """Name a folder or ``sftp:USER@HOST:/PATH`` that backups may go to."""
-
-    name: TargetName
-    location: Location
-
-
-class RemoveTarget(Message, frozen=True):
-    """Forget a target that was named by hand; what is stored there stays."""
-
-    target: TargetName
 
 
 class BackupReason(StrEnum):
@@ -159,8 +145,6 @@ BackupOrder = CreateBackup | VerifyBackup | DrillBackup | StageRestore
 BackupRequest = (
     DescribeBackups
     | SetBackupPolicy
-    | AddTarget
-    | RemoveTarget
     | CreateBackup
     | VerifyBackup
     | DrillBackup

@@ -112,9 +112,9 @@ class BackupTarget(Message, frozen=True):
     """A target and what is known of the box's backups there; times None never happened.
 
     ``last_proven`` is the newest drill that proved a backup; ``last_drill`` may have failed.
-    ``is_listed`` was named by hand. ``opens_with_sheet``: the present recovery sheet opens it,
-    which a new one does from the next backup on. ``problem`` is why the last job there failed, ""
-    if it did not.
+    ``is_present``: a backup can go there now. ``opens_with_sheet``: the present recovery sheet
+    opens it, which a new one does from the next backup on. ``problem`` is why the last job there
+    failed, "" if it did not.
     """
 
     id: str
@@ -122,7 +122,6 @@ class BackupTarget(Message, frozen=True):
     location: str
     is_present: bool
     is_removable: bool
-    is_listed: bool
     free_bytes: int | None
     last_backup_at: float | None
     last_snapshot: str

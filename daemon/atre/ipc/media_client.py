@@ -10,10 +10,14 @@ from atre.ipc.media_messages import (
     SpaceReport,
     Targets,
 )
+from atre.ipc.message import Message
 from atre.ipc.peer import Peer
 
 # A disk is written out before it is released, formatting takes its time, and so do far servers.
 _TIMEOUT_S = 120.0
+
+# Of all others: the targets.
+_REPLIES: dict[type, type[Message]] = {AskSftpHost: SftpHost, DescribeSpace: SpaceReport}
 
 
 class MediaClient:
@@ -27,11 +31,16 @@ class MediaClient:
         self._peer = Peer(socket_path, "management daemon", "service d’administration")
 
     def targets(self) -> Targets:
-        return self._peer.ask(DescribeTargets(), Targets)
+        # A server that is down is only given up after seconds.
+        return self._peer.ask(DescribeTargets(), Targets, timeout_s=_TIMEOUT_S)
 
     def change(self, request: MediaRequest) -> Targets:
         """Add, rename, remove, release, ignore or format; what there is afterwards."""
         return self._peer.ask(request, Targets, timeout_s=_TIMEOUT_S)
+
+    def answer(self, request: MediaRequest) -> Message:
+        """The reply to any of the requests."""
+        return self._peer.ask(request, _REPLIES.get(type(request), Targets), timeout_s=_TIMEOUT_S)
 
     def ask_sftp_host(self, request: AskSftpHost) -> SftpHost:
         return self._peer.ask(request, SftpHost, timeout_s=_TIMEOUT_S)

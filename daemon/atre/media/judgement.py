@@ -15,6 +15,7 @@ from atre.sentence import Sentence
 from atre.space.level import SLICE_BYTES, Room, room
 
 READY = (TargetState.READY, TargetState.IN_USE)
+READABLE = (*READY, TargetState.FULL, TargetState.READ_ONLY)
 
 Judged = tuple[TargetState, Sentence | None]
 

@@ -2,6 +2,7 @@
 """Every place that backups may go to: what was configured, and what it is worth now."""
 
 import logging
+import re
 import secrets
 import threading
 import time
@@ -28,8 +29,9 @@ from atre.media import sftp
 from atre.media.disk import Disk
 from atre.media.failure import DiskError, Fault
 from atre.media.fitness import can_be_formatted, confirmation, judged
-from atre.media.folder import Mounts, claim_folder, folder_state
+from atre.media.folder import Mounts, claim_folder, folder_state, read_mark
 from atre.media.judgement import (
+    READABLE,
     READY,
     Judged,
     judged_disk,
@@ -40,7 +42,7 @@ from atre.media.judgement import (
     unless_full,
 )
 from atre.media.mounts import mounts_now
-from atre.media.place import FOLDER, Place
+from atre.media.open_target import FOLDER, OpenTarget
 from atre.media.plugged import Plugged
 from atre.media.record import (
     Book,
@@ -55,6 +57,7 @@ from atre.media.words import SAID
 from atre.sentence import Sentence
 
 _log = logging.getLogger(__name__)
+_MARK_ID = re.compile(r"folder-[0-9a-f]{8}")
 _SERVER_S = 60.0  # so long what a server said last is believed
 
 
@@ -109,33 +112,18 @@ class MediaTargets:
                 sftp_key=sftp.known_key(self._state_dir),
             )
 
-    def present(self) -> list[Place]:
-        """The places that can be written to now; disks are mounted for that."""
-        with self._lock:
-            found, problem = self._look()
-            places = []
-            for record in self._book.targets:
-                state, _ = self._judge(record, found, problem)
-                if state not in READY:
-                    continue
-                try:
-                    places.append(self._place(record, found))
-                except (MediaError, OSError) as error:
-                    _log.warning("%s cannot be used: %s", record.id, error)
-            return places
-
     @contextmanager
-    def hold(self, target_id: str) -> Iterator[Place]:
+    def hold(self, target_id: str, *, is_read: bool = False) -> Iterator[OpenTarget]:
         """Use a target: the block may write there, and nobody is told to unplug it meanwhile.
 
-        A disk is written out and unmounted afterwards, so that pulling it does no harm.
-        Raises MediaError if it is not ready.
+        A disk is written out and unmounted afterwards, so that pulling it does no harm. What is
+        only read may be full or read-only. Raises MediaError if it is not ready.
         """
         with self._lock:
             record = self._find(target_id)
             found, problem = self._look()
             state, reason = self._judge(record, found, problem)
-            if state not in READY:
+            if state not in (READABLE if is_read else READY):
                 raise _error(reason or SAID[TargetState.ABSENT])
             place = self._place(record, found)
             disk_id = record.uuid if isinstance(record, DiskRecord) else ""
@@ -176,10 +164,13 @@ class MediaTargets:
 
     def add_folder(self, request: AddFolderTarget) -> None:
         """Back up to a folder, which is given the target's mark."""
-        record = FolderRecord(
-            id=_new_id("folder"), label=request.label, path=request.path, mounted=request.mounted
-        )
         with self._lock:
+            record = FolderRecord(
+                id=self._folder_id(Path(request.path)),
+                label=request.label,
+                path=request.path,
+                mounted=request.mounted,
+            )
             claim_folder(record, self._data_dir, self._mounts)
             self._keep(self._book.with_target(record))
 
@@ -252,6 +243,12 @@ class MediaTargets:
             self._disks.format(disk, request.label)
             self.note_change()
 
+    def _folder_id(self, path: Path) -> str:
+        """A folder keeps its mark, so that a restored box and others that share it know it too."""
+        mark = read_mark(path)
+        is_ours = mark is not None and _MARK_ID.fullmatch(mark) and not self._book.find(mark)
+        return mark if mark is not None and is_ours else _new_id("folder")
+
     def _look(self) -> tuple[dict[str, Disk], Sentence | None]:
         try:
             found = {disk.id: disk for disk in self._disks.disks()}
@@ -281,7 +278,7 @@ class MediaTargets:
             self._servers[record.id] = (now, said)
         return said
 
-    def _place(self, record: Record, found: dict[str, Disk]) -> Place:
+    def _place(self, record: Record, found: dict[str, Disk]) -> OpenTarget:
         match record:
             case DiskRecord():
                 folder = self._disks.mount(found[record.uuid]) / FOLDER
@@ -289,18 +286,17 @@ class MediaTargets:
             case FolderRecord():
                 folder = Path(record.path)
             case SftpRecord():
-                return Place(
+                return OpenTarget(
                     id=record.id,
                     name=record.label,
                     location=sftp.location(record),
                     options=sftp.restic_options(self._state_dir, record),
                 )
-        return Place(
+        return OpenTarget(
             id=record.id,
             name=record.label,
             location=str(folder),
             is_removable=isinstance(record, DiskRecord),
-            folder=folder,
         )
 
     def _report(

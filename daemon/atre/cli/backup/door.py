@@ -2,8 +2,9 @@
 """How a command reaches the backups: through the daemon of a box that runs, else by itself."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -17,8 +18,11 @@ from atre.errors import BackupError, BackupProblem, ConfigError, EngineUnavailab
 from atre.ipc.backup_client import BackupClient
 from atre.ipc.backup_messages import BackupOrder, BackupRequest, DescribeBackups
 from atre.ipc.backup_replies import BackupJob, BackupOverview, JobState
+from atre.ipc.media_client import MediaClient
+from atre.ipc.media_messages import MediaRequest, Targets
 from atre.ipc.message import Message
 from atre.language import lang_option
+from atre.media.verbs import MediaVerbs
 from atre.options import data_dir_option, json_option
 
 __all__ = [
@@ -34,10 +38,29 @@ __all__ = [
 _LOOK_S = 0.2
 
 
-class Door(Protocol):
+class Backups(Protocol):
     """Whoever answers requests about backups."""
 
     def answer(self, request: BackupRequest) -> Message: ...
+
+
+@dataclass(frozen=True)
+class Door:
+    """The two that are asked, of the box that runs or of ours."""
+
+    backups: Backups
+    change: Callable[[MediaRequest], Message]
+    is_running: bool
+
+    def answer(self, request: BackupRequest) -> Message:
+        return self.backups.answer(request)
+
+    def targets(self, request: MediaRequest) -> Targets:
+        """The targets, after a change of them or as they are. Raises MediaError."""
+        reply = self.change(request)
+        if not isinstance(reply, Targets):
+            raise TypeError(reply)
+        return reply
 
 
 @contextmanager
@@ -47,13 +70,14 @@ def opened(data_dir: Path, *, makes: bool = False) -> Iterator[Door]:
     Raises ConfigError if there is no box.
     """
     data_dir = data_dir.expanduser().absolute()
-    client = BackupClient(default_runtime_dir(data_dir) / "atred.sock")
+    socket_path = default_runtime_dir(data_dir) / "atred.sock"
+    client, media_client = BackupClient(socket_path), MediaClient(socket_path)
     try:
         client.describe()
     except EngineUnavailableError:
         pass
     else:
-        yield client
+        yield Door(client, media_client.answer, is_running=True)
         return
     if not makes and not (data_dir / "atre.db").is_file():
         raise ConfigError(
@@ -61,11 +85,14 @@ def opened(data_dir: Path, *, makes: bool = False) -> Iterator[Door]:
             "bring one back with `atre backup restore`."
         )
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    verbs = BackupVerbs(data_dir, config=default_runtime_dir(data_dir) / "config.json")
-    try:
-        yield verbs
-    finally:
-        verbs.close()
+    state_dir = data_dir / "state"
+    state_dir.mkdir(mode=0o700, exist_ok=True)
+    config = default_runtime_dir(data_dir) / "config.json"
+    with (
+        closing(MediaVerbs(state_dir, data_dir)) as media,
+        closing(BackupVerbs(data_dir, media.targets, config=config)) as verbs,
+    ):
+        yield Door(verbs, media.answer, is_running=False)
 
 
 def overview(door: Door) -> BackupOverview:
@@ -110,11 +137,11 @@ def the_target(door: Door, asked: str | None) -> str:
             "Say which place with --target; `atre backup targets` lists them."
             if present
             else "There is no place for backups yet. Plug a disk in, or name a folder with `atre "
-            "backup targets --add FOLDER`.",
+            "backup targets add-folder FOLDER`.",
             "Dites quel endroit avec --target\u00a0; `atre backup targets` en fait la liste."
             if present
             else "Il n’y a pas encore d’endroit pour les sauvegardes. Branchez un disque, ou "
-            "nommez un dossier avec `atre backup targets --add DOSSIER`.",
+            "nommez un dossier avec `atre backup targets add-folder DOSSIER`.",
             problem=BackupProblem.TARGET_UNKNOWN,
         )
     return present[0].id

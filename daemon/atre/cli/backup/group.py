@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import click
 
-from atre.errors import BackupError, BackupProblem
+from atre.errors import BackupError, BackupProblem, MediaError, NotFoundError
 from atre.language import in_french
 
 _STATUS = {
@@ -21,9 +21,10 @@ _STATUS = {
 
 
 class _Said(click.ClickException):
-    def __init__(self, error: BackupError) -> None:
+    def __init__(self, error: BackupError | MediaError | NotFoundError) -> None:
         super().__init__(error.french if in_french() else str(error))
-        self.exit_code = _STATUS.get(error.problem, 1)  # type: ignore[misc]
+        problem = error.problem if isinstance(error, BackupError) else BackupProblem.TARGET_AWAY
+        self.exit_code = _STATUS.get(problem, 1)  # type: ignore[misc]
 
 
 class BackupGroup(click.Group):
@@ -32,5 +33,5 @@ class BackupGroup(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except BackupError as error:
+        except (BackupError, MediaError, NotFoundError) as error:
             raise _Said(error) from error

@@ -11,22 +11,20 @@ from atre.cli.backup.door import (
     json_option,
     lang_option,
     opened,
-    overview,
     print_json,
     the_target,
 )
 from atre.cli.backup.words import key_file_option, moment, target_option, unit_option
 from atre.cli.model.shared import size
 from atre.errors import BackupError, BackupProblem
-from atre.ipc.backup_client import BackupClient
 from atre.ipc.backup_messages import (
-    AddTarget,
     ApplyRestore,
     ListSnapshots,
     PreviewRestore,
     StageRestore,
 )
 from atre.ipc.backup_replies import RestorePreview, SnapshotListing, WantedModel
+from atre.ipc.media_messages import AddFolderTarget, DescribeTargets
 from atre.language import say
 
 
@@ -35,8 +33,8 @@ from atre.language import say
 @click.option(
     "--from",
     "location",
-    metavar="LOCATION",
-    help="A folder or sftp:USER@HOST:/PATH that is no target yet.",
+    metavar="FOLDER",
+    help="A folder that is no target yet; add a disk or a server first.",
 )
 @click.option("--snapshot", metavar="ID", help="Which backup.  [default: the newest]")
 @unit_option
@@ -77,7 +75,7 @@ def restore(
             click.confirm(say("Restore this?", "Restaurer cela ?"), abort=True, err=True)
         follow(door, StageRestore(target=asked, snapshot=wanted, unit=listing.unit, key=key))
         reply = door.answer(ApplyRestore())
-        is_running = isinstance(door, BackupClient)
+        is_running = door.is_running
     if as_json:
         print_json(reply)
         return
@@ -97,11 +95,12 @@ def restore(
 
 
 def _named(door: Door, location: str) -> str:
-    whole = (
-        location if location.startswith("sftp:") else str(Path(location).expanduser().absolute())
-    )
-    door.answer(AddTarget(name=whole[:100], location=whole))
-    return next(each.id for each in overview(door).targets if each.location == whole)
+    """The target that is that folder, added if it is none yet."""
+    path = str(Path(location).expanduser().absolute())
+    known = door.targets(DescribeTargets()).targets
+    if not any(each.place == path for each in known):
+        known = door.targets(AddFolderTarget(path=path, label=path[-64:])).targets
+    return next(each.id for each in known if each.place == path)
 
 
 def _listing(

@@ -5,10 +5,11 @@ import msgspec
 
 # Of a disk that may hold other things too: everything of ours is in one folder.
 FOLDER = "atre-backups"
+_SFTP = "sftp:"
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a backup can be written now.
+class OpenTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """A target that can be used now.
 
     ``location`` is a folder, or ``sftp:…`` as restic takes it; ``options`` are restic's ``-o``.
     """
@@ -18,4 +19,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     location: str
     is_removable: bool = False
     options: tuple[str, ...] = ()
-    folder: Path | None = None
+
+    @property
+    def folder(self) -> Path | None:
+        """The local folder, None for a server."""
+        return None if self.location.startswith(_SFTP) else Path(self.location)
