@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 VULKAN := build/vulkan
 
-.PHONY: help setup run test check fix bench load screenshots vulkan-check factory-model evaluate-factory-model clean
+.PHONY: help setup run test check fix bench load demo-backup screenshots vulkan-check factory-model evaluate-factory-model clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ bench: setup ## Race this engine against llama-server (about a quarter of an hou
 
 load: setup ## Have forty people use a box at once, and tell how long its pages take
 	@ATRE_LOAD_ROUNDS=20 $(BIN)/python -m pytest -q tests/integration/test_load.py $(ARGS)
+
+demo-backup: setup ## Fill a box, back it up, destroy it, restore it on a new one, and compare
+	@$(BIN)/python -m tests.demo.backup
 
 screenshots: setup ## Draw every page anew (tests/browser/screenshots), the README's four and the icons
 	@.ci/install-test-packages

@@ -17,6 +17,7 @@ import msgspec
 from atre import __version__, sleep_choice
 from atre.advice import note_advice
 from atre.backend_libraries import hiding
+from atre.backup.at_start import finish_restore
 from atre.config import Config, save
 from atre.durable import write_durably
 from atre.engine_seat import ENGINE, EngineSeat
@@ -34,9 +35,10 @@ from atre.model_sleep import ModelSleep
 from atre.model_use import ModelUse
 from atre.models.store import held_in_use
 from atre.notify import notify
-from atre.nudge import RESTART, SLEEP, NudgeSocket
+from atre.nudge import RESTART, RESTART_BOX, SLEEP, NudgeSocket
 from atre.planning import EmbedderPlan, plan_engine
 from atre.sentence import NOTHING, Sentence
+from atre.space.reserve import give_up_slice
 from atre.speed.meter import MemoryMeter
 from atre.speed.record import SpeedRecord
 from atre.speed_watch import SpeedWatch, soonest
@@ -102,15 +104,23 @@ class Box:
         self._announce = announce
         self._announced = False
         self._is_ready_file_due = ready_file is not None
+        self._starts_anew = False
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT.
+        """Serve until SIGTERM or SIGINT; a restore that was ordered starts the whole box anew.
 
         Raises ConfigError if another box runs here, a port is taken or the data cannot be written.
         """
+        self._serve()
+        if self._starts_anew:
+            # In place, under the same number: whoever started us follows it.
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+
+    def _serve(self) -> None:
         with contextlib.ExitStack() as stack:
             _make_directories(self._config)
             stack.enter_context(_only_box_here(self._config))
+            finish_restore(self._config.data_dir)
             _check_ports(self._config)
             # What the command line says is refused here, even where a choice counts in its place.
             sleep_choice.rules_of(sleep_choice.in_force(self._config).start)
@@ -203,6 +213,14 @@ class Box:
                 self._supervisor.restart(ENGINE)
 
         self._supervisor.watch(requests, restart)
+        restarts = NudgeSocket(self._config.runtime_dir / RESTART_BOX)
+        stack.callback(restarts.close)
+
+        def start_anew() -> None:
+            self._starts_anew = restarts.was_asked()
+            self._supervisor.finish()
+
+        self._supervisor.watch(restarts, start_anew)
 
     def _on_change(self, _name: str) -> None:
         ready = self._supervisor.is_ready
@@ -335,6 +353,8 @@ def _make_directories(config: Config) -> None:
                 f"{directory} cannot be made ({error.strerror}). Choose another place with "
                 "--data-dir."
             ) from error
+    # A full disk must not keep the box from starting, and people from deleting.
+    give_up_slice(config.data_dir)
     if config.runtime_dir.stat().st_uid != os.getuid():
         raise ConfigError(f"{config.runtime_dir} belongs to somebody else; choose --data-dir.")
 

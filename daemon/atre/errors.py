@@ -18,8 +18,11 @@ AtreError
 │  └─ EngineUnavailableError    the engine is not running, is loading, or was lost
 │     └─ IntakeClosedError      the box saves itself and takes nothing new
 ├─ StorageError                 the box's database cannot be read or written
+│  └─ DiskFullError             the box's own disk takes nothing new
 ├─ ModelStoreError              a model cannot be stored, found, fetched or removed
+├─ BackupError                  a backup cannot be made, read, proven or brought back
 ├─ DiscoveryError               the box could not be announced or found
+├─ MediaError                   a backup target cannot be used as was asked
 └─ BenchmarkError               a server could not be measured
    └─ ServerRefusedError        it answered with an error status
 
@@ -216,8 +219,51 @@ class ModelStoreError(AtreError):
         self.problem = problem
 
 
+class BackupProblem(StrEnum):
+    """What a BackupError is about, for programs and for the panel's own words; never renamed."""
+
+    BUSY = "backup_running"
+    CANCELLED = "backup_cancelled"
+    DAMAGED = "backup_damaged"
+    EMPTY = "backup_none"
+    FULL = "target_full"
+    JOB_LOST = "backup_job_lost"
+    KEY_UNKNOWN = "key_unknown"
+    LOCKED = "repository_locked"
+    NEWER = "backup_newer"
+    NO_JOB = "no_backup_job"
+    NO_PROGRAM = "restic_missing"
+    NO_ROOM = "disk_full"
+    OTHER = "backup_error"
+    OTHER_UNIT = "other_unit"
+    SHEET_WRONG = "sheet_wrong"
+    STATE = "restore_state"
+    TARGET_AWAY = "target_away"
+    TARGET_UNKNOWN = "target_unknown"
+    UNPROVEN = "drill_failed"
+    WRONG_KEY = "wrong_key"
+
+
+class BackupError(AtreError):
+    """A backup cannot be made, read, proven or brought back; ``french`` says it in French."""
+
+    def __init__(
+        self, message: str, french: str, *, problem: BackupProblem = BackupProblem.OTHER
+    ) -> None:
+        super().__init__(message, french)
+        self.problem = problem
+
+
 class DiscoveryError(AtreError):
     """The box could not be announced or found."""
+
+
+class DiskFullError(StorageError):
+    """The box's own disk takes nothing new."""
+
+
+class MediaError(AtreError):
+    """A backup target cannot be used as was asked."""
 
 
 class BenchmarkError(AtreError):

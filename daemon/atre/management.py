@@ -17,6 +17,8 @@ import msgspec
 
 from atre import __version__, sleep_choice
 from atre import config as configuration
+from atre.backup_calendar import BackupCalendar
+from atre.backup_verbs import BackupVerbs
 from atre.certificate import served
 from atre.certificate.names import BoxNames
 from atre.config import Config
@@ -30,6 +32,7 @@ from atre.errors import (
     StorageError,
 )
 from atre.intake import Intake
+from atre.ipc.backup_messages import BackupRequest
 from atre.ipc.box_messages import (
     BoxRequest,
     MakeSupportBundle,
@@ -40,6 +43,7 @@ from atre.ipc.box_messages import (
 )
 from atre.ipc.energy_messages import EnergyRequest
 from atre.ipc.failure import failure
+from atre.ipc.media_messages import MediaRequest
 from atre.ipc.messages import (
     BoxDescription,
     CertificateSource,
@@ -53,15 +57,17 @@ from atre.ipc.model_messages import ModelRequest
 from atre.ipc.power_messages import PowerRequest
 from atre.ipc.server import Connection, Server
 from atre.lifeline import end_with_parent
+from atre.media.verbs import MediaVerbs
 from atre.model_verbs import ModelVerbs
 from atre.notify import notify
-from atre.nudge import RESTART, SLEEP, nudge
+from atre.nudge import RESTART, RESTART_BOX, SLEEP, nudge
 from atre.owner_mark import waits_for_owner
 from atre.planning import ProfileNote
 from atre.power.sources import samplers_of
 from atre.power.ups.guard import UpsGuard
 from atre.power_verbs import PowerVerbs
 from atre.sentence import Sentence
+from atre.space.reserve import make_whole
 from atre.support import support_archive
 
 _log = logging.getLogger(__name__)
@@ -79,9 +85,8 @@ _SETTLE_TIMEOUT_S = 8.0
 # Models and the support bundle take their time; the facts about the box never wait for them.
 _NUM_WORKERS = 2
 
-_decoder = msgspec.msgpack.Decoder(
-    ManagementRequest | BoxRequest | ModelRequest | PowerRequest | EnergyRequest
-)
+_SlowRequest = ModelRequest | PowerRequest | MediaRequest | BackupRequest | MakeSupportBundle
+_decoder = msgspec.msgpack.Decoder(ManagementRequest | BoxRequest | EnergyRequest | _SlowRequest)
 
 
 @click.command()
@@ -101,6 +106,7 @@ def main(config_path: Path, *, lifeline: bool) -> None:
     daemon.settled.wait(_SETTLE_TIMEOUT_S)
     notify("READY=1")
     while not stop.wait(_RENEWAL_CHECK_S):
+        make_whole(config.data_dir)
         daemon.renew_certificate()
     daemon.close()
 
@@ -128,6 +134,14 @@ class ManagementDaemon:
             Intake(config.runtime_dir), on_change=lambda: nudge(config.runtime_dir / SLEEP)
         )
         self._power = PowerVerbs(config, partial(samplers_of, on_ups=guard.hear), guard)
+        self._media = MediaVerbs(config.state_dir, config.data_dir)
+        self._backups = BackupVerbs(
+            config.data_dir,
+            self._media.targets,
+            config=config.runtime_dir / "config.json",
+            restart=lambda: nudge(config.runtime_dir / RESTART_BOX),
+        )
+        self._calendar = BackupCalendar(self._backups, self._models)
         self._workers = ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="slow")
         self._server = Server(config.management_socket, self._on_frame, lambda _: None)
 
@@ -135,6 +149,7 @@ class ManagementDaemon:
         self.renew_certificate()
         self._power.start()
         self._server.start()
+        self._calendar.start()
         # A claim since the first look found nobody on the socket to tell.
         if not waits_for_owner(self._config.state_dir):
             self._advertiser.end_setup()
@@ -146,8 +161,11 @@ class ManagementDaemon:
     def close(self) -> None:
         self._advertiser.close()
         self._server.close()
+        self._calendar.close()
+        self._backups.close()
         self._models.close()
         self._power.close()
+        self._media.close()
         self._workers.shutdown(cancel_futures=True)
 
     def _on_change(self) -> None:
@@ -278,7 +296,7 @@ class ManagementDaemon:
     def _on_frame(self, connection: Connection, body: bytes) -> None:
         try:
             request = _decoder.decode(body)
-            if isinstance(request, MakeSupportBundle | ModelRequest | PowerRequest):
+            if isinstance(request, _SlowRequest):
                 self._workers.submit(self._answer, connection, request)
                 return
             if isinstance(request, EnergyRequest):
@@ -308,14 +326,16 @@ class ManagementDaemon:
             case _:
                 pass  # only wants the description
 
-    def _answer(
-        self, connection: Connection, request: ModelRequest | PowerRequest | MakeSupportBundle
-    ) -> None:
+    def _answer(self, connection: Connection, request: _SlowRequest) -> None:
         try:
             if isinstance(request, MakeSupportBundle):
                 connection.send(SupportBundle(archive=support_archive(self._config.logs_dir)))
             elif isinstance(request, PowerRequest):
                 connection.send(self._power.answer(request))
+            elif isinstance(request, MediaRequest):
+                connection.send(self._media.answer(request))
+            elif isinstance(request, BackupRequest):
+                connection.send(self._backups.answer(request))
             else:
                 connection.send(self._models.answer(request))
         except AtreError as error:

@@ -12,6 +12,7 @@ from atre.datagrams import Datagrams
 from atre.errors import EngineUnavailableError
 
 RESTART = "restart.sock"  # start the engine anew
+RESTART_BOX = "restart-box.sock"  # start the whole box anew
 SLEEP = "sleep.sock"  # read again when the model may leave memory
 
 

@@ -11,8 +11,8 @@ from atre.hardware.machine import DeviceType, GgmlDevice, Machine
 from atre.hardware.profiles import Profile
 from atre.hardware.usage import best_gpu
 from atre.models.catalogue import Catalogue, CatalogueModel
-from atre.models.disk import in_words
 from atre.race.candidates import PROCESSOR
+from atre.space.words import in_words
 from atre.speed.bandwidth import Bandwidth, known_bandwidth
 from atre.speed.efficiency import Kind
 from atre.speed.estimate import Reading, Sample, estimate

@@ -143,6 +143,10 @@ class Supervisor:
             self._restart_due()
             tick_s = tick()
 
+    def finish(self) -> None:
+        """Have ``run`` return, as after a signal."""
+        self._stopping = True
+
     def close(self) -> None:
         """Stop the children, last started first, and forget them."""
         for child in reversed(self._children.values()):

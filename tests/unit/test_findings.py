@@ -12,14 +12,16 @@ from tests.unit.test_panel_pages import BOX, ENGINE, NOW
 
 from atre.ipc.messages import DiscoveryState
 from atre.sentence import NOTHING, Sentence
+from atre.space.level import SpaceLevel
 from atre_web.accounts.authorisation import TABLE, access
 from atre_web.office.finding_words import levels, words
-from atre_web.office.findings import FULL_BYTES, LOW_BYTES, Code, Facts, Finding, findings, light
+from atre_web.office.findings import Code, Facts, Finding, findings, light
 from atre_web.panel import language
 
 GREEN = Facts(
     engine=ENGINE, engine_problem=NOTHING, embedder_problem=NOTHING, box=BOX, is_factory=False,
-    free_bytes=10**12, now=NOW, latest_known=NOW - 60, is_claimed=True, num_people=3,
+    free_bytes=10**12, space=SpaceLevel.OK, now=NOW,
+    latest_known=NOW - 60, is_claimed=True, num_people=3,
     num_invitations=0,
 )  # fmt: skip
 replace = msgspec.structs.replace
@@ -51,10 +53,10 @@ def test_a_box_that_is_well_has_nothing_to_say() -> None:
         ({"box": replace(BOX, discovery=DiscoveryState.UNAVAILABLE)}, ["discovery_unavailable"]),
         ({"box": replace(BOX, discovery=DiscoveryState.PROBING)}, []),
         ({"box": replace(BOX, discovery=DiscoveryState.UNAVAILABLE, lan_port=None)}, []),
-        ({"free_bytes": FULL_BYTES - 1}, ["disk_full"]),
-        ({"free_bytes": FULL_BYTES}, ["disk_low"]),
-        ({"free_bytes": LOW_BYTES}, []),
-        ({"free_bytes": None}, []),
+        ({"free_bytes": 0, "space": SpaceLevel.FULL}, ["disk_full"]),
+        ({"space": SpaceLevel.CRITICAL}, ["disk_critical"]),
+        ({"space": SpaceLevel.LOW}, ["disk_low"]),
+        ({"free_bytes": None, "space": None}, []),
         ({"now": 60.0}, ["clock_unset"]),
         ({"latest_known": NOW + 2 * 24 * 3600}, ["clock_back"]),
         ({"latest_known": NOW + 3600}, []),
@@ -82,7 +84,7 @@ def test_the_most_urgent_comes_first_and_gives_the_light_its_colour() -> None:
         Finding("engine_down", "urgent"),
     ]
     assert [light(found[:number]) for number in range(4)] == [None, None, "attention", "urgent"]
-    many = codes(engine=None, is_factory=True, free_bytes=FULL_BYTES, num_invitations=1)
+    many = codes(engine=None, is_factory=True, space=SpaceLevel.LOW, num_invitations=1)
     assert many == ["engine_down", "disk_low", "factory_model", "invitations"]
 
 

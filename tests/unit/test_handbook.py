@@ -112,6 +112,8 @@ def test_plain_text_keeps_the_words_alone() -> None:
 # As people ask, misspelt here and there; the page that must be among the first three.
 QUESTIONS = {
     "fr": {
+        "quel disque usb brancher pour les sauvegardes": "backup-disk",
+        "le disque est plein, plus de place": "full-disk",
         "comment changer de modèle ?": "change-model",
         "je voudrais installer un modèle plus puissant": "change-model",
         "où mettre mon fichier gguf": "change-model",
@@ -147,6 +149,9 @@ QUESTIONS = {
         "peut-il traduire une lettre": "factory-model",
         "aller à la ligne dans ma question": "use-the-chat",
         "sauvegarder le dossier de données": "keep-the-data",
+        "sauvegarde sur un disque": "back-up",
+        "imprimer la feuille de récupération": "recovery-sheet",
+        "restaurer sur un boîtier neuf": "restore",
         "est-ce gratuit, y a-t-il un abonnement": "about-atre",
         "changer mon mot de passe": "my-account",
         "fermer la session d'un téléphone perdu": "my-account",
@@ -173,6 +178,8 @@ QUESTIONS = {
         "registre de qui a fait quoi": "system-support",
     },
     "en": {
+        "which usb disk can I plug in for backups": "backup-disk",
+        "the disk is full, no room left": "full-disk",
         "how do I change the model?": "change-model",
         "install a bigger model": "change-model",
         "what address do I open on my laptop": "open-the-panel",
@@ -206,6 +213,9 @@ QUESTIONS = {
         "can it translate a letter": "factory-model",
         "regenerate an answer": "use-the-chat",
         "back up the data folder": "keep-the-data",
+        "backup to a disk every night": "back-up",
+        "print the recovery sheet": "recovery-sheet",
+        "bring a backup back on a new box": "restore",
         "is it free, what does it cost": "about-atre",
         "change my password": "my-account",
         "log out a lost phone": "my-account",

@@ -27,13 +27,13 @@ def said(box: BoxDescription, *, lang: str = "fr") -> tuple[dict[str, str], str]
     language.install(app)
     now = Snapshot(
         engine=None, engine_problem=NOTHING, embedder=None, embedder_problem=NOTHING, box=box,
-        num_people=0, free_bytes=None, now=0.0,
+        num_people=0, free_bytes=None, space=None, now=0.0,
     )  # fmt: skip
     found = findings(
         Facts(
             engine=None, engine_problem=NOTHING, embedder_problem=NOTHING, box=box,
-            is_factory=False, free_bytes=None, now=0.0, latest_known=None, is_claimed=True,
-            num_people=2, num_invitations=0,
+            is_factory=False, free_bytes=None, space=None, now=0.0, latest_known=None,
+            is_claimed=True, num_people=2, num_invitations=0,
         )
     )  # fmt: skip
     with app.test_request_context(f"/?lang={lang}"):

@@ -41,3 +41,16 @@ def test_the_reader_of_energy_has_its_one_right_and_hardly_another() -> None:
     assert done.returncode == 0, done.stdout
     rights = [line for line in unit.read_text().splitlines() if "Capabilit" in line and "=" in line]
     assert {right.partition("=")[2] for right in rights} == {"CAP_DAC_READ_SEARCH"}
+
+
+def test_the_rule_for_disks_keeps_those_of_the_system_out_of_reach() -> None:
+    rule = (SYSTEMD / "50-atre-disks.rules").read_text()
+    allowed = re.findall(r'"([a-z-]+)"', rule.partition("var allowed")[2].partition("]")[0])
+    assert {"filesystem-mount", "modify-device", "power-off-drive"} <= set(allowed)
+    assert not [each for each in allowed if each.endswith("-system")]
+    policy = Path("/usr/share/polkit-1/actions/org.freedesktop.UDisks2.policy")
+    if policy.exists():
+        known = set(
+            re.findall(r'action id="org\.freedesktop\.udisks2\.([^"]+)"', policy.read_text())
+        )
+        assert set(allowed) <= known

@@ -8,13 +8,13 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from atre.certificate.files import names_file
 from atre.config import Config
-from atre.errors import AtreError
+from atre.errors import AtreError, DiskFullError
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.energy_client import EnergyClient
 from atre.ipc.models_client import ModelsClient
 from atre.ipc.power_client import PowerClient
-from atre_web import body_limit, host_check, trust
+from atre_web import body_limit, host_check, room, trust
 from atre_web.accounts import authorisation, claim_news
 from atre_web.accounts.running import Running
 from atre_web.audience import wants_page
@@ -43,6 +43,7 @@ def create_app(config: Config) -> Flask:
     app.json = _Json(app)
     body_limit.install(app)
     host_check.install(app, names_file(config.tls_dir))
+    room.install(app, config.data_dir, _error)
     engine = EngineClient(config.engine_socket)
     app.extensions["atre.engine"] = engine
     embedder = EmbedderClient(config.embedder_socket) if config.embedding_model else None
@@ -88,7 +89,9 @@ class _Json(DefaultJSONProvider):
 
 def _error(error: AtreError) -> BaseResponse:
     if wants_page(request):
-        return error_page.failed(row_of(error).status, error.sentence)
+        # The page for a full disk says all of it.
+        detail = None if isinstance(error, DiskFullError) else error.sentence
+        return error_page.failed(row_of(error).status, detail)
     return error_response(error)
 
 

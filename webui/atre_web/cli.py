@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,10 @@ from atre.cpu_policy import never_preempt
 from atre.errors import AtreError
 from atre.lifeline import end_with_parent
 from atre_web import create_app, create_http_app
+from atre_web.accounts.database import connect
 from atre_web.accounts.door import open_door
+from atre_web.accounts.integrity import check_integrity
+from atre_web.accounts.migrations import migrate
 from atre_web.listener import Listener, run_listener
 from atre_web.upkeep import Upkeep
 
@@ -36,6 +40,18 @@ def prepare(config_path: Path, *, run_key: bool) -> None:
     except AtreError as error:
         raise click.ClickException(str(error)) from error
     click.echo(msgspec.json.encode(door))
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def try_database(path: Path) -> None:
+    """Check the copy of a database at PATH and bring it up to date, as a start of the box does."""
+    try:
+        with closing(connect(path)) as connection:
+            check_integrity(connection)
+            migrate(connection)
+    except AtreError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command()

@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 import click
 
 from atre import __version__
+from atre.cli.backup import backup
 from atre.cli.bench import bench
 from atre.cli.certificate import certificate
 from atre.cli.detect import detect
@@ -36,7 +37,7 @@ def main() -> None:
     """Âtre: an office AI box on your own hardware."""
 
 
-for _verb in (serve, model, certificate, power, detect, doctor, discover, bench):
+for _verb in (serve, model, backup, certificate, power, detect, doctor, discover, bench):
     main.add_command(_verb)
 for _entry in entry_points(group="atre.commands"):
     main.add_command(_entry.load(), _entry.name)

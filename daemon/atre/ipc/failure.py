@@ -5,14 +5,18 @@ from collections.abc import Callable
 
 from atre.errors import (
     AtreError,
+    BackupError,
+    BackupProblem,
     ClosedReason,
     ConflictError,
     ContextLengthError,
+    DiskFullError,
     EngineError,
     EngineUnavailableError,
     ForbiddenError,
     IntakeClosedError,
     InvalidRequestError,
+    MediaError,
     ModelLoadError,
     ModelNotFoundError,
     ModelProblem,
@@ -28,9 +32,10 @@ _WITH_DELAY = QueueFullError | QuotaError | IntakeClosedError
 
 
 def failure(error: AtreError) -> Failed:
-    """Pack an error; its class name is its kind."""
+    """Pack an error; its class name is its kind, or that of the nearest class that is known."""
+    names = [each.__name__ for each in type(error).__mro__]
     return Failed(
-        kind=type(error).__name__,
+        kind=next((name for name in names if name in _REBUILD), names[0]),
         message=str(error),
         message_fr=error.french,
         param=error.param if isinstance(error, RequestError) else None,
@@ -49,7 +54,7 @@ def error_from(failed: Failed) -> AtreError:
 
 def _problem(error: AtreError) -> str:
     match error:
-        case ModelStoreError():
+        case ModelStoreError() | BackupError():
             return error.problem
         case IntakeClosedError():
             return error.reason
@@ -67,6 +72,12 @@ def _model_store_error(failed: Failed) -> AtreError:
     known = failed.problem in set(ModelProblem)
     problem = ModelProblem(failed.problem) if known else ModelProblem.OTHER
     return ModelStoreError(failed.message, failed.message_fr, problem=problem)
+
+
+def _backup_error(failed: Failed) -> AtreError:
+    known = failed.problem in set(BackupProblem)
+    problem = BackupProblem(failed.problem) if known else BackupProblem.OTHER
+    return BackupError(failed.message, failed.message_fr, problem=problem)
 
 
 def _request_error(kind: type[RequestError]) -> Callable[[Failed], AtreError]:
@@ -90,7 +101,10 @@ _REBUILD: dict[str, Callable[[Failed], AtreError]] = {
     "QuotaError": lambda failed: QuotaError(failed.message, retry_after_s=failed.retry_after_s),
     "ModelLoadError": lambda failed: ModelLoadError(failed.message, failed.message_fr),
     "ModelStoreError": _model_store_error,
+    "BackupError": _backup_error,
     "IntakeClosedError": _intake_closed_error,
+    "MediaError": lambda failed: MediaError(failed.message, failed.message_fr),
+    "DiskFullError": lambda failed: DiskFullError(failed.message, failed.message_fr),
     "EngineUnavailableError": lambda failed: EngineUnavailableError(
         failed.message, failed.message_fr
     ),

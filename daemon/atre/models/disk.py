@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from atre.errors import ModelProblem, ModelStoreError
+from atre.space.words import in_words
 
 # The box's database, its logs and an update must never find the disk full of models.
 RESERVE_BYTES = 2**30
@@ -40,12 +41,3 @@ def write_failure(error: OSError, *, kept: str) -> ModelStoreError:
         "permissions.",
         problem=ModelProblem.DISK_FAILED,
     )
-
-
-def in_words(num_bytes: int, *, french: bool = False) -> str:
-    """A size for people, in the units that disks and downloads are sold in."""
-    for prefix, factor in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
-        if num_bytes >= factor:
-            number = f"{num_bytes / factor:.1f}"
-            return f"{number.replace('.', ',')}\u00a0{prefix}o" if french else f"{number} {prefix}B"
-    return f"{num_bytes}\u00a0o" if french else f"{num_bytes} B"

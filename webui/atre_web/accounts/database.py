@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from atre.errors import StorageError
+from atre.errors import DiskFullError, StorageError
+from atre.space.reserve import give_up_slice
+from atre_web.accounts.disk_full import is_disk_full
 
 # A writer holds the lock for a millisecond or so; five seconds is a disk that has stopped.
 _BUSY_TIMEOUT_S = 5.0
@@ -16,23 +18,33 @@ _BUSY_TIMEOUT_S = 5.0
 def connect(path: Path) -> sqlite3.Connection:
     """Open the database, made readable by its owner alone if it is new.
 
-    Statements commit by themselves; group them with ``transaction``.
+    Statements commit by themselves; group them with ``transaction``. On a full disk the box's
+    reserve makes the room that SQLite needs to read, an index of its journal.
     Raises StorageError if the file cannot be opened or is not a database.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # SQLite gives its -wal and -shm files the mode of the database itself.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+        return _open(path)
+    except (OSError, sqlite3.Error) as error:
+        if not (is_disk_full(error, path.parent) and give_up_slice(path.parent)):
+            raise _unusable(path, error) from error
+    try:
+        return _open(path)
     except (OSError, sqlite3.Error) as error:
         raise _unusable(path, error) from error
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # SQLite gives its -wal and -shm files the mode of the database itself.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
     try:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA journal_mode = WAL")
-    except sqlite3.Error as error:
+    except sqlite3.Error:
         connection.close()
-        raise _unusable(path, error) from error
+        raise
     return connection
 
 
@@ -43,13 +55,22 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        # SQLite has rolled back by itself where the disk is full (lang_transaction.html).
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
 
 
 def _unusable(path: Path, error: Exception) -> StorageError:
+    if is_disk_full(error, path.parent):
+        return DiskFullError(
+            f"The disk of {path.parent} is full, and the box's database cannot be opened. Delete "
+            "something from that disk, then start the box again.",
+            f"Le disque de {path.parent} est plein, et la base de données du boîtier ne s’ouvre "
+            "pas. Supprimez quelque chose de ce disque, puis relancez le boîtier.",
+        )
     return StorageError(
         f"{path}: cannot be used as the box's database ({error}). "
         "Check the disk and the file's owner, or restore it from a backup."

@@ -15,7 +15,7 @@ from atre_web.accounts.principal import Principal
 from atre_web.accounts.refusal import forbidden, not_allowed, unauthorized
 from atre_web.audience import wants_page
 
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def install(
 def _guard(table: Table, pages: Pages) -> BaseResponse | None:
     wanted = access(table, request.url_rule.rule, request.method) if request.url_rule else None
     if wanted is not None and wanted.audience == "anybody":
-        is_safe = request.method in _SAFE_METHODS or is_same_origin(request)
+        is_safe = request.method in SAFE_METHODS or is_same_origin(request)
         return None if is_safe else _foreign()
     authorization = request.headers.get("Authorization")
     principal = _by_key(authorization) if authorization is not None else session_principal()
@@ -95,7 +95,7 @@ def _by_key(authorization: str) -> Principal | None:
 
 def _needs_same_origin(principal: Principal) -> bool:
     # A browser attaches a cookie by itself, a key never: only cookies can be ridden.
-    return principal.kind == "session" and request.method not in _SAFE_METHODS
+    return principal.kind == "session" and request.method not in SAFE_METHODS
 
 
 def _foreign() -> BaseResponse:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Panel sessions: a random token in a cookie, its hash in the database."""
 
+import contextlib
 import hmac
 import sqlite3
 
@@ -53,7 +54,11 @@ def verify(connection: sqlite3.Connection, token: str, *, now: float) -> Session
     if row is None or not hmac.compare_digest(row["hash"], wanted):
         return None
     if abs(now - row["last_seen_at"]) >= _LAST_SEEN_STEP_S:
-        connection.execute("UPDATE sessions SET last_seen_at = ? WHERE id = ?", (now, row["id"]))
+        # To read is possible on a full disk too; who is connected is then not counted.
+        with contextlib.suppress(sqlite3.OperationalError):
+            connection.execute(
+                "UPDATE sessions SET last_seen_at = ? WHERE id = ?", (now, row["id"])
+            )
     return _session(row)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from atre.errors import AtreError, ConflictError, InvalidRequestError, NotFoundError
 from atre_web.accounts import current
 from atre_web.accounts.database import transaction
+from atre_web.accounts.disk_full import require_room
 from atre_web.chat import conversations, messages, words
 from atre_web.chat.attachment import Attachment
 from atre_web.chat.context import turns
@@ -132,6 +133,7 @@ def _read(connection: sqlite3.Connection, tree: Tree, message_id: int, role: str
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
+    require_room(current.connection(), current.data_dir())
     try:
         yield
     except sqlite3.IntegrityError as error:

@@ -16,6 +16,7 @@ def facts_now(snapshot: Snapshot) -> Facts:
         box=snapshot.box,
         is_factory=snapshot.is_factory,
         free_bytes=snapshot.free_bytes,
+        space=snapshot.space,
         now=snapshot.now,
         latest_known=_latest_known(),
         is_claimed=claimed.is_claimed,

@@ -87,6 +87,21 @@ def _disk(finding: Finding) -> Said:
     )
 
 
+def _disk_full(finding: Finding) -> Said:
+    return (
+        gettext(
+            "Le disque du boîtier est plein (%(size)s de libre) : rien de nouveau ne s’enregistre.",
+            size=size(finding.values["free_bytes"]),
+        ),
+        gettext(
+            "Lire et supprimer restent possibles. Retirez des modèles qui ne servent plus, ou "
+            "supprimez des conversations."
+        ),
+        "/models",
+        gettext("Voir les modèles"),
+    )
+
+
 def _clock_unset(_: Finding) -> Said:
     return (
         gettext("L’horloge du boîtier n’est pas à l’heure : elle n’a jamais été réglée."),
@@ -242,7 +257,8 @@ def _alone(_: Finding) -> Said:
 _WORDS: dict[Code, Callable[[Finding], Said]] = {
     "engine_down": _engine_down,
     "box_down": _box_down,
-    "disk_full": _disk,
+    "disk_full": _disk_full,
+    "disk_critical": _disk,
     "disk_low": _disk,
     "clock_unset": _clock_unset,
     "clock_back": _clock_back,

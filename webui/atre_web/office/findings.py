@@ -11,6 +11,7 @@ from typing import Literal
 from atre.clock import Clock, is_far_ahead, is_unset
 from atre.ipc.messages import BoxDescription, DiscoveryState, EngineDescription
 from atre.sentence import NOTHING, Sentence
+from atre.space.level import SpaceLevel
 
 Level = Literal["urgent", "attention", "advice"]
 LEVELS: tuple[Level, ...] = ("urgent", "attention", "advice")
@@ -19,6 +20,7 @@ Code = Literal[
     "engine_down",
     "box_down",
     "disk_full",
+    "disk_critical",
     "clock_unset",
     "clock_back",
     "clock_ahead",
@@ -38,10 +40,12 @@ Code = Literal[
     "alone",
 ]
 
+_DISK: dict[SpaceLevel | None, tuple[Code, Level]] = {
+    SpaceLevel.FULL: ("disk_full", "urgent"),
+    SpaceLevel.CRITICAL: ("disk_critical", "urgent"),
+    SpaceLevel.LOW: ("disk_low", "attention"),
+}
 _DAY_S = 24 * 3600.0
-# Databases and logs need some room at once, models a lot.
-FULL_BYTES = 10**9
-LOW_BYTES = 10 * 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,7 @@ class Facts:
     box: BoxDescription | None
     is_factory: bool
     free_bytes: int | None
+    space: SpaceLevel | None
     now: float
     latest_known: float | None
     is_claimed: bool
@@ -130,11 +135,9 @@ def _discovery(box: BoxDescription) -> Iterator[Finding]:
 
 
 def _machine(facts: Facts) -> Iterator[Finding]:
-    if facts.free_bytes is not None and facts.free_bytes < LOW_BYTES:
-        is_full = facts.free_bytes < FULL_BYTES
-        code: Code = "disk_full" if is_full else "disk_low"
-        level: Level = "urgent" if is_full else "attention"
-        yield Finding(code, level, values={"free_bytes": facts.free_bytes})
+    if facts.space in _DISK:
+        code, level = _DISK[facts.space]
+        yield Finding(code, level, values={"free_bytes": facts.free_bytes or 0})
     yield from _clock(facts)
 
 

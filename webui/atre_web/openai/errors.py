@@ -10,6 +10,7 @@ from atre.errors import (
     AtreError,
     ConflictError,
     ContextLengthError,
+    DiskFullError,
     EngineError,
     EngineUnavailableError,
     ForbiddenError,
@@ -49,6 +50,7 @@ TABLE: dict[type[AtreError], Row] = {
     ModelLoadError: Row(503, "server_error", "no_model"),
     EngineError: Row(500, "server_error", "engine_error"),
     ModelStoreError: Row(400, "invalid_request_error", ModelProblem.OTHER),
+    DiskFullError: Row(507, "server_error", "disk_full"),
     AtreError: Row(500, "server_error", None),
 }
 

@@ -61,10 +61,20 @@ def _words(status: int) -> tuple[str, str]:
             "Le boîtier n’accepte pas autant de texte à la fois. Envoyez-en moins."
         )
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return gettext("Le boîtier a échoué"), gettext(
-            "L’erreur est de son côté, pas du vôtre. Réessayez ; si cela se répète, prévenez la "
-            "personne qui le gère : son journal dit pourquoi."
-        )
+        return _failure(status)
     return gettext("Demande incomprise"), gettext(
         "Le boîtier n’a pas compris ce qui lui a été demandé. Revenez à l’accueil et recommencez."
+    )
+
+
+def _failure(status: int) -> tuple[str, str]:
+    if status == HTTPStatus.INSUFFICIENT_STORAGE:
+        return gettext("Le disque du boîtier est plein"), gettext(
+            "Rien de nouveau ne s’enregistre ; ce qui s’y trouve se lit et se supprime. Supprimez "
+            "des conversations qui ne servent plus ; la personne qui gère le boîtier peut retirer "
+            "des modèles."
+        )
+    return gettext("Le boîtier a échoué"), gettext(
+        "L’erreur est de son côté, pas du vôtre. Réessayez ; si cela se répète, prévenez la "
+        "personne qui le gère : son journal dit pourquoi."
     )

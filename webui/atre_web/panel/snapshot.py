@@ -12,7 +12,9 @@ from flask import Flask, current_app
 from atre.errors import EngineError
 from atre.ipc.messages import BoxDescription, EmbedderDescription, EngineDescription
 from atre.sentence import NOTHING, Sentence
+from atre.space.level import SpaceLevel
 from atre_web.accounts import current, sessions
+from atre_web.accounts.disk_full import space_level
 
 UNKNOWN = "—"
 _EXTENSION = "atre.panel"
@@ -71,6 +73,7 @@ class Snapshot:
     box: BoxDescription | None
     num_people: int
     free_bytes: int | None
+    space: SpaceLevel | None
     now: float
 
     @property
@@ -113,6 +116,7 @@ def take() -> Snapshot:
         _asked(sources.embedder.describe) if sources.embedder else (None, NOTHING)
     )
     box, _ = _asked(sources.box.describe)
+    free = sources.free_bytes(current.data_dir())
     now = current.now()
     return Snapshot(
         engine=engine,
@@ -121,7 +125,8 @@ def take() -> Snapshot:
         embedder_problem=embedder_problem,
         box=box,
         num_people=sessions.num_active(current.connection(), since=now - _ACTIVE_S),
-        free_bytes=sources.free_bytes(current.data_dir()),
+        free_bytes=free,
+        space=None if free is None else space_level(current.connection(), free),
         now=now,
     )
 

@@ -17,9 +17,9 @@ from rich.progress import (
 
 from atre.errors import ModelStoreError
 from atre.language import in_french
-from atre.models.disk import in_words
 from atre.models.store import Store
 from atre.planning import model_store
+from atre.space.words import in_words
 from atre.speed_figure import SpeedFigure
 
 

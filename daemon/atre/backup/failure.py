@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What restic's exit status and last words mean (restic manual, "Scripting", exit codes)."""
+
+from atre.errors import BackupError, BackupProblem
+
+_INCOMPLETE, _NO_REPOSITORY, _LOCKED, _WRONG_KEY = 3, 10, 11, 12
+_FULL = ("no space left on device", "disk quota exceeded", "file too large")
+_AWAY = (
+    "read-only file system",
+    "input/output error",
+    "transport endpoint is not connected",
+    "no such device",
+    "connection refused",
+    "connection reset",
+    "unable to start the sftp session",
+    "permission denied",
+)
+_DAMAGED = ("ciphertext verification failed", "does not match", "damaged", "invalid data returned")
+
+
+def error_for(status: int, said: str) -> BackupError:  # noqa: PLR0911 -- one status, one sentence
+    """The error for a restic that ended so; ``said`` are its last words, in English."""
+    low = said.lower()
+    if status == _NO_REPOSITORY:
+        return BackupError(
+            "There are no backups of this box at that place. Check that the right disk is plugged "
+            "in, or make a backup there first.",
+            "Il n’y a pas de sauvegarde de ce boîtier à cet endroit. Vérifiez que le bon disque "
+            "est branché, ou faites-y d’abord une sauvegarde.",
+            problem=BackupProblem.EMPTY,
+        )
+    if status == _LOCKED:
+        return BackupError(
+            "Somebody else works on these backups now. Try again once that has ended.",
+            "Quelqu’un d’autre travaille sur ces sauvegardes. Réessayez quand ce sera fini.",
+            problem=BackupProblem.LOCKED,
+        )
+    if status == _WRONG_KEY:
+        return BackupError(
+            "This key does not open these backups. Try again with the key of the recovery sheet.",
+            "Cette clé n’ouvre pas ces sauvegardes. Réessayez avec la clé de la feuille de "
+            "récupération.",
+            problem=BackupProblem.WRONG_KEY,
+        )
+    if status == _INCOMPLETE:
+        return BackupError(
+            f"A part of the box's data could not be read ({said}). This backup does not count; "
+            "check the box's own disk.",
+            f"Une partie des données du boîtier n’a pas pu être lue ({said}). Cette sauvegarde ne "
+            "compte pas\u00a0; vérifiez le disque du boîtier.",
+            problem=BackupProblem.DAMAGED,
+        )
+    if any(each in low for each in _FULL):
+        return BackupError(
+            "The disk of the backups is full. What was stored before is whole. Keep fewer backups, "
+            "or use a larger disk.",
+            "Le disque des sauvegardes est plein. Ce qui y était déjà est intact. Gardez moins de "
+            "sauvegardes, ou prenez un disque plus grand.",
+            problem=BackupProblem.FULL,
+        )
+    if any(each in low for each in _AWAY):
+        return BackupError(
+            f"The place of the backups cannot be read or written ({said}). Plug the disk in again, "
+            "or check the server; what was stored before stays.",
+            f"L’endroit des sauvegardes ne peut être ni lu ni écrit ({said}). Rebranchez le disque "
+            "ou vérifiez le serveur\u00a0; ce qui y était déjà reste.",
+            problem=BackupProblem.TARGET_AWAY,
+        )
+    if any(each in low for each in _DAMAGED):
+        return BackupError(
+            f"These backups are damaged ({said}). Make a backup on another disk now, then replace "
+            "this one.",
+            f"Ces sauvegardes sont abîmées ({said}). Faites maintenant une sauvegarde sur un autre "
+            "disque, puis remplacez celui-ci.",
+            problem=BackupProblem.DAMAGED,
+        )
+    return BackupError(
+        f"restic ended with status {status}: {said or 'it did not say why'}.",
+        f"restic s’est arrêté avec le statut {status}\u00a0: {said or 'sans dire pourquoi'}.",
+    )

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The repository of one unit at one target: restic's verbs, as the box uses them."""
+
+import datetime as dt
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from atre.backup.key_slots import KeySlot, slot_of, slots_in, wrong_key
+from atre.backup.locks import Lock, is_restic, may_unlock
+from atre.backup.program import Program
+from atre.backup.restic import OnEvent, Restic
+from atre.backup.retention import keep_arguments
+from atre.backup.snapshot import StoredSnapshot
+from atre.errors import BackupError, BackupProblem
+from atre.ipc.backup_replies import BackupPolicy
+from atre.media.open_target import OpenTarget
+
+_MAX_READ_BYTES = 256 * 2**20
+_FOLDER = "atre-"
+
+# Of the whole, if known: bytes done, bytes in all, and the seconds left, if known.
+Progress = Callable[[float | None, int, int, float | None], None]
+Answer = TypeVar("Answer")
+
+
+class _Config(msgspec.Struct, frozen=True):
+    id: str
+
+
+def location_of(target: OpenTarget, unit: str) -> str:
+    """Where restic keeps that unit's backups."""
+    return f"{target.location.rstrip('/')}/{_FOLDER}{unit}"
+
+
+def units_at(target: OpenTarget) -> list[str]:
+    """The units that have backups in a folder; a server does not tell."""
+    folder = target.folder
+    if folder is None or not folder.is_dir():
+        return []
+    return sorted(
+        path.parent.name.removeprefix(_FOLDER) for path in folder.glob(f"{_FOLDER}*/config")
+    )
+
+
+class Repository:
+    """Every method raises BackupError; a wrong key names those that the repository has."""
+
+    def __init__(self, program: Program, target: OpenTarget, unit: str, password: str) -> None:
+        self._location = location_of(target, unit)
+        self._folder = target.folder and Path(self._location)
+        self._id = ""
+        self._restic = Restic(program.path, self._location, password, target.options)
+
+    def exists(self) -> bool:
+        """Whether it is there; opens it, so that a wrong key says so."""
+        if self._folder is not None and not (self._folder / "config").is_file():
+            return False
+        try:
+            self.id()
+        except BackupError as error:
+            if error.problem is BackupProblem.EMPTY:
+                return False
+            raise
+        return True
+
+    def id(self) -> str:
+        """The number that restic gave it."""
+        if self._id:
+            return self._id
+        self._id = msgspec.json.decode(self._read("cat", "config", "--no-lock"), type=_Config).id
+        return self._id
+
+    def create(self) -> None:
+        self._run("init")
+
+    def free_of_own_locks(self) -> None:
+        """Take away what a restic of this machine left when the power went."""
+        ids = self._read("list", "locks", "--no-lock").decode().split()
+        locks = [self._lock(each) for each in ids]
+        found = [lock for lock in locks if lock is not None]
+        if may_unlock(found, socket.gethostname(), is_restic):
+            self._run("unlock", "--remove-all")
+
+    def back_up(
+        self,
+        folder: Path,
+        *,
+        unit: str,
+        tags: Sequence[str],
+        at: dt.datetime,
+        upload_kib_s: int,
+        progress: Progress,
+    ) -> str:
+        """Store everything in the folder; the snapshot's id."""
+        arguments = ["backup", ".", "--host", unit, "--group-by", "host"]
+        arguments += ["--time", at.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S")]
+        for tag in tags:
+            arguments += ["--tag", tag]
+        if upload_kib_s:
+            arguments += ["--limit-upload", str(upload_kib_s)]
+        ids: list[str] = []
+
+        def hear(event: dict[str, object]) -> None:
+            _tell(event, progress)
+            if event.get("message_type") == "summary":
+                ids.append(str(event["snapshot_id"]))
+
+        self._run(*arguments, cwd=folder, on_event=hear)
+        if not ids:
+            raise BackupError("restic stored no snapshot.", "restic n’a rien rangé.")
+        return ids[0]
+
+    def size_of_backup(self, folder: Path, unit: str) -> int:
+        """How many bytes a backup of the folder would add: it is read, and nothing is written."""
+        events = self._run(
+            "backup", ".", "--dry-run", "--host", unit, "--group-by", "host", cwd=folder
+        )
+        for event in events:
+            if event.get("message_type") == "summary":
+                return int(str(event["data_added_packed"]))
+        return 0
+
+    def snapshots(self, unit: str) -> list[StoredSnapshot]:
+        """Those of a unit, newest first."""
+        found = self._run("snapshots", "--no-lock", "--host", unit)
+        stored = msgspec.convert(found, list[StoredSnapshot])
+        return sorted(stored, key=lambda each: each.at, reverse=True)
+
+    def read(self, snapshot: str, path: str) -> bytes:
+        """A small file of a snapshot."""
+        return self._read("dump", "--no-lock", snapshot, path)
+
+    def restore(self, snapshot: str, folder: Path, progress: Progress) -> None:
+        """Write a snapshot's files there."""
+        self._run(
+            *("restore", snapshot, "--no-lock", "--target", str(folder)),
+            on_event=lambda event: _tell(event, progress),
+        )
+
+    def forget(self, policy: BackupPolicy, unit: str) -> None:
+        """Let old snapshots go, and what nothing needs any more."""
+        self._run(
+            "forget", "--prune", "--host", unit, "--group-by", "host", *keep_arguments(policy)
+        )
+
+    def check(self, subset: str | None) -> None:
+        """Read the structure and a part n/N of the data, all of it for None."""
+        data = ("--read-data",) if subset is None else ("--read-data-subset", subset)
+        self._run("check", *data)
+
+    def key_slots(self) -> list[KeySlot]:
+        return [slot_of(each) for each in self._run("key", "list", "--no-lock")]
+
+    def add_key(self, password: str, *, role: str, name: str) -> None:
+        self._run("key", "add", "--host", role, "--user", name, new_password=password)
+
+    def remove_key(self, key_id: str) -> None:
+        self._run("key", "remove", key_id)
+
+    def _lock(self, lock_id: str) -> Lock | None:
+        try:
+            return msgspec.json.decode(self._read("cat", "lock", lock_id, "--no-lock"), type=Lock)
+        except BackupError:
+            return None  # gone meanwhile
+
+    def _read(self, *arguments: str) -> bytes:
+        return self._guarded(lambda: self._restic.read(*arguments, max_bytes=_MAX_READ_BYTES))
+
+    def _run(
+        self,
+        *arguments: str,
+        on_event: OnEvent | None = None,
+        new_password: str | None = None,
+        cwd: Path | None = None,
+    ) -> list[dict[str, object]]:
+        return self._guarded(
+            lambda: self._restic.run(
+                *arguments, on_event=on_event, new_password=new_password, cwd=cwd
+            )
+        )
+
+    def _guarded(self, ask: Callable[[], Answer]) -> Answer:
+        try:
+            return ask()
+        except BackupError as error:
+            if error.problem is BackupProblem.WRONG_KEY and self._folder is not None:
+                raise wrong_key(slots_in(self._folder / "keys")) from error
+            raise
+
+
+def _tell(event: dict[str, object], progress: Progress) -> None:
+    """What restic's status objects say of a backup or a restore."""
+    if event.get("message_type") != "status":
+        return
+    done = event.get("bytes_done", event.get("bytes_restored", 0))
+    left = event.get("seconds_remaining")
+    progress(
+        float(str(event["percent_done"])) if "percent_done" in event else None,
+        int(str(done)),
+        int(str(event.get("total_bytes", 0))),
+        float(str(left)) if left is not None else None,
+    )
