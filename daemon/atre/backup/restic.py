@@ -4,18 +4,20 @@
 import contextlib
 import os
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from atre.backup.failure import error_for
+from atre.backup.failure import error_for, is_fault_of_disk
 from atre.errors import BackupError
 
 # Of the engine's cores, one at most; SCHED_IDLE decides when (atre.backup.priority).
 _ENVIRONMENT = {"GOMAXPROCS": "1", "RESTIC_PROGRESS_FPS": "2", "TZ": "UTC"}
 _LEFT_OUT = ("RESTIC_", "AWS_", "B2_")
 _STOP_S = 10.0
+_RETRYING = " returned error, retrying after "
 _MAX_SAID = 20
 
 OnEvent = Callable[[dict[str, object]], None]
@@ -48,19 +50,39 @@ class Restic:
                     if each.get("message_type") in {"exit_error", "error"}:
                         said.append(_words(each))
                     (on_event or kept.append)(each)
+                if self._retries_in_vain(line):
+                    raise self._error(1, fault_retried(line))
         self._check(process.returncode, said)
         return kept
 
     def read(self, *arguments: str, max_bytes: int) -> bytes:
         """What it prints, whatever that is. Raises BackupError, also beyond ``max_bytes``."""
-        with self._started(arguments, None, None, subprocess.DEVNULL) as process:
+        said: list[str] = []
+        with self._started(arguments, None, None, subprocess.PIPE) as process:
+            watch = threading.Thread(target=self._watch, args=(process, said), name="restic")
+            watch.start()
             data = process.stdout.read(max_bytes + 1) if process.stdout else b""
             if len(data) > max_bytes:
                 process.kill()
+            watch.join()
         if len(data) > max_bytes:
             raise error_for(1, "a file of the backup is far larger than it should be")
-        self._check(process.returncode, [])
+        self._check(process.returncode, said)
         return data
+
+    def _watch(self, process: "subprocess.Popen[bytes]", said: list[str]) -> None:
+        """Keep what it complains of, and end it if it waits for a disk that is gone."""
+        for line in process.stderr or ():
+            if self._retries_in_vain(line):
+                said.append(fault_retried(line))
+                process.terminate()
+        if process.stderr:
+            process.stderr.close()
+
+    def _retries_in_vain(self, line: bytes) -> bool:
+        # restic tries for 15 minutes, which is for networks: a folder's disk does not come back,
+        # the kernel asked it often enough, and people must hear that it is gone.
+        return not self.repository.startswith("sftp:") and bool(fault_retried(line))
 
     def _check(self, status: int, said: Sequence[str]) -> None:
         if status:
@@ -96,6 +118,14 @@ class Restic:
                 process.wait()
             finally:
                 _end(process)
+
+
+def fault_retried(line: bytes) -> str:
+    """The fault of a disk that a line of restic says it will try to get over, "" for others."""
+    text = line.decode(errors="replace").strip()
+    what, _, rest = text.partition(_RETRYING)
+    fault = rest.rpartition(": ")[2]  # without the path, which says nothing to people
+    return fault if what and is_fault_of_disk(fault) else ""
 
 
 def _environment() -> dict[str, str]:
