@@ -14,6 +14,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -22,6 +23,7 @@ _SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN, _IOR('X', 125, __u32)
 _NO_LOG_FLUSH = struct.pack("I", 2)  # EXT4_GOING_FLAGS_NOLOGFLUSH
 _SIZE_BYTES = 256 * 2**20  # sparse: 64 MiB of it are a reserve that the product keeps free
 _THROTTLE = Path("/sys/fs/cgroup/blkio/blkio.throttle.write_bps_device")
+_PATIENCE_S = 20.0
 _MENDED = 1  # e2fsck(8): errors were corrected
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -107,8 +109,20 @@ class Disk:
         return Path(done.stdout.strip())
 
     def take_away(self) -> None:
-        """Unmount it, once nobody has a file of it open."""
-        _call("umount", str(self.path))
+        """Unmount it, once nobody has a file of it open.
+
+        Of a killed program with threads, the first is gone before the last lets its files go.
+        """
+        give_up_s = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                _call("umount", str(self.path))
+            except subprocess.CalledProcessError:
+                if time.monotonic() > give_up_s:
+                    raise
+                time.sleep(0.02)
+            else:
+                break
         self._is_mounted = False
 
     def cut(self) -> None:

@@ -14,30 +14,39 @@ jobs and the real restic, on disks whose power is cut, that are pulled, that fil
 printed like the rest.
 """
 
+_AGAIN = """
+The same cuts again: `{command}`; one seed: `make fault-check ARGS="--first-seed N --worlds 1"`.
+"""
+
+_AFTER = """
+After each of them the next backup works, and every confirmed backup comes back whole. They are \
+part of the suite too: `pytest tests/faults`.
+"""
+
 _HOW = """## How it is made
 
-- A cut: the box's data and its backups lie on two ext4 file systems on loop devices. At a random \
-instant of the work, in any order within a moment, the job's process group gets SIGKILL and both \
-file systems are shut down by `EXT4_IOC_SHUTDOWN` without a flush of the journal: whatever was not \
-fsynced and the kernel had not written by itself is gone, files and names alike. Then both are \
-mounted again, and the journal is played. ext4's help for programs that rename without an fsync is \
-off (`noauto_da_alloc`). In half of the cuts the kernel is made to write back now and then before, \
-so that a part of the unflushed data is there.
+- A cut: the box's data and its backups lie on two ext4 file systems on loop devices. At a \
+random instant of the work, in any order within a moment, the job's process group gets SIGKILL \
+and both file systems are shut down by `EXT4_IOC_SHUTDOWN` without a flush of the journal: \
+whatever was not fsynced and the kernel had not written by itself is gone, files and names \
+alike. Then both are mounted again, and the journal is played. ext4's help for programs that \
+rename without an fsync is off (`noauto_da_alloc`). In half of the cuts the kernel is made to \
+write back now and then before, so that a part of the unflushed data is there.
 - With odd seeds the disk of the backups has no journal, as a stick with exFAT has none; `e2fsck \
 -y` mends it before it is mounted.
 - The seed decides the data, what is cut, in which stage, and the planned instant. The machine's \
 load moves the instant a little, so that a second run of a seed cuts nearby, not at the same \
 instruction.
 - Confirmed is a backup once the job has said that it is stored, which the panel and the command \
-show; a restore or its undo, once the daemon has answered. After each cut the box finishes what was \
-ordered, as it does at a start; its data must be of one version throughout, an allowed one; the \
-next backup must be made, with the locks that were left taken away by the box itself; `restic check --read-data` must \
-find nothing; and every confirmed backup that the retention keeps is restored and compared, file by \
-file and row by row.
-- Lost: a confirmed backup is not there, or comes back otherwise. Unusable: anything else of that \
-list does not hold.
-- The key of the repositories is made cheap to open, which changes nothing else; time goes on by 35 \
-minutes with each job, so that the retention lets backups go and prunes.
+show; a restore or its undo, once the daemon has answered. After each cut the box finishes what \
+was ordered, as it does at a start; its data must be of one version throughout, an allowed one; \
+the next backup must be made, with the locks that were left taken away by the box itself; \
+`restic check --read-data` must find nothing; and every confirmed backup that the retention \
+keeps is restored and compared, file by file and row by row.
+- Lost: a confirmed backup is not there, or comes back otherwise. Unusable: anything else of \
+that list does not hold.
+- The key of the repositories is made cheap to open, which changes nothing else; time goes on by \
+35 minutes with each job, so that the retention lets backups go and prunes.
 """
 
 _NOT_COVERED = """## What this does not cover
@@ -51,6 +60,8 @@ where a rename or a removal matters.
 - Servers over SFTP, and shares: there the server's own disk decides.
 - restic's own clock: it is linked without a libc, so only the box's can be shifted. The time of a \
 backup is the one that the box gives.
+- A file system of our own that drops writes (FUSE, as LazyFS), or a preloaded library, was not \
+needed: a real ext4 that is shut down is closer, and acts on restic, which has no libc to preload.
 - Answers beside a slow disk: measured elsewhere, by the gap between tokens during a backup.
 """
 
@@ -81,13 +92,11 @@ def page(
         f"- seeds: {seeds}",
         f"- time: {tally.seconds / 60:.0f} minutes",
         *(f"- failed: {each}" for each in tally.failures),
-        f'\nThe same cuts again: `{command}`; one seed: `make fault-check ARGS="--first-seed N '
-        '--worlds 1"`.\n',
+        _AGAIN.format(command=command),
         "## Other faults\n",
         "| fault | how it is made | N | | outcome |\n|---|---|---|---|---|",
         *(_row(each) for each in faults),
-        "\nAfter each of them the next backup works, and every confirmed backup comes back whole. "
-        "They are part of the suite too: `pytest tests/faults`.\n",
+        _AFTER,
         _HOW,
         _NOT_COVERED,
         "## Machine and versions\n",

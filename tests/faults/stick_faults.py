@@ -97,6 +97,7 @@ def _rotten(world: World) -> str:
     _flip(pack, random.Random(1))
     verify = VerifyBackup(target=world.target.id, is_whole=True)
     said = refused(world.start(verify).finish(), BackupProblem.DAMAGED)
+    hold(newest[:8] in said, "it does not say which backup is damaged")
     del world.confirmed[newest]
     world.prove()
     return f"“{said}” The {len(world.confirmed)} other backups come back whole."

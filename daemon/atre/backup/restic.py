@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,8 @@ from atre.errors import BackupError
 _ENVIRONMENT = {"GOMAXPROCS": "1", "RESTIC_PROGRESS_FPS": "2", "TZ": "UTC"}
 _LEFT_OUT = ("RESTIC_", "AWS_", "B2_")
 _STOP_S = 10.0
-_RETRYING = " returned error, retrying after "
+# "Save(<data/0123456789>) returned error, retrying after 1.5s: …", or "… failed: …"
+_FAULT = re.compile(r"\w+\(<.*>.*\) (returned error, retrying after [^:]+|failed): (?P<fault>.+)")
 _MAX_SAID = 20
 
 OnEvent = Callable[[dict[str, object]], None]
@@ -50,8 +52,8 @@ class Restic:
                     if each.get("message_type") in {"exit_error", "error"}:
                         said.append(_words(each))
                     (on_event or kept.append)(each)
-                if self._retries_in_vain(line):
-                    raise self._error(1, fault_retried(line))
+                if self._waits_in_vain(line):
+                    raise self._error(1, fault_told(line))
         self._check(process.returncode, said)
         return kept
 
@@ -73,16 +75,16 @@ class Restic:
     def _watch(self, process: "subprocess.Popen[bytes]", said: list[str]) -> None:
         """Keep what it complains of, and end it if it waits for a disk that is gone."""
         for line in process.stderr or ():
-            if self._retries_in_vain(line):
-                said.append(fault_retried(line))
+            if self._waits_in_vain(line):
+                said.append(fault_told(line))
                 process.terminate()
         if process.stderr:
             process.stderr.close()
 
-    def _retries_in_vain(self, line: bytes) -> bool:
-        # restic tries for 15 minutes, which is for networks: a folder's disk does not come back,
-        # the kernel asked it often enough, and people must hear that it is gone.
-        return not self.repository.startswith("sftp:") and bool(fault_retried(line))
+    def _waits_in_vain(self, line: bytes) -> bool:
+        # restic tries again for 15 minutes, which is for networks, and on a full disk 0.18.0 does
+        # not end at all. A folder's disk does not come back: the kernel asked it often enough.
+        return not self.repository.startswith("sftp:") and bool(fault_told(line))
 
     def _check(self, status: int, said: Sequence[str]) -> None:
         if status:
@@ -120,12 +122,12 @@ class Restic:
                 _end(process)
 
 
-def fault_retried(line: bytes) -> str:
-    """The fault of a disk that a line of restic says it will try to get over, "" for others."""
-    text = line.decode(errors="replace").strip()
-    what, _, rest = text.partition(_RETRYING)
-    fault = rest.rpartition(": ")[2]  # without the path, which says nothing to people
-    return fault if what and is_fault_of_disk(fault) else ""
+def fault_told(line: bytes) -> str:
+    """The fault of a disk that a line of restic tells of, "" for any other line."""
+    match = _FAULT.match(line.decode(errors="replace").strip())
+    # Without the operation and the path, which say nothing to people.
+    fault = match["fault"].rpartition(": ")[2] if match else ""
+    return fault if is_fault_of_disk(fault) else ""
 
 
 def _environment() -> dict[str, str]:
