@@ -10,6 +10,7 @@ import click
 from tests.faults.all_faults import FAULTS
 from tests.faults.cuts import run_cuts
 from tests.faults.fault import Fault
+from tests.faults.own_mounts import in_own_mounts
 from tests.faults.page import Happened, page
 from tests.faults.parts import missing_part
 from tests.faults.world import World
@@ -38,8 +39,10 @@ def main(
     if why:
         raise click.ClickException(f"Faults cannot be made here: {why}.")
     seeds = range(first_seed, first_seed + worlds)
-    tally = run_cuts(folder, seeds, per_world, at_once=at_once, say=click.echo)
-    happened = [_let_happen(each, folder) for each in FAULTS]
+    tally = in_own_mounts(
+        lambda: run_cuts(folder, seeds, per_world, at_once=at_once, say=click.echo)
+    )
+    happened = in_own_mounts(lambda: [_let_happen(each, folder) for each in FAULTS])
     if page_file:
         command = (
             f'make fault-check ARGS="--first-seed {first_seed} --worlds {worlds} '

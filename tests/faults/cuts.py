@@ -5,6 +5,7 @@ import random
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -101,7 +102,8 @@ def _cut_a_world(folder: Path, seed: int, number: int, tally: Tally) -> None:
                 return
             except Exception as error:  # noqa: BLE001 -- whatever it is, the unit is no use
                 tally.num_unusable += 1
-                tally.failures.append(f"seed {seed}, cut {index}, {kind}: {error!r}")
+                where = "".join(traceback.format_tb(error.__traceback__)[-2:])
+                tally.failures.append(f"seed {seed}, cut {index}, {kind}: {error!r} {where}")
                 return
 
 

@@ -174,13 +174,15 @@ def _writer(database: Path) -> Iterator[None]:
 
 
 OTHER_FAULTS = (
-    Fault("Two backups at once", "two jobs started together", _two_at_once),
+    Fault("Two backups at once", "two jobs started together", _two_at_once, is_in_suite=True),
     Fault(
         "Another machine works there",
         "restic under another host name, killed",
         _lock_of_another_machine,
     ),
-    Fault("Clock of 1970", "the box's clock set back, restic's not", _clock_of_1970),
+    Fault(
+        "Clock of 1970", "the box's clock set back, restic's not", _clock_of_1970, is_in_suite=True
+    ),
     Fault("Clock that jumps", "ten years ahead and back", _clock_that_jumps),
     Fault("Wrong password", "another key, by the box and by a restore", _wrong_key),
     Fault("Repository of another unit", "put in the place of the box's own", _other_unit),

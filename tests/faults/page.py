@@ -19,8 +19,8 @@ The same cuts again: `{command}`; one seed: `make fault-check ARGS="--first-seed
 """
 
 _AFTER = """
-After each of them the next backup works, and every confirmed backup comes back whole. They are \
-part of the suite too: `pytest tests/faults`.
+After each of them the next backup works, and every confirmed backup comes back whole. The \
+same as tests: `ATRE_ALL_FAULTS=1 pytest tests/faults`; without it, those that take least time.
 """
 
 _HOW = """## How it is made

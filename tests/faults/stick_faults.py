@@ -157,10 +157,17 @@ def _flip(pack: Path, chance: random.Random) -> None:
 
 
 STICK_FAULTS = (
-    Fault("Disk pulled while a backup is written", "ext4 shut down under it", _pulled),
+    Fault(
+        "Disk pulled while a backup is written",
+        "ext4 shut down under it",
+        _pulled,
+        is_in_suite=True,
+    ),
     Fault("Disk turned read-only while a backup is written", "an ext4 error", _read_only),
-    Fault("Disk full before a backup", "filled with films", _full_before),
+    Fault("Disk full before a backup", "filled with films", _full_before, is_in_suite=True),
     Fault("Disk filled while a backup is written", "filled with films", _full_meanwhile),
     Fault("Slow disk, and a cancel", "100 kB/s", _slow),
-    Fault("Rotten bytes in a pack", "8 bytes of the newest pack changed", _rotten),
+    Fault(
+        "Rotten bytes in a pack", "8 bytes of the newest pack changed", _rotten, is_in_suite=True
+    ),
 )
