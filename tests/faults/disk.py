@@ -48,6 +48,7 @@ class Disk:
         self._image = folder / f"{name}.img"
         self._size_bytes = size_bytes
         self._has_journal = has_journal
+        self._device = Path()
         self._is_mounted = False
 
     def __enter__(self) -> Self:
@@ -56,6 +57,10 @@ class Disk:
             image.truncate(self._size_bytes)
         features = () if self._has_journal else ("-O", "^has_journal")
         _call("mkfs.ext4", "-q", "-F", "-m", "0", *features, "-E", "nodiscard", str(self._image))
+        # One device for the disk's life: one made anew at each mount may still have the old one's
+        # cache, if some other program looks at it at that moment.
+        attached = _call("losetup", "--find", "--show", str(self._image))
+        self._device = Path(attached.strip())
         self.plug_in()
         return self
 
@@ -65,6 +70,7 @@ class Disk:
                 self.cut()
             if self._is_mounted:
                 _call("umount", "--lazy", str(self.path))
+        _call("losetup", "--detach", str(self._device))
         self._image.unlink()
         self.path.rmdir()
 
@@ -72,12 +78,12 @@ class Disk:
         """Mount it as the box's system would, mended first if nothing can be replayed."""
         if not self._has_journal or is_damaged:
             done = subprocess.run(
-                ["e2fsck", "-fy", str(self._image)], capture_output=True, check=False
+                ["e2fsck", "-fy", str(self._device)], capture_output=True, check=False
             )
             if done.returncode > _MENDED:
                 raise OSError(f"e2fsck: {done.stdout.decode(errors='replace')}")
-        options = "loop,noauto_da_alloc,nodiscard,errors=remount-ro"
-        _call("mount", "-o", options, str(self._image), str(self.path))
+        options = "noauto_da_alloc,nodiscard,errors=remount-ro"
+        _call("mount", "-o", options, str(self._device), str(self.path))
         self._is_mounted = True
 
     def stop(self) -> None:
@@ -100,13 +106,6 @@ class Disk:
         number = self._device.stat().st_rdev
         _THROTTLE.write_text(f"{os.major(number)}:{os.minor(number)} {bytes_per_s}\n")
         return True
-
-    @property
-    def _device(self) -> Path:
-        done = subprocess.run(
-            ["findmnt", "-no", "SOURCE", str(self.path)], capture_output=True, text=True, check=True
-        )
-        return Path(done.stdout.strip())
 
     def take_away(self) -> None:
         """Unmount it, once nobody has a file of it open.
@@ -138,5 +137,5 @@ class Disk:
             os.close(root)
 
 
-def _call(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True)
+def _call(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

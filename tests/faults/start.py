@@ -19,8 +19,12 @@ class Applying:
         self._began_s = 0.0
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("applying.py")), str(data_dir), what],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # a disk that stops first makes it complain
+            text=True,
+            start_new_session=True,
+        )
         self._listener = threading.Thread(target=self._listen)
         self._ready = threading.Event()
         self._listener.start()
