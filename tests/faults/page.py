@@ -19,8 +19,9 @@ The same cuts again: `{command}`; one seed: `make fault-check ARGS="--first-seed
 """
 
 _AFTER = """
-After each of them the next backup works, and every confirmed backup comes back whole. The \
-same as tests: `ATRE_ALL_FAULTS=1 pytest tests/faults`; without it, those that take least time.
+After each of them the next backup works (but on the rotten disk, where another one is asked for), \
+and every confirmed backup comes back whole, but for the damaged one. The same as tests: \
+`ATRE_ALL_FAULTS=1 pytest tests/faults`; without it, those that take least time.
 """
 
 _HOW = """## How it is made
@@ -32,6 +33,9 @@ whatever was not fsynced and the kernel had not written by itself is gone, files
 alike. Then both are mounted again, and the journal is played. ext4's help for programs that \
 rename without an fsync is off (`noauto_da_alloc`). In half of the cuts the kernel is made to \
 write back now and then before, so that a part of the unflushed data is there.
+- A row of the table is what was asked for and the last stage that was reached. Where it says \
+"over" or "finished", the cut came after the work; "ready" is before the daemon answered, "ordered" \
+between that and the end.
 - With odd seeds the disk of the backups has no journal, as a stick with exFAT has none; `e2fsck \
 -y` mends it before it is mounted.
 - The seed decides the data, what is cut, in which stage, and the planned instant. The machine's \
@@ -62,7 +66,8 @@ where a rename or a removal matters.
 backup is the one that the box gives.
 - A file system of our own that drops writes (FUSE, as LazyFS), or a preloaded library, was not \
 needed: a real ext4 that is shut down is closer, and acts on restic, which has no libc to preload.
-- Answers beside a slow disk: measured elsewhere, by the gap between tokens during a backup.
+- Answers and the panel beside a slow disk, and how long a cancel takes: nothing of it is timed \
+here.
 """
 
 
@@ -88,7 +93,7 @@ def page(
         f"| **together** | **{tally.num_cuts}** |\n",
         f"- confirmed backups lost: **{tally.num_lost}**",
         f"- unusable units: **{tally.num_unusable}**",
-        f"- cuts that left a lock of restic, taken away by the box: {tally.num_stale_locks}",
+        f"- locks of restic found after the cuts; the box takes them away by itself: {tally.num_stale_locks}",
         f"- seeds: {seeds}",
         f"- time: {tally.seconds / 60:.0f} minutes",
         *(f"- failed: {each}" for each in tally.failures),
