@@ -34,8 +34,8 @@ alike. Then both are mounted again, and the journal is played. ext4's help for p
 rename without an fsync is off (`noauto_da_alloc`). In half of the cuts the kernel is made to \
 write back now and then before, so that a part of the unflushed data is there.
 - A row of the table is what was asked for and the last stage that was reached. Where it says \
-"over" or "finished", the cut came after the work; "ready" is before the daemon answered, "ordered" \
-between that and the end.
+"over" or "finished", the cut came after the work; "ready" is before the daemon answered, \
+"ordered" between that and the end.
 - With odd seeds the disk of the backups has no journal, as a stick with exFAT has none; `e2fsck \
 -y` mends it before it is mounted.
 - The seed decides the data, what is cut, in which stage, and the planned instant. The machine's \
@@ -93,7 +93,7 @@ def page(
         f"| **together** | **{tally.num_cuts}** |\n",
         f"- confirmed backups lost: **{tally.num_lost}**",
         f"- unusable units: **{tally.num_unusable}**",
-        f"- locks of restic found after the cuts; the box takes them away by itself: {tally.num_stale_locks}",
+        f"- locks of restic found after cuts, which the box takes away: {tally.num_stale_locks}",
         f"- seeds: {seeds}",
         f"- time: {tally.seconds / 60:.0f} minutes",
         *(f"- failed: {each}" for each in tally.failures),
