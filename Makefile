@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 VULKAN := build/vulkan
 
-.PHONY: help setup run test check fix bench load demo-backup screenshots vulkan-check factory-model evaluate-factory-model clean
+.PHONY: help setup run test check fix bench load demo-backup fault-check screenshots vulkan-check factory-model evaluate-factory-model clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,9 @@ load: setup ## Have forty people use a box at once, and tell how long its pages 
 
 demo-backup: setup ## Fill a box, back it up, destroy it, restore it on a new one, and compare
 	@$(BIN)/python -m tests.demo.backup
+
+fault-check: setup ## Cut the power 240 times in backups and restores, and write docs/reliability.md (Linux, root; some ten minutes)
+	@$(BIN)/python -m tests.faults --page docs/reliability.md $(ARGS)
 
 screenshots: setup ## Draw every page anew (tests/browser/screenshots), the README's four and the icons
 	@.ci/install-test-packages

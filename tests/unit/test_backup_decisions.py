@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from atre.backup.check_code import DIGITS, NUM_GROUPS, new_code, read_code
+from atre.backup.damage import damaged
 from atre.backup.event import Ended, Moved, Reached, Refused, Stored
 from atre.backup.failure import error_for
 from atre.backup.job_record import JobRecord
@@ -15,6 +16,7 @@ from atre.backup.locks import Lock, may_unlock
 from atre.backup.manifest import BackupManifest, ModelEntry, check_version
 from atre.backup.models_wanted import address_of
 from atre.backup.program import check_version as check_program
+from atre.backup.restic import fault_told
 from atre.backup.retention import keep_arguments
 from atre.backup.schedule import backup_time, is_believable, is_drill_due, next_backup
 from atre.backup.space import require_target_room
@@ -228,3 +230,35 @@ def test_a_job_that_is_lost_failed_and_one_that_is_cancelled_did_not() -> None:
         each.lose()
     assert lost.report(1.0).problem == BackupProblem.JOB_LOST
     assert cancelled.report(1.0).state is JobState.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        (
+            "Save(<data/e7>) returned error, retrying after 9.4ms: write /a: b: input/output error",
+            "input/output error",
+        ),
+        (
+            "Load(<index/7e>) returned error, retrying after 2s: no such device",
+            "no such device",
+        ),
+        ("Save(<data/2e>) failed: write /x: no space left on device", "no space left on device"),
+        ("Save(<data/2e>) returned error, retrying after 1s: context deadline", ""),
+        ("Fatal: no space left on device", ""),
+    ],
+)
+def test_a_disk_that_is_gone_or_full_is_heard_in_what_restic_says(said: str, fault: str) -> None:
+    assert fault_told(said.encode() + b"\n") == fault
+
+
+def test_damaged_backups_are_named_the_newest_first() -> None:
+    error = damaged(
+        {"a" * 64: at(1, 2), "b" * 64: at(2, 2), "c" * 64: at(3, 2), "d" * 64: at(4, 2)}
+    )
+    assert error.problem is BackupProblem.DAMAGED
+    assert str(error).index("dddddddd") < str(error).index("cccccccc")
+    assert "aaaaaaaa" not in str(error)
+    assert "and 1 more" in str(error)
+    assert "et 1 de plus" in error.french
+    assert "cannot be told which" in str(damaged({}))

@@ -25,7 +25,16 @@ from atre.models.manifest import Manifest
 FOLDERS = ("state", "secrets", "tls", "documents", "adapters")
 MODELS = "models"
 # Found by measuring this machine, or said of this run: another machine must find its own.
-MACHINE_STATE = frozenset({"race.json", "race-attempt.json", "speed.json", "waits-for-owner"})
+MACHINE_STATE = frozenset(
+    {
+        "power-baseline.json",
+        "power-calibration.json",
+        "race-attempt.json",
+        "race.json",
+        "speed.json",
+        "waits-for-owner",
+    }
+)
 
 
 def databases(data_dir: Path) -> list[Path]:

@@ -18,6 +18,12 @@ _AWAY = (
 _DAMAGED = ("ciphertext verification failed", "does not match", "damaged", "invalid data returned")
 
 
+def is_fault_of_disk(said: str) -> bool:
+    """Whether these words are those of a disk that is gone, full, or cannot be written."""
+    low = said.lower()
+    return any(each in low for each in (*_FULL, *_AWAY))
+
+
 def error_for(status: int, said: str) -> BackupError:  # noqa: PLR0911 -- one status, one sentence
     """The error for a restic that ended so; ``said`` are its last words, in English."""
     low = said.lower()

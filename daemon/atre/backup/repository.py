@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from atre.backup.damage import damaged
 from atre.backup.key_slots import KeySlot, slot_of, slots_in, wrong_key
 from atre.backup.locks import Lock, is_restic, may_unlock
 from atre.backup.program import Program
@@ -25,6 +26,11 @@ _FOLDER = "atre-"
 # Of the whole, if known: bytes done, bytes in all, and the seconds left, if known.
 Progress = Callable[[float | None, int, int, float | None], None]
 Answer = TypeVar("Answer")
+
+
+class _Found(msgspec.Struct, frozen=True):
+    snapshot: str
+    time: dt.datetime
 
 
 class _Config(msgspec.Struct, frozen=True):
@@ -148,9 +154,32 @@ class Repository:
         )
 
     def check(self, subset: str | None) -> None:
-        """Read the structure and a part n/N of the data, all of it for None."""
+        """Read the structure and a part n/N of the data, all of it for None.
+
+        Of damaged data the error says whose they are.
+        """
         data = ("--read-data",) if subset is None else ("--read-data-subset", subset)
-        self._run("check", *data)
+        packs: list[str] = []
+
+        def hear(event: dict[str, object]) -> None:
+            broken = event.get("broken_packs")
+            packs.extend(map(str, broken if isinstance(broken, list) else ()))
+
+        try:
+            self._run("check", *data, on_event=hear)
+        except BackupError as error:
+            if not packs:
+                raise
+            raise damaged(self._backups_with(packs)) from error
+
+    def _backups_with(self, packs: Sequence[str]) -> dict[str, dt.datetime]:
+        """The snapshots that need any of these files, none if that cannot be told."""
+        try:
+            found = self._run("find", "--no-lock", "--pack", *packs)
+        except BackupError:
+            return {}  # a folder of a backup lay in them, and nobody can read what it held
+        needing = msgspec.convert(found, list[_Found])
+        return {each.snapshot: each.time for each in needing}
 
     def key_slots(self) -> list[KeySlot]:
         return [slot_of(each) for each in self._run("key", "list", "--no-lock")]

@@ -3,19 +3,23 @@
 
 import contextlib
 import os
+import re
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from atre.backup.failure import error_for
+from atre.backup.failure import error_for, is_fault_of_disk
 from atre.errors import BackupError
 
 # Of the engine's cores, one at most; SCHED_IDLE decides when (atre.backup.priority).
 _ENVIRONMENT = {"GOMAXPROCS": "1", "RESTIC_PROGRESS_FPS": "2", "TZ": "UTC"}
 _LEFT_OUT = ("RESTIC_", "AWS_", "B2_")
 _STOP_S = 10.0
+# "Save(<data/0123456789>) returned error, retrying after 1.5s: …", or "… failed: …"
+_FAULT = re.compile(r"\w+\(<.*>.*\) (returned error, retrying after [^:]+|failed): (?P<fault>.+)")
 _MAX_SAID = 20
 
 OnEvent = Callable[[dict[str, object]], None]
@@ -51,19 +55,39 @@ class Restic:
                     if each.get("message_type") in {"exit_error", "error"}:
                         said.append(_words(each))
                     (on_event or kept.append)(each)
+                if self._waits_in_vain(line):
+                    raise self._error(1, fault_told(line))
         self._check(process.returncode, said)
         return kept
 
     def read(self, *arguments: str, max_bytes: int) -> bytes:
         """What it prints, whatever that is. Raises BackupError, also beyond ``max_bytes``."""
-        with self._started(arguments, None, None, subprocess.DEVNULL) as process:
+        said: list[str] = []
+        with self._started(arguments, None, None, subprocess.PIPE) as process:
+            watch = threading.Thread(target=self._watch, args=(process, said), name="restic")
+            watch.start()
             data = process.stdout.read(max_bytes + 1) if process.stdout else b""
             if len(data) > max_bytes:
                 process.kill()
+            watch.join()
         if len(data) > max_bytes:
             raise error_for(1, "a file of the backup is far larger than it should be")
-        self._check(process.returncode, [])
+        self._check(process.returncode, said)
         return data
+
+    def _watch(self, process: "subprocess.Popen[bytes]", said: list[str]) -> None:
+        """Keep what it complains of, and end it if it waits for a disk that is gone."""
+        for line in process.stderr or ():
+            if self._waits_in_vain(line):
+                said.append(fault_told(line))
+                process.terminate()
+        if process.stderr:
+            process.stderr.close()
+
+    def _waits_in_vain(self, line: bytes) -> bool:
+        # restic tries again for 15 minutes, which is for networks, and on a full disk 0.18.0 does
+        # not end at all. A folder's disk does not come back: the kernel asked it often enough.
+        return not self.repository.startswith("sftp:") and bool(fault_told(line))
 
     def _check(self, status: int, said: Sequence[str]) -> None:
         if status:
@@ -101,6 +125,14 @@ class Restic:
                 process.wait()
             finally:
                 _end(process)
+
+
+def fault_told(line: bytes) -> str:
+    """The fault of a disk that a line of restic tells of, "" for any other line."""
+    match = _FAULT.match(line.decode(errors="replace").strip())
+    # Without the operation and the path, which say nothing to people.
+    fault = match["fault"].rpartition(": ")[2] if match else ""
+    return fault if is_fault_of_disk(fault) else ""
 
 
 def _environment() -> dict[str, str]:
