@@ -61,11 +61,11 @@ def _step(step: str, choice: Choice) -> Steps:
 
 def _with_target(choice: Choice) -> Choice:
     """The place that was named, made a target of this box if it is none yet. Raises MediaError."""
-    if choice.target:
-        return choice
     disk, path = field("disk"), field("path").strip()
+    if choice.target and not path:
+        return choice
     known = media().targets().targets
-    if disk:
+    if disk and not path:
         before = {each.id for each in known}
         known = media().change(AddDiskTarget(disk=disk, label=gettext("Sauvegardes"))).targets
         found = next((each.id for each in known if each.id not in before), "")

@@ -69,7 +69,13 @@ def confirm_restore() -> Response:
 @blueprint.post("/backups/restore/undo")
 def undo_restore() -> Response:
     """Drop what was fetched, or go back to what was replaced."""
-    return do(backups().undo_restore, action="backup.restore.undo", done="dropped")
+    # Written first: what comes back is another database.
+    current.record("backup.restore.undo")
+    try:
+        is_ordered = backups().undo_restore().restore is not None
+    except REFUSED as error:
+        return _page(steps.now(backups().describe(), problem=said(error.sentence)))
+    return redirect("/backups/restore" if is_ordered else "/backups?done=dropped", 303)
 
 
 def _page(found: Steps) -> Response:
