@@ -16,6 +16,7 @@ from atre.ipc.messages import EngineDescription, EngineRequest, Generate
 from atre.ipc.presence import Activity, DescribeActivity, Moved, Waking
 from atre.ipc.requested_model import check_model
 from atre.ipc.server import Connection, Server
+from atre.ipc.work_messages import WatchWork
 
 _RETRY_AFTER_S = 15
 _PIPE_BYTES = 4096
@@ -33,7 +34,7 @@ class Lobby:
         self._knock_receive, self._knock_send = os.pipe()
         os.set_blocking(self._knock_receive, False)
         os.set_blocking(self._knock_send, False)
-        self._decoder = msgspec.msgpack.Decoder(EngineRequest)
+        self._decoder = msgspec.msgpack.Decoder(EngineRequest | WatchWork)
         self._server = Server(socket_path, self._on_frame, self._on_close)
         self._server.start()
 
@@ -95,6 +96,8 @@ class Lobby:
                 self._receive(connection, request)
             elif isinstance(request, DescribeActivity):
                 connection.send(Activity(num_open=self.num_waiting, idle_s=0.0))
+            elif isinstance(request, WatchWork):
+                raise EngineUnavailableError("The model sleeps and does no work. Ask again later.")
             else:
                 connection.send(self._describe())
         except msgspec.DecodeError as error:

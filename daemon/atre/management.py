@@ -41,6 +41,7 @@ from atre.ipc.box_messages import (
     SetSleep,
     SupportBundle,
 )
+from atre.ipc.energy_messages import EnergyRequest
 from atre.ipc.failure import failure
 from atre.ipc.media_messages import MediaRequest
 from atre.ipc.messages import (
@@ -85,7 +86,7 @@ _SETTLE_TIMEOUT_S = 8.0
 _NUM_WORKERS = 2
 
 _SlowRequest = ModelRequest | PowerRequest | MediaRequest | BackupRequest | MakeSupportBundle
-_decoder = msgspec.msgpack.Decoder(ManagementRequest | BoxRequest | _SlowRequest)
+_decoder = msgspec.msgpack.Decoder(ManagementRequest | BoxRequest | EnergyRequest | _SlowRequest)
 
 
 @click.command()
@@ -297,6 +298,9 @@ class ManagementDaemon:
             request = _decoder.decode(body)
             if isinstance(request, _SlowRequest):
                 self._workers.submit(self._answer, connection, request)
+                return
+            if isinstance(request, EnergyRequest):
+                self._power.answer_energy(request, connection.send)
                 return
             self._carry_out(request)
             connection.send(self.describe())

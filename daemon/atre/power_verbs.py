@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from atre.config import Config
 from atre.errors import InvalidRequestError, StorageError
 from atre.ipc.client import EngineClient
+from atre.ipc.energy_messages import DescribeEnergy, EnergyRequest
 from atre.ipc.message import Message
 from atre.ipc.power_messages import (
     MAX_BUCKETS,
@@ -28,6 +29,7 @@ from atre.local_time import local_now
 from atre.power import calibration, history, totals
 from atre.power.activity import EngineActivity
 from atre.power.baseline import Baseline
+from atre.power.ledger import EnergyLedger
 from atre.power.machine_power import coverage
 from atre.power.meter import PowerMeter
 from atre.power.sampler import Sampler
@@ -38,6 +40,7 @@ from atre.power.trace import PowerTrace, Span
 from atre.power.ups.guard import UpsGuard
 from atre.power.ups.state import UpsState
 from atre.power.ups.watch import Heard
+from atre.power.work_watch import WorkWatch
 from atre.power_basis import Basis
 from atre.sentence import Sentence
 
@@ -78,9 +81,11 @@ class PowerVerbs:
             history=self._history,
             baseline=Baseline(config.state_dir / "power-baseline.json"),
             calibration=self._calibration,
-            is_busy=self._activity.is_busy,
+            is_busy=self._is_busy,
             clock=clock,
         )
+        self.ledger = EnergyLedger(self.trace, self.meter, clock=clock)
+        self._watch = WorkWatch(config.engine_socket, self.ledger)
         self._summed: tuple[object, PowerBucket, PowerBucket] | None = None
         self._verbs: dict[type, Callable[..., Message]] = {
             DescribePower: lambda _: self.describe(),
@@ -92,8 +97,10 @@ class PowerVerbs:
     def start(self) -> None:
         self._activity.start()
         self.meter.start()
+        self._watch.start()
 
     def close(self) -> None:
+        self._watch.close()
         self._activity.close()
         self.meter.close()
         self._history.close()
@@ -101,6 +108,13 @@ class PowerVerbs:
     def answer(self, request: PowerRequest) -> Message:
         """The reply. Raises InvalidRequestError and StorageError."""
         return self._verbs[type(request)](request)
+
+    def answer_energy(self, request: EnergyRequest, send: Callable[[Message], None]) -> None:
+        """Send the reply, at once or when the engine's last word on an answer comes."""
+        if isinstance(request, DescribeEnergy):
+            self.ledger.ask(request.request_ids, send)
+        else:
+            send(self.ledger.shares())
 
     def describe(self) -> PowerDescription:
         readings = self.meter.readings
@@ -129,6 +143,11 @@ class PowerVerbs:
             issues=self._history.issues,
             ups=_ups_report(self._guard.heard),
         )
+
+    def _is_busy(self) -> bool | None:
+        """By the engine's own steps; a model that sleeps tells of none, but of who asks for it."""
+        is_busy = self.ledger.is_busy()
+        return self._activity.is_busy() if is_busy is None else is_busy
 
     def _sums(self) -> tuple[PowerBucket, PowerBucket]:
         """Today and this month, summed when the history has a new minute and not each time."""

@@ -261,6 +261,8 @@ SCREENS: list[Screen] = [
             ("backup-sheet", "/backups/sheet", "backup_sheet.html", None),
             ("backup-sheet-shown", "/backups/sheet", "backup_sheet.html", _show_sheet),
             ("backup-restore", "/backups/restore", "backup_restore.html", None),
+            ("power", "/power", "power.html", None),
+            ("power-settings", "/power/settings", "power_settings.html", _unfold),
         )
     ),
     Screen(name="settings", rule="/settings", path="/settings", template="settings.html"),
@@ -385,6 +387,7 @@ NO_PAGES = frozenset(
         "/manifest.webmanifest",
         "/metrics",
         "/openapi.json",
+        "/power.csv",
         "/usage.csv",
         "/audit.csv",
         "/api/panel/backups.json",

@@ -8,7 +8,17 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
-ROOMS = ("/admin", "/people", "/network", "/usage", "/settings", "/system", "/audit", "/status")
+ROOMS = (
+    "/admin",
+    "/people",
+    "/network",
+    "/usage",
+    "/power",
+    "/settings",
+    "/system",
+    "/audit",
+    "/status",
+)
 PHONE = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
 
 

@@ -22,6 +22,7 @@ from atre.ipc.messages import (
     Generate,
     Sampling,
 )
+from atre.ipc.work_messages import WatchWork, WorkDone, request_id
 
 if TYPE_CHECKING:
     from tests.integration.running_box import RunningBox
@@ -149,3 +150,22 @@ def test_many_idle_connections_leave_room_for_work(box: "RunningBox") -> None:
         assert finish(box).completion_tokens == 3
         assert box.describe().num_running == 0
     assert finish(box).completion_tokens == 3
+
+
+def test_who_watches_hears_of_the_work_before_the_answer_is_over(box: "RunningBox") -> None:
+    with peer(box) as connection:
+        connection.sendall(encode_frame(WatchWork()))
+        asked = finish(box)
+        frames, records = FrameReader(), list[WorkDone]()
+        while asked.request_id not in {
+            request_id(each.start, number) for each in records for number in each.ended
+        }:
+            for body in frames.feed(connection.recv(65536)):
+                records.append(msgspec.msgpack.decode(body, type=WorkDone))
+    number = int(asked.request_id.rpartition("-")[2])
+    rows = [each for record in records for each in record.rows if each.request == number]
+    # The last token of a prompt whose others are cached is a row like one that is written.
+    read = asked.prompt_tokens - asked.cached_tokens
+    assert sum(each.prompt for each in rows) in {0, read}
+    num_rows = sum(each.prompt + each.decode for each in rows)
+    assert num_rows >= read + asked.completion_tokens - 1, "the last token is not followed"

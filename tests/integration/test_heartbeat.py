@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from atre.ipc.client import EngineClient
+from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.message import Message
 from atre.ipc.messages import (
     Accepted,
@@ -49,6 +50,8 @@ END = Finished(
 
 class Uncounted:
     """A meter that nobody reads."""
+
+    energy = RequestEnergy()
 
     def count(self, index: int, event: EngineEvent) -> None: ...
 

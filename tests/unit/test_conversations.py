@@ -15,7 +15,9 @@ from tests.conversations import END, PATIENCE_S, ROOT, begin, desk_of, finish, i
 from atre.config import Config
 from atre.errors import ContextLengthError
 from atre.handbook.plan import PageLink
+from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.messages import Accepted, Delta, Queued
+from atre.power_basis import Basis
 from atre_web.accounts.door import open_door
 from atre_web.chat import follow, messages
 from atre_web.chat.desk import Desk
@@ -244,6 +246,7 @@ def test_what_cannot_be_answered_is_kept_with_the_reason(
 class Guided:
     """What a factory model answers of which the box is not sure."""
 
+    energy = RequestEnergy(j=412.0, basis=Basis.SENSOR, uncertainty=0.1)
     ORIGIN = Origin(
         source=None,
         suggestions=(
@@ -287,3 +290,6 @@ def test_a_conversation_that_is_loaded_again_shows_the_pages_of_the_live_answer(
     page = member.get(f"/chat/{talk['id']}", headers={"Accept": "text/html"}).text
     for link in told[0]["suggestions"]:
         assert f'<a href="{link["url"]}">{escape(link["title"])}</a>' in page, "without a script"
+    assert read(member, talk)["messages"][-1]["energy"]["j"] == 412.0
+    assert "412\N{NO-BREAK SPACE}J (" in page
+    assert "0,4 s" in page or "0.4 s" in page

@@ -30,8 +30,8 @@ from atre_web.accounts.principal import Role
 from atre_web.office.log_lines import last_lines
 from atre_web.panel.wording import seconds
 
-ROOMS = ("/admin", "/people", "/network", "/usage", "/usage?by=month", "/settings", "/system",
-         "/status", "/audit")  # fmt: skip
+ROOMS = ("/admin", "/people", "/network", "/usage", "/usage?by=month", "/power", "/power/settings",
+         "/settings", "/system", "/status", "/audit")  # fmt: skip
 SAME_ORIGIN = {"Origin": "http://localhost", "Accept": "text/html"}
 BIDI = "\u202e"
 
@@ -133,7 +133,7 @@ def test_the_menu_shows_what_opens_and_nothing_else(
     client = enter(role)
     page = client.get("/usage").text
     links = re.findall(r'<a href="([^"]*)"', "".join(re.findall(r"<nav.*?</nav>", page, re.DOTALL)))
-    assert {"guest": 3, "member": 4, "manager": 12}[role] == len(links), links
+    assert {"guest": 3, "member": 4, "manager": 13}[role] == len(links), links
     for link in links:
         if link in ("/models", "/backups"):  # asks the daemon for more than the stand-in has
             continue
@@ -145,8 +145,8 @@ def test_the_menu_shows_what_opens_and_nothing_else(
 def add_usage(connection: sqlite3.Connection, now: float) -> None:
     for row in connection.execute("SELECT id FROM people").fetchall():
         connection.execute(
-            "INSERT INTO usage VALUES (?, ?, '', 3, 100, 50)",
-            (usage.day_of(connection, now), row[0]),
+            "INSERT INTO usage VALUES (?, ?, '', 3, 100, 50, ?, NULL)",
+            (usage.day_of(connection, now), row[0], 7200.0 if row[0] != "local" else None),
         )
 
 
@@ -161,11 +161,15 @@ def test_a_member_sees_their_own_usage_and_a_manager_everybodys(
     for path in ("/usage", "/usage?by=month", "/usage.csv"):
         assert "Marie" not in member.get(path).text, path
     assert "50" in member.get("/usage").text
+    assert "2\N{NO-BREAK SPACE}Wh" in member.get("/usage").text
     exported = manager.get("/usage.csv").data
     assert exported.startswith(b"\xef\xbb\xbf")
     rows = list(csv.reader(io.StringIO(exported.decode("utf-8-sig"))))
     assert {row[1] for row in rows[1:]} == {"Marie", "'=cmd|x", "Clés du boîtier"}
     assert rows[1][2:5] == ["3", "100", "50"]
+    assert {row[1]: row[8] for row in rows[1:]} == {
+        "Marie": "2", "'=cmd|x": "2", "Clés du boîtier": "",
+    }  # fmt: skip
 
 
 FORM = {

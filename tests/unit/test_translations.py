@@ -34,6 +34,14 @@ SAME = {
     "Format",
     "Licence",
     "Invitation",
+    # Units and formulas are the same in both.
+    "%(n)s\N{NO-BREAK SPACE}W",
+    "%(n)s\N{NO-BREAK SPACE}Wh",
+    "%(n)s\N{NO-BREAK SPACE}kWh",
+    "%(n)s\N{NO-BREAK SPACE}g",
+    "%(n)s\N{NO-BREAK SPACE}kg",
+    "CO₂",
+    "CO₂ (g)",
 }
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}")
 ORDINARY_SPACE_BEFORE_MARK = re.compile(r" [;:!?»]|« ")

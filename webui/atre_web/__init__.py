@@ -11,6 +11,7 @@ from atre.config import Config
 from atre.errors import AtreError, DiskFullError
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
+from atre.ipc.energy_client import EnergyClient
 from atre.ipc.models_client import ModelsClient
 from atre.ipc.power_client import PowerClient
 from atre_web import body_limit, host_check, room, trust
@@ -26,6 +27,7 @@ from atre_web.openai.interruption import ClientGoneError
 from atre_web.panel import error_page
 from atre_web.panel import install as panel
 from atre_web.panel.snapshot import Sources
+from atre_web.power import install as power
 from atre_web.trust import http_app
 
 if TYPE_CHECKING:
@@ -56,8 +58,9 @@ def create_app(config: Config) -> Flask:
         embedder=embedder,
         running=Running(config.runtime_dir / "requests"),
         on_claim=lambda: claim_news.tell(config),
+        ask_energy=EnergyClient(config.management_socket).of,
     )
-    app.extensions["atre.power"] = PowerClient(config.management_socket)
+    power.install(app, PowerClient(config.management_socket))
     office.install(app, box)
     models.install(app, ModelsClient(config.management_socket))
     backup_pages(app, config.management_socket)

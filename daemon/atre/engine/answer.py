@@ -34,6 +34,7 @@ class Answer:
     model: str
     stops: StopStrings
     arrived_s: float
+    request_id: str = ""
     begun_s: float | None = None
     first_token_s: float | None = None
     num_tokens: int = 0
@@ -50,7 +51,13 @@ class Answer:
 
     def accept(self) -> None:
         """Tell the reader that an answer will come."""
-        self.sink(Accepted(model=self.model, prompt_tokens=self.sequence.num_prompt))
+        self.sink(
+            Accepted(
+                model=self.model,
+                prompt_tokens=self.sequence.num_prompt,
+                request_id=self.request_id,
+            )
+        )
 
     def report_position(self, position: int) -> None:
         """Tell the reader its place in the queue, when that changed."""
@@ -110,6 +117,7 @@ class Answer:
                 completion_tokens=self.num_tokens,
                 first_token_ms=(first_token_s - self.arrived_s) * 1000,
                 total_ms=(now_s - self.arrived_s) * 1000,
+                request_id=self.request_id,
             )
         )
 

@@ -14,6 +14,7 @@ from atre.engine.scheduler import Scheduler
 from atre.engine.sequence import Chunk, Sequence, Status
 from atre.engine.step_cost import StepCost
 from atre.engine.turns import Turns
+from atre.engine.work_log import WorkLog
 from atre.errors import AtreError, DecodeError, QueueFullError
 from atre.ipc.failure import failure
 
@@ -69,6 +70,7 @@ class Engine:
         self._mean_service_s = 1.0
         self.rates = Rates()
         self.turns = Turns()
+        self.work = WorkLog()
         self.num_requests = 0
         self.num_completion_tokens = 0
         # KV cells of those who are running, as of the last step; what is only remembered does
@@ -121,11 +123,16 @@ class Engine:
         self._apply_operations()
         batch = self._scheduler.schedule()
         self._apply_operations()
-        num_read = sum(chunk.num_tokens for chunk in batch if not chunk.sequence.is_decoding)
+        decode = [(c.sequence.id, c.num_rows) for c in batch if c.sequence.is_decoding]
+        read = [(c.sequence.id, c.num_rows) for c in batch if not c.sequence.is_decoding]
+        num_read = sum(num_rows for _, num_rows in read)
         if batch:
+            self.work.begin(turn_s)
             started_s = self._clock()
             sampled = self._compute(batch)
-            self._record(batch, sampled, num_read, self._clock() - started_s)
+            now_s = self._clock()
+            self._record(batch, sampled, num_read, now_s - started_s)
+            self.work.record(now_s, read, decode, self._step_cost.large_row_cost)
             self._deliver(batch, sampled)
         self.num_cells_used = self._kv.num_in_use
         for position, sequence in enumerate(self._scheduler.in_order(), start=1):
@@ -156,6 +163,11 @@ class Engine:
         if self._answers.pop(sequence.id, None):
             self._scheduler.finish(sequence)
             self._runner.forget(sequence)
+            self._end_work(sequence)
+
+    def _end_work(self, sequence: Sequence) -> None:
+        scheduler = self._scheduler
+        self.work.end(sequence.id, goes_on=bool(scheduler.running or scheduler.waiting))
 
     def _apply_operations(self) -> None:
         while self._kv.operations:
@@ -201,6 +213,7 @@ class Engine:
         answer = self._answers.pop(sequence.id)
         self._scheduler.drop(sequence)
         self._runner.forget(sequence)
+        self._end_work(sequence)
         answer.sink(failure(error))
 
     def _deliver(self, batch: list[Chunk], sampled: dict[int, list[Sampled]]) -> None:

@@ -121,6 +121,7 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
         queue_limit=queue_limit,
     )
     model_process.on_stop(engine.stop)
+    server.work = engine.work
     server.serve(
         Loaded(
             engine=engine,

@@ -21,10 +21,13 @@ from atre.engine.prompt import prepare
 from atre.engine.sequence import Sequence
 from atre.engine.snapshots import Snapshots
 from atre.engine.tool_check import check_tools
+from atre.engine.work_log import WorkLog
 from atre.intake import Intake
-from atre.ipc.job_server import Caller, JobServer
+from atre.ipc.job_server import Caller, JobServer, Service
 from atre.ipc.messages import EngineDescription, EngineRequest, Generate, ToolChoice
 from atre.ipc.requested_model import check_model
+from atre.ipc.server import Connection
+from atre.ipc.work_messages import WatchWork
 
 _PLAIN = Format()
 
@@ -58,8 +61,9 @@ class Loaded:
         check_model(request.model, model)
         check_tools(request, self.format)
         prompt = prepare(request, self.vocabulary, self.template, window=self.window)
+        number = next(self._ids)
         sequence = Sequence(
-            id=next(self._ids),
+            id=number,
             tokens=prompt.tokens,
             num_prompt=len(prompt.tokens),
             max_tokens=prompt.max_tokens,
@@ -75,6 +79,7 @@ class Loaded:
             model,
             StopStrings(request.stop),
             caller.arrived_s,
+            self.engine.work.request_id(number),
             parser=_parser(request, prompt.text, self.format),
             markers=self.markers,
             max_calls=None if request.parallel_tool_calls else 1,
@@ -88,16 +93,30 @@ class Loaded:
 
 
 class EngineServer(JobServer[Generate, Answer]):
-    """Answers on ``engine.sock``."""
+    """Answers on ``engine.sock``; ``work`` is what it tells of to those who watch."""
 
     def __init__(self, socket_path: Path, intake: Intake) -> None:
         super().__init__(
             socket_path,
             model="model",
-            requests=EngineRequest,
+            requests=EngineRequest | WatchWork,
             job_request=Generate,
             intake=intake,
         )
+        self.work: WorkLog | None = None
+
+    def _reply(
+        self, connection: Connection, request: object, service: Service[Generate, Answer]
+    ) -> None:
+        if isinstance(request, WatchWork) and self.work:
+            self.work.watch(connection.send, request)
+        else:
+            super()._reply(connection, request, service)
+
+    def _on_close(self, connection: Connection) -> None:
+        super()._on_close(connection)
+        if self.work:
+            self.work.unwatch(connection.send)
 
 
 def _parser(request: Generate, prompt: str, format_: Format) -> AnswerParser | None:

@@ -51,6 +51,16 @@ class StepCost:
         share = (num_rows - sizes[place - 1]) / (sizes[place] - sizes[place - 1])
         return costs_s[place - 1] + share * (costs_s[place] - costs_s[place - 1])
 
+    @property
+    def large_row_cost(self) -> float | None:
+        """How long a row of the largest measured step takes, as a part of a step of one row.
+
+        None until both a single row and a step that reads a prompt were measured.
+        """
+        if not self._sizes or self._sizes[0] != 1 or self._sizes[-1] < _FIRST_ROWS:
+            return None
+        return self._costs_s[-1] / self._sizes[-1] / self._costs_s[0] if self._costs_s[0] else None
+
     def rows_within(self, target_s: float, *, num_decoding: int, most: int) -> int:
         """How many rows a step may have, with ``num_decoding`` of them taken, at most ``most``.
 

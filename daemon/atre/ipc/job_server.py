@@ -108,11 +108,18 @@ class JobServer(Generic[Request_contra, Job]):
                 self._intake.check()
                 self._begin(connection, request, service)
             else:
-                connection.send(service.describe())
+                self._reply(connection, request, service)
         except msgspec.DecodeError as error:
             connection.send(failure(InvalidRequestError(f"The request is malformed: {error}.")))
         except AtreError as error:
             connection.send(failure(error))
+
+    def _reply(
+        self, connection: Connection, request: object, service: Service[Request_contra, Job]
+    ) -> None:
+        """Answer what is no job; runs in the server's thread."""
+        del request
+        connection.send(service.describe())
 
     def _activity(self) -> Activity:
         with self._lock:

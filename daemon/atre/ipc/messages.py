@@ -4,11 +4,10 @@
 On ``engine.sock`` a connection carries one request and its events, in this order:
 ``Generate`` → ``Waking``* → ``Accepted`` → ``Queued``* → ``Reading``* → ``Delta``* → ``Finished``,
 or ``Failed`` at any point; ``Moved`` after ``Waking`` means to ask again on a new connection;
-``DescribeEngine`` → ``EngineDescription``; ``DescribeActivity`` → ``Activity``. Closing the
-connection cancels the generation.
+``DescribeEngine`` → ``EngineDescription``; ``DescribeActivity`` → ``Activity``; ``.work_messages``.
 
 On ``embedder.sock``: ``Embed`` → ``Vector``* → ``Embedded``, or ``Failed`` at any point;
-``DescribeEmbedder`` → ``EmbedderDescription``. Closing the connection cancels what is left.
+``DescribeEmbedder`` → ``EmbedderDescription``. Closing a connection cancels either.
 
 On ``atred.sock``: ``DescribeBox``, ``UseCertificate``, ``ResetCertificate`` or ``EndSetup`` →
 ``BoxDescription``, or ``Failed``; see ``.box_messages``, ``.model_messages``, ``.power_messages``.
@@ -120,10 +119,11 @@ class Generate(Message, frozen=True):
 
 
 class Accepted(Message, frozen=True):
-    """The request is well formed and ``model`` will answer it."""
+    """``model`` will answer; ``request_id`` is what the engine's records of work call it."""
 
     model: str
     prompt_tokens: int
+    request_id: str = ""
 
 
 class Queued(Message, frozen=True):
@@ -190,6 +190,7 @@ class Finished(Message, frozen=True):
     completion_tokens: int
     first_token_ms: float
     total_ms: float
+    request_id: str = ""
 
 
 class Failed(Message, frozen=True):
@@ -234,8 +235,7 @@ class EngineDescription(Message, frozen=True):
     ``model`` is the id that requests use, ``name`` what its makers call it. ``turns`` are sums
     since the model was loaded; ``snapshot_bytes`` of RAM hold copies of what ended answers held.
     ``issues`` are sentences on what went otherwise than planned when the model started. ``speed``
-    is what one reader may expect. ``asleep_since`` is when the model was unloaded to save power,
-    None if it is not; ``waking`` is how much of it is loaded again.
+    is one reader's. ``asleep_since`` is None while awake; ``waking`` is how much is loaded again.
     """
 
     model: str

@@ -31,11 +31,11 @@ class Peer:
     name: str
     name_fr: str
 
-    def connect(self) -> socket.socket:
+    def connect(self, timeout_s: float = _CONNECT_TIMEOUT_S) -> socket.socket:
         """A new connection. Raises EngineUnavailableError while the process is down."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            connection.settimeout(_CONNECT_TIMEOUT_S)
+            connection.settimeout(timeout_s)
             connection.connect(str(self.socket_path))
             connection.settimeout(None)
         except OSError as error:
@@ -73,7 +73,7 @@ class Peer:
 
     def _first_frame(self, request: bytes, timeout_s: float) -> bytes:
         frames = FrameReader()
-        with contextlib.closing(self.connect()) as connection:
+        with contextlib.closing(self.connect(min(_CONNECT_TIMEOUT_S, timeout_s))) as connection:
             connection.settimeout(timeout_s)
             connection.sendall(request)
             while data := connection.recv(_RECV_BYTES):

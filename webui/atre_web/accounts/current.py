@@ -11,7 +11,7 @@ from flask import Flask, current_app, g, request
 
 from atre_web.accounts import audit, quotas
 from atre_web.accounts.database import connect
-from atre_web.accounts.meter import Meter
+from atre_web.accounts.meter import AskEnergy, Meter, nobody_knows
 from atre_web.accounts.principal import Principal
 from atre_web.accounts.running import Running
 
@@ -31,6 +31,7 @@ class Accounts:
     running: Running
     uptime: Callable[[], float] = time.monotonic
     on_claim: Callable[[], None] = lambda: None
+    ask_energy: AskEnergy = nobody_knows
 
 
 def install(app: Flask, accounts: Accounts) -> None:
@@ -83,7 +84,14 @@ def meter(*, choices: int = 1) -> Meter:
     quotas.check_tokens(connection(), who, now=now())
     limit = quotas.quota_of(connection(), who.person_id).max_concurrent
     place = accounts.running.enter(who, limit)
-    return Meter(who, place, accounts.database, accounts.clock, choices=choices)
+    return Meter(
+        who,
+        place,
+        accounts.database,
+        accounts.clock,
+        choices=choices,
+        ask_energy=accounts.ask_energy,
+    )
 
 
 def address() -> str:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from atre.errors import ForbiddenError, StorageError
+from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.messages import Accepted, Delta, EngineEvent, Finished
 from atre_web.accounts import admission, usage
 from atre_web.accounts.database import connect
@@ -18,11 +19,20 @@ _log = logging.getLogger(__name__)
 _FEWEST_TOKENS = 8  # of fewer a speed says little
 
 
+AskEnergy = Callable[[Sequence[str]], RequestEnergy]
+
+
+def nobody_knows(_request_ids: Sequence[str]) -> RequestEnergy:
+    """The energy of answers on a box that nobody asks."""
+    return RequestEnergy()
+
+
 class Meter:
     """Counts what one request takes, from its arrival until ``close``, and writes it down once.
 
     An answer that is cut off costs its prompt and what was sent of it: hanging up saves nothing.
-    ``choices`` are the generations that share a prompt, whose tokens count once.
+    ``choices`` are the generations that share a prompt, whose tokens count once. ``ask_energy``
+    must answer at once and never raise; what it said is ``energy`` once the request has ended.
     """
 
     def __init__(
@@ -33,6 +43,7 @@ class Meter:
         clock: Callable[[], float],
         *,
         choices: int = 1,
+        ask_energy: AskEnergy = nobody_knows,
     ) -> None:
         self._principal = principal
         self._place = place
@@ -42,6 +53,9 @@ class Meter:
         self._prompt_tokens: dict[int, int] = {}
         self._completion_tokens: dict[int, int] = {}
         self._measures: list[Measured] = []
+        self._ask_energy = ask_energy
+        self._request_ids: dict[int, str] = {}
+        self.energy = RequestEnergy()
         self._is_open = True
 
     def count(self, index: int, event: EngineEvent) -> None:
@@ -49,6 +63,7 @@ class Meter:
         match event:
             case Accepted():
                 self._prompt_tokens[index] = event.prompt_tokens
+                self._request_ids[index] = event.request_id
             case Delta():
                 self._completion_tokens[index] = self._completion_tokens.get(index, 0) + 1
             case Finished():
@@ -85,6 +100,9 @@ class Meter:
         self._place.close()
         if not self._prompt_tokens:
             return  # the engine refused it
+        request_ids = [each for each in self._request_ids.values() if each]
+        if request_ids:
+            self.energy = self._ask_energy(request_ids)
         try:
             # The request's own connection may be closed: a stream ends after its request.
             with closing(connect(self._database)) as connection:
@@ -98,6 +116,7 @@ class Meter:
                     ),
                     completion_tokens=sum(self._completion_tokens.values()),
                     measures=self._measures,
+                    energy=self.energy,
                     now=self._clock(),
                 )
         except (StorageError, sqlite3.Error) as error:

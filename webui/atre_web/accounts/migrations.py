@@ -338,3 +338,11 @@ def _m004_latency(connection: sqlite3.Connection) -> None:
         """
     )
     connection.execute("CREATE INDEX latency_day ON latency (day)")
+
+
+@MIGRATIONS.append
+def _m005_energy(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE usage ADD COLUMN energy_j REAL")
+    connection.execute("ALTER TABLE usage ADD COLUMN idle_j REAL")
+    # JSON, as ``usage.energy`` of the API has it.
+    connection.execute("ALTER TABLE messages ADD COLUMN energy TEXT")

@@ -7,10 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from atre.ipc.energy_messages import RequestEnergy
 from atre_web.accounts import latency, settings
 from atre_web.accounts.database import transaction
 from atre_web.accounts.latency import Measured
 from atre_web.accounts.principal import Principal
+
+_UNKNOWN = RequestEnergy()
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,12 +34,15 @@ def add(
     prompt_tokens: int,
     completion_tokens: int,
     measures: Collection[Measured] = (),
+    energy: RequestEnergy = _UNKNOWN,
     now: float,
 ) -> None:
     """Count one request. A person who was deleted meanwhile is not counted."""
     day = day_of(connection, now)
     with transaction(connection):
         _add_tokens(connection, principal, day, prompt_tokens, completion_tokens)
+        if energy.j is not None:
+            _add_energy(connection, principal, day, energy.j, energy.j_idle_share)
         latency.add(connection, principal.person_id, day, measures)
 
 
@@ -48,18 +54,39 @@ def _add_tokens(
     completion_tokens: int,
 ) -> None:
     connection.execute(
-        "INSERT INTO usage SELECT ?, id, ?, 1, ?, ? FROM people WHERE id = ?"
+        "INSERT INTO usage (day, person_id, key_id, num_requests, prompt_tokens, completion_tokens)"
+        " SELECT ?, id, ?, 1, ?, ? FROM people WHERE id = ?"
         " ON CONFLICT (person_id, day, key_id) DO UPDATE SET num_requests = num_requests + 1,"
         " prompt_tokens = prompt_tokens + excluded.prompt_tokens,"
         " completion_tokens = completion_tokens + excluded.completion_tokens",
         (
             day,
-            principal.id if principal.kind == "key" else "",
+            _key_id(principal),
             prompt_tokens,
             completion_tokens,
             principal.person_id,
         ),
     )
+
+
+def _add_energy(
+    connection: sqlite3.Connection,
+    principal: Principal,
+    day: str,
+    j: float,
+    idle_j: float | None,
+) -> None:
+    """To the row of the request; where nothing was ever known it stays NULL, which is not 0."""
+    connection.execute(
+        "UPDATE usage SET energy_j = coalesce(energy_j, 0) + ?,"
+        " idle_j = CASE WHEN ?2 IS NULL THEN idle_j ELSE coalesce(idle_j, 0) + ?2 END"
+        " WHERE day = ?3 AND person_id = ?4 AND key_id = ?5",
+        (j, idle_j, day, principal.person_id, _key_id(principal)),
+    )
+
+
+def _key_id(principal: Principal) -> str:
+    return principal.id if principal.kind == "key" else ""
 
 
 def tokens_today(connection: sqlite3.Connection, person_id: str, *, now: float) -> int:

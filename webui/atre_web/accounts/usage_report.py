@@ -19,17 +19,25 @@ _PERIOD_CHARS: dict[By, int] = {"day": len("2026-11-22"), "month": len("2026-11"
 
 @dataclass(slots=True)
 class Sums:
-    """What was used, of one person in one period or of many. Times are counts in buckets."""
+    """What was used, of one person in one period or of many. Times are counts in buckets.
+
+    ``energy_j`` is of the answers of which it is known, above the machine's idle; ``idle_j`` is
+    their share of that. None is not known.
+    """
 
     num_requests: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    energy_j: float | None = None
+    idle_j: float | None = None
     counts: dict[Measure, Counter[int]] = field(default_factory=dict)
 
     def add(self, other: "Sums") -> None:
         self.num_requests += other.num_requests
         self.prompt_tokens += other.prompt_tokens
         self.completion_tokens += other.completion_tokens
+        self.energy_j = _sum(self.energy_j, other.energy_j)
+        self.idle_j = _sum(self.idle_j, other.idle_j)
         for measure, counts in other.counts.items():
             self.counts.setdefault(measure, Counter()).update(counts)
 
@@ -72,7 +80,8 @@ def entries(
     found: dict[tuple[str, str], Entry] = {}
     for row in connection.execute(
         "SELECT substr(day, 1, ?) AS period, person_id, name, sum(num_requests),"
-        " sum(prompt_tokens), sum(completion_tokens) FROM usage JOIN people ON id = person_id"
+        " sum(prompt_tokens), sum(completion_tokens), sum(energy_j), sum(idle_j)"
+        " FROM usage JOIN people ON id = person_id"
         " WHERE person_id = coalesce(?, person_id) AND day >= ?"
         " GROUP BY period, person_id ORDER BY period DESC, name, person_id",
         (chars, person_id, since),
@@ -111,6 +120,11 @@ def summed(found: Iterable[Entry], key: Callable[[Entry], str]) -> dict[str, Sum
     for entry in found:
         totals.setdefault(key(entry), Sums()).add(entry.sums)
     return totals
+
+
+def _sum(one: float | None, other: float | None) -> float | None:
+    """Of what is known; None where nothing is."""
+    return (one or 0.0) + (other or 0.0) if one is not None or other is not None else None
 
 
 def _seconds(milliseconds: float | None) -> float | None:

@@ -25,7 +25,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A question or an answer. What an answer cost is None until, and unless, it is known.
 
     ``failure`` is the ``error`` object of the API, ``waiting`` the last event before the first
-    token, ``extension`` what the box says of the answer beyond OpenAI's fields.
+    token, ``extension`` what the box says of the answer beyond OpenAI's fields, ``energy`` is
+    ``usage.energy`` of the API.
     """
 
     id: int
@@ -42,5 +43,6 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     failure: Json | None = None
     waiting: Json | None = None
     extension: Json | None = None
+    energy: Json | None = None
     created_at: float
     attachments: list[Attachment] = []

@@ -18,9 +18,9 @@ from atre_web.chat.tree import Tree
 LOST_S = 20.0
 _COLUMNS = (
     "id, parent_id, role, state, text, reasoning, model, finish_reason, prompt_tokens,"
-    " completion_tokens, seconds, failure, waiting, extension, created_at"
+    " completion_tokens, seconds, failure, waiting, extension, energy, created_at"
 )
-_JSON_COLUMNS = ("failure", "waiting", "extension")
+_JSON_COLUMNS = ("failure", "waiting", "extension", "energy")
 
 
 def tree(connection: sqlite3.Connection, conversation_id: str) -> Tree:
@@ -154,7 +154,7 @@ def _finish(connection: sqlite3.Connection, message: Message) -> bool:
     done = connection.execute(
         "UPDATE messages SET state = ?, text = ?, reasoning = ?, model = ?, finish_reason = ?,"
         " prompt_tokens = ?, completion_tokens = ?, seconds = ?, failure = ?, extension = ?,"
-        " waiting = NULL, beat_s = NULL WHERE id = ? AND state = 'running'",
+        " energy = ?, waiting = NULL, beat_s = NULL WHERE id = ? AND state = 'running'",
         (
             message.state,
             message.text,
@@ -166,6 +166,7 @@ def _finish(connection: sqlite3.Connection, message: Message) -> bool:
             message.seconds,
             _packed(message.failure),
             _packed(message.extension),
+            _packed(message.energy),
             message.id,
         ),
     )

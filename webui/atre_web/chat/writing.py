@@ -21,6 +21,7 @@ from atre_web.openai.answer import Events
 from atre_web.openai.origin import Origin
 from atre_web.openai.shape import ChatShape, Envelope
 from atre_web.openai.stream import StreamWriter, Wishes
+from atre_web.openai.usage import energy_object
 
 # What was streamed is on the disk after this long at most: one write a second, none a token.
 KEEP_S = 1.0
@@ -89,7 +90,8 @@ class Writing:
             if isinstance(event, Accepted):
                 self._model = event.model
             yield from _objects(writer, index, event)
-        for sent in writer.finish():
+        self._relay.close()
+        for sent in writer.finish(self._relay.energy):
             yield from _decoded(sent)
 
     def _note(self, chunk: Json) -> None:
@@ -130,6 +132,7 @@ class Writing:
             seconds=self._desk.uptime() - self._started_s,
             failure=failure,
             extension=self._live.extension,
+            energy=energy_object(self._relay.energy),
             created_at=0.0,
         )
 

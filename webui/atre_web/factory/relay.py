@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from atre.closing import Closing
 from atre.handbook.plan import Plan
+from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.messages import Delta, EngineEvent, Finished, FinishReason
 from atre_web.openai.origin import Origin
 from atre_web.openai.relay import Relay
@@ -39,6 +40,10 @@ class GuidedRelay(Closing):
     def close(self) -> None:
         """Cancel what still runs."""
         self._relay.close()
+
+    @property
+    def energy(self) -> RequestEnergy:
+        return self._relay.energy
 
     def _told(
         self, index: int, deltas: Sequence[Delta], end: Finished

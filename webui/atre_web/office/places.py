@@ -50,6 +50,7 @@ def rooms() -> list[Place]:
         Place("/models", gettext("Modèles")),
         Place("/network", gettext("Réseau")),
         Place("/usage", gettext("Usage")),
+        Place("/power", gettext("Électricité")),
         Place("/backups", gettext("Sauvegardes")),
         Place("/settings", gettext("Réglages")),
         Place("/system", gettext("Système")),

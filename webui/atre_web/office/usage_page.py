@@ -10,6 +10,7 @@ from atre_web.accounts import current, usage
 from atre_web.accounts.people import LOCAL
 from atre_web.accounts.usage_report import By, Entry, Sums, entries, periods, summed
 from atre_web.office.csv_text import csv_response
+from atre_web.panel.energy_words import joules
 from atre_web.panel.snapshot import UNKNOWN
 from atre_web.panel.wording import decimal, gettext, seconds
 
@@ -45,7 +46,7 @@ def show() -> str:
             "labels": [_short_label(period) for period in covered],
             "prompt": [_sums(by_period, period).prompt_tokens for period in covered],
             "completion": [_sums(by_period, period).completion_tokens for period in covered],
-            "names": [gettext("Jetons lus"), gettext("Jetons écrits")],
+            "names": {"prompt": gettext("Jetons lus"), "completion": gettext("Jetons écrits")},
         },
     )
 
@@ -63,6 +64,8 @@ def export() -> Response:
         gettext("Attente médiane (s)"),
         gettext("Attente longue, 95 % (s)"),
         gettext("Vitesse médiane (jetons/s)"),
+        gettext("Énergie des réponses (Wh)"),
+        gettext("Part du repos (Wh)"),
     ]
     rows = [
         (
@@ -74,6 +77,8 @@ def export() -> Response:
             _rounded(entry.sums.wait_s),
             _rounded(entry.sums.long_wait_s),
             _rounded(entry.sums.tokens_per_s),
+            _watt_hours(entry.sums.energy_j),
+            _watt_hours(entry.sums.idle_j),
         )
         for entry in _entries(by)
     ]
@@ -88,6 +93,7 @@ def figures(sums: Sums) -> dict[str, str]:
         "completion": decimal(sums.completion_tokens),
         "wait": _seconds(sums.wait_s),
         "long_wait": _seconds(sums.long_wait_s),
+        "energy": UNKNOWN if sums.energy_j is None else joules(sums.energy_j),
         "speed": UNKNOWN if sums.tokens_per_s is None else decimal(sums.tokens_per_s),
     }
 
@@ -126,6 +132,10 @@ def _sums(by_period: dict[str, Sums], period: str) -> Sums:
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 2)
+
+
+def _watt_hours(j: float | None) -> float | None:
+    return None if j is None else round(j / 3600, 4)
 
 
 def _seconds(value: float | None) -> str:

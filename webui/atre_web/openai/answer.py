@@ -9,6 +9,7 @@ from typing import Protocol
 from flask import Response, jsonify
 
 from atre.errors import AtreError
+from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.messages import Accepted, Delta, EngineEvent, Finished, FinishReason
 from atre.ipc.presence import Waking
 from atre_web.openai import sse
@@ -31,6 +32,11 @@ class Events(Protocol):
 
     def close(self) -> None:
         """Cancel what still runs."""
+        ...
+
+    @property
+    def energy(self) -> RequestEnergy:
+        """What they took; known once they are closed."""
         ...
 
     def __enter__(self) -> object: ...
@@ -98,6 +104,7 @@ def whole_answer(relay: Events, shape: Shape, wishes: Wishes) -> Response:
             ],
             usage=usage(
                 [choice.end for _, choice in sorted(choices.items()) if choice.end],
+                relay.energy,
                 num_prompts=wishes.num_prompts,
             ),
         )
@@ -152,4 +159,4 @@ def _stream(relay: Events, events: Iterator[IndexedEvent], writer: StreamWriter)
         except AtreError as error:
             yield sse.data(error_body(error))
             return
-    yield from writer.finish()
+    yield from writer.finish(relay.energy)

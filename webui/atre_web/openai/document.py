@@ -113,7 +113,38 @@ def _operation(
 
 _REFUSALS = (400, 401, 404, 413, 429, 500, 503)
 _TEXT: Json = {"type": "string"}
-_ANSWER: Json = {"type": "object"}
+_USAGE: Json = {
+    "type": "object",
+    "properties": {
+        "energy": {
+            "type": "object",
+            "description": (
+                "What the answer took of the machine's electricity; left out where nobody knows, "
+                "and always for embeddings"
+            ),
+            "required": ["j", "j_idle_share", "basis", "source", "uncertainty"],
+            "properties": {
+                "j": {"type": "number", "description": "Joules above the machine's idle power"},
+                "j_idle_share": {
+                    "type": ["number", "null"],
+                    "description": "Its part of the idle power while it ran, not in j; null where "
+                    "the idle power is not known yet: j may hold some of it then",
+                },
+                "basis": {
+                    "enum": ["plug", "counter", "sensor", "estimate"],
+                    "description": "What kind of source the figure comes from, best first",
+                },
+                "source": {"type": "string", "description": "Where the machine's power is read"},
+                "uncertainty": {
+                    "type": ["number", "null"],
+                    "description": "The part of j that was inferred and not metered, 0 to 1: the "
+                    "moment before the end, gaps, and readings that also cover time without work",
+                },
+            },
+        }
+    },
+}
+_ANSWER: Json = {"type": "object", "properties": {"usage": _USAGE}}
 _PAGE: Json = {
     "type": "object",
     "required": ["page", "title", "url"],
@@ -122,6 +153,7 @@ _PAGE: Json = {
 _CHAT_ANSWER: Json = {
     "type": "object",
     "properties": {
+        "usage": _USAGE,
         "choices": {
             "type": "array",
             "items": {
@@ -142,7 +174,7 @@ _CHAT_ANSWER: Json = {
                     }
                 },
             },
-        }
+        },
     },
 }
 _HEALTH: Json = {"type": "object", "properties": {"status": {"const": "ok"}}}

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from atre.closing import Closing
 from atre.ipc.client import EngineClient, Generation
+from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.messages import EngineEvent, Finished, Generate
 from atre_web.openai.interruption import PEER_CLOSED
 
@@ -20,7 +21,9 @@ _CHECK_S = 1.0
 
 
 class Meter(Protocol):
-    """Counts what a request takes."""
+    """Counts what a request takes; ``energy`` is known once it is closed."""
+
+    energy: RequestEnergy
 
     def count(self, index: int, event: EngineEvent) -> None: ...
 
@@ -99,6 +102,11 @@ class Relay(Closing):
             self._poll.unregister(generation.fileno())
             generation.close()
         self._meter.close()
+
+    @property
+    def energy(self) -> RequestEnergy:
+        """What the generations took; known once they are closed."""
+        return self._meter.energy
 
     def _read(self, fd: int) -> Iterator[tuple[int, EngineEvent]]:
         index, generation = self._open[fd]

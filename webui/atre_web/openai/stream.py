@@ -2,6 +2,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.messages import Delta, EngineEvent, Finished, Queued, Reading
 from atre.ipc.presence import Waking
 from atre_web.openai import sse
@@ -68,11 +69,11 @@ class StreamWriter:
             case _:
                 pass
 
-    def finish(self) -> Iterator[bytes]:
+    def finish(self, energy: RequestEnergy) -> Iterator[bytes]:
         """What comes after the last choice has ended."""
         if self._wishes.include_usage:
             ends = [end for _, end in sorted(self._ends.items())]
-            yield self._note(usage=usage(ends, num_prompts=self._wishes.num_prompts))
+            yield self._note(usage=usage(ends, energy, num_prompts=self._wishes.num_prompts))
         yield sse.DONE
 
     def _chunk(self, choice: Json) -> bytes:

@@ -13,6 +13,7 @@ from atre_web.chat.days import Span, by_day
 from atre_web.chat.desk import desk
 from atre_web.chat.message import Conversation, Json, Message
 from atre_web.chat.tree import Tree
+from atre_web.panel.energy_words import energy_note
 from atre_web.panel.texts import chat_texts
 from atre_web.panel.wording import decimal, gettext, is_french, seconds
 
@@ -67,6 +68,7 @@ def message_object(message: Message, tree: Tree) -> Json:
         "model": message.model,
         "completion_tokens": message.completion_tokens,
         "seconds": message.seconds,
+        "energy": message.energy,
         "created_at": message.created_at,
         "note": note(message),
         "failure": failure(message),
@@ -94,6 +96,7 @@ def note(message: Message) -> str:
                 tokens=decimal(message.completion_tokens),
                 time=seconds(message.seconds),
             )
+            + f" · {energy_note(message.energy)}"
         )
     if message.state == "stopped":
         parts.append(chat_texts()["stopped"])

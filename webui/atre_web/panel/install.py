@@ -9,6 +9,7 @@ from atre.handbook.page import default_handbook_dir
 from atre_web.accounts import guard
 from atre_web.accounts.authorisation import TABLE, Table
 from atre_web.accounts.current import Accounts
+from atre_web.accounts.meter import AskEnergy, nobody_knows
 from atre_web.accounts.running import Running
 from atre_web.chat import desk
 from atre_web.chat.desk import Desk
@@ -49,6 +50,7 @@ def install(
     uptime: Callable[[], float] = time.monotonic,
     running: Running | None = None,
     on_claim: Callable[[], None] = lambda: None,
+    ask_energy: AskEnergy = nobody_knows,
     free_bytes: Callable[[Path], int | None] = snapshot.free_bytes,
     table: Table = TABLE,
 ) -> None:
@@ -59,7 +61,7 @@ def install(
     desk.install(app, Desk(database, clock, uptime))
     refusals = guard.Pages(sign_in=login.for_stranger, forbidden=error_page.forbidden)
     shared = running or Running(database.parent / "requests")
-    accounts = Accounts(database, clock, shared, uptime, on_claim=on_claim)
+    accounts = Accounts(database, clock, shared, uptime, on_claim=on_claim, ask_energy=ask_energy)
     guard.install(app, accounts, pages=refusals, table=table)
     headers.install(app)
     inline_style.install(app)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ask } from "./answer.js";
+import { energyNote } from "./energy.js";
 import { number, text } from "./texts.js";
 
 const SHORTEST_S = 0.1; // "0 s" says nothing
@@ -18,7 +19,8 @@ export async function answerTemporarily(turns, turn, report) {
   const { usage, isCut, atre } = await ask(messagesOf(turns), report);
   const taken = (performance.now() - startedAt) / 1000;
   const values = { tokens: number(usage?.completion_tokens ?? 0), seconds: number(Math.max(taken, SHORTEST_S)) };
-  const cost = usage && text(taken < SHORTEST_S ? "usage_short" : "usage", values);
+  const spent = usage && text(taken < SHORTEST_S ? "usage_short" : "usage", values);
+  const cost = spent && `${spent} · ${energyNote(usage.energy)}`;
   turn.note = [cost, isCut && text("cut")].filter(Boolean).join(" — ");
   turn.atre = atre;
   if (!turn.text) turn.failure = text("no_text");

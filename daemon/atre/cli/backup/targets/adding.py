@@ -81,7 +81,8 @@ def add_sftp(
             click.echo(key, err=True)
             question = say(
                 f"{host} shows {shown}. Is it its key, and may the box in?",
-                f"{host} présente {shown}. Est-ce sa clé, et le boîtier peut-il entrer ?",
+                f"{host} présente {shown}. Est-ce sa clé, et le boîtier peut-il "
+                "entrer\N{NO-BREAK SPACE}?",
             )
             click.confirm(question, abort=True, err=True)
             fingerprint = shown
