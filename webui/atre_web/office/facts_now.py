@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from atre.clock import is_synchronised
 from atre_web.accounts import claim, current, invitations, people
+from atre_web.backups.blueprint import overview_or_none
 from atre_web.office.findings import Facts, Finding, findings
 from atre_web.panel.snapshot import Snapshot
 
@@ -24,6 +25,7 @@ def facts_now(snapshot: Snapshot) -> Facts:
         num_invitations=len(invitations.waiting(connection, now=snapshot.now)),
         is_clock_synchronised=is_synchronised(),
         is_transfer=claimed.is_transfer,
+        backups=overview_or_none() if claimed.is_claimed else None,
     )
 
 
