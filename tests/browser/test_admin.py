@@ -40,7 +40,7 @@ def test_a_manager_walks_through_the_administration(enter: Callable[..., Any]) -
     rooms.get_by_role("link", name="Réglages").click()
     page.get_by_label("Nom du bureau").fill("Étude Roy")
     page.get_by_label("Fuseau horaire").select_option("America/Toronto")
-    page.get_by_role("button", name="Enregistrer").click()
+    page.get_by_role("button", name="Enregistrer", exact=True).click()
     page.get_by_text("C’est enregistré.").wait_for()
     assert page.get_by_label("Nom du bureau").input_value() == "Étude Roy"
     rooms.get_by_role("link", name="Système").click()
