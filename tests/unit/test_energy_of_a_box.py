@@ -108,7 +108,7 @@ def test_an_answer_is_told_what_the_plug_measured(
 
     assert told.j is not None
     assert told.basis is Basis.PLUG
-    assert "shelly" in told.source
+    assert told.source == "plug:shelly"
     assert told.j_idle_share is None, "the machine was never seen without work"
     assert client.of(["another-1"]) == RequestEnergy(), "the daemon is gone"
 

@@ -35,8 +35,8 @@ class Machine(Protocol):
         """What it takes without work."""
 
     @property
-    def source(self) -> str:
-        """Where its power is read."""
+    def public_source(self) -> str:
+        """Where its power is read, as anybody may know it."""
 
 
 class EnergyLedger:
@@ -158,7 +158,7 @@ class EnergyLedger:
                     return RequestEnergy()
                 for part in parts:
                     whole.add(part)
-            return _told(whole, self._machine.source)
+            return _told(whole, self._machine.public_source)
 
     def shares(self) -> EnergyShares:
         """Where the energy went, and what answers take."""
