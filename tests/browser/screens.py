@@ -246,7 +246,7 @@ SCREENS: list[Screen] = [
     Screen(name="home", rule="/admin", path="/admin", template="home.html"),
     Screen(name="network", rule="/network", path="/network", template="network.html"),
     Screen(name="usage", rule="/usage", path="/usage", template="usage.html"),
-    Screen(name="power", rule="/power", path="/power", template="power.html"),
+    Screen(name="power", rule="/power", path="/power", template="power.html", act=_unfold),
     Screen(
         name="power-settings",
         rule="/power/settings",
@@ -375,6 +375,7 @@ NO_PAGES = frozenset(
         "/healthz",
         "/manifest.webmanifest",
         "/openapi.json",
+        "/metrics",
         "/power.csv",
         "/usage.csv",
         "/audit.csv",
