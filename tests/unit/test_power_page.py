@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from tests.unit.test_metrics import BUCKET, POWER
 
 from atre.errors import EngineUnavailableError, InvalidRequestError
+from atre.ipc.eco_messages import EcoMode, EcoReport, EcoSettings, ThreadBasis, ThreadFigures
 from atre.ipc.energy_messages import EnergyBucket, EnergyShares
 from atre.ipc.power_messages import (
     PowerBucket,
@@ -36,6 +37,16 @@ SHARES = EnergyShares(
 )  # fmt: skip
 
 
+ECO = EcoReport(
+    settings=EcoSettings(), is_on=True, unload_after_s=300.0, sleep_after_s=None, threads=4,
+    max_threads=8, basis=ThreadBasis.MEASURED,
+    figures=[
+        ThreadFigures(threads=8, power_w=40.0, tokens_s=10.0, j_token=4.0),
+        ThreadFigures(threads=4, power_w=20.0, tokens_s=8.0, j_token=2.5),
+    ],
+)  # fmt: skip
+
+
 class Meter:
     """Answers as ``atred`` would."""
 
@@ -46,6 +57,7 @@ class Meter:
         self.asked: list[tuple[Resolution, float, float]] = []
         self.refused = ""
         self.sent: list[PowerSettings] = []
+        self.eco: list[EcoSettings] = []
 
     def describe(self) -> PowerDescription:
         self._check()
@@ -64,6 +76,13 @@ class Meter:
         )  # fmt: skip
         last = replace(BUCKET, start_s=from_s + 3600, end_s=from_s + 7200)
         return PowerHistory(resolution=resolution, buckets=[first, last], currency="CAD")
+
+    def set_eco(self, settings: EcoSettings) -> PowerDescription:
+        self._check()
+        if "whenever" in settings.calendar:
+            raise InvalidRequestError("no", param="calendar")
+        self.eco.append(settings)
+        return self.power
 
     def set(self, settings: PowerSettings, *, plug_password: str | None) -> PowerDescription:
         assert plug_password is None
@@ -194,3 +213,39 @@ def test_settings_are_sent_and_what_is_refused_is_named(manager: FlaskClient, me
         wrong = answer.text.partition(f'id="{field}"')[2].partition(">")[0]
         assert 'aria-invalid="true"' in wrong
         assert next(iter(form.values())) in wrong, "what was typed is still there"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, ["en marche", "après 5 minutes", "mode éco qui compte", "avec 4 des 8 fils",
+              "8 (tous, sans le mode éco)", "40 W", "2,5 J"]),
+        ({"sleep_after_s": 120.0}, ["après 2 minutes", "veille des réglages qui compte"]),
+        ({"basis": ThreadBasis.HALF, "figures": []}, ["la moitié", "Rien n’est encore mesuré"]),
+        ({"threads": None, "max_threads": None}, ["Aucun modèle n’est en mémoire"]),
+        ({"is_on": False}, ["ne joue pas en ce moment"]),
+    ],
+)  # fmt: skip
+def test_eco_mode_says_what_it_does_and_which_rule_counts(
+    manager: FlaskClient, meter: Meter, changes: dict[str, Any], words: list[str]
+) -> None:
+    meter.power = replace(meter.power, eco=replace(ECO, **changes))
+    card = seen(manager, "/power").partition('id="eco"')[2].partition("</section>")[0]
+    assert [each for each in words if each not in card] == []
+
+
+def test_eco_mode_is_set_and_nonsense_is_said(manager: FlaskClient, meter: Meter) -> None:
+    meter.power = replace(meter.power, eco=ECO)
+    form = {"mode": "calendar", "calendar": "lun-ven  19:00-07:00"}
+    answer = manager.post("/power/eco", data=form)
+    assert (answer.status_code, answer.location) == (303, "/power#eco")
+    assert meter.eco[0].mode is EcoMode.CALENDAR
+    assert meter.eco[0].calendar == "lun-ven 19:00-07:00"
+    for wrong in ({"mode": "turbo"}, {"mode": "calendar", "calendar": "whenever"}, {}):
+        answer = manager.post("/power/eco", data=wrong)
+        assert answer.status_code == 400
+        assert "Ces heures ne sont pas comprises" in answer.text
+        assert wrong.get("calendar", "") in answer.text
+    assert len(meter.eco) == 1
+    meter.is_down = True
+    assert manager.post("/power/eco", data=form).status_code == 503

@@ -46,6 +46,7 @@ def _names() -> dict[str, str]:
         "certificate.reset": gettext("Est revenu au certificat du boîtier"),
         "certificate.authority": gettext("A refait l’autorité du boîtier"),
         "power.settings": gettext("A changé les réglages de l’électricité"),
+        "power.eco": gettext("A changé le mode éco"),
         "power.forget-calibration": gettext("A oublié l’étalonnage de l’électricité"),
         "engine.restart": gettext("A redémarré le moteur"),
         "support.bundle": gettext("A téléchargé le fichier d’assistance"),

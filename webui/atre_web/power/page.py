@@ -15,7 +15,7 @@ from atre.ipc.power_messages import PowerBucket, PowerDescription, PowerHistory
 from atre_web.accounts import current, usage
 from atre_web.office.csv_text import csv_response
 from atre_web.panel.wording import decimal, gettext, is_french, moment, percent
-from atre_web.power import answers_card, ups_card, words
+from atre_web.power import answers_card, eco_card, ups_card, words
 from atre_web.power.span import Shown, read_by, shown
 
 blueprint = Blueprint("power", __name__)
@@ -33,6 +33,11 @@ def client() -> PowerClient:
 @blueprint.get("/power")
 def show() -> str:
     """Now, the plot, the same as a table, and where the figures come from."""
+    return shown_with({})
+
+
+def shown_with(eco: dict[str, str]) -> str:
+    """The page; ``eco`` is what was typed in the form of eco mode, and its ``problem``."""
     span = shown(read_by(request.args.get("by")), _now())
     try:
         power = client().describe()
@@ -47,6 +52,7 @@ def show() -> str:
         by=span.by,
         now=_now_figures(power),
         ups=ups_card.card(power.ups),
+        eco=(eco_card.card(power.eco) or {}) | eco,
         answers=answers_card.card(_shares()),
         sources=_sources(power),
         calibration=_calibration(power),
