@@ -268,6 +268,7 @@ def offices(
             folder = tmp_path_factory.mktemp("nut")
             ups = stack.enter_context(nut.make_nut(folder, UPS).running())
             office_module.power_up(box.database.parent, ups.port)
+            office_module.ask(box.url, box.key)
         for name in ("unclaimed", "stopped"):
             panel = lone_panel_module.lone_panel(tmp_path_factory.mktemp(name))
             found[name] = office_module.Office(*stack.enter_context(panel))

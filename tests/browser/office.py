@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An office at work: people, groups, keys and links on a box, so that no page is empty."""
 
+import json
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import Request, urlopen
 
 from atre.config import default_runtime_dir
 from atre.ipc.power_client import PowerClient
@@ -110,6 +112,18 @@ def power_up(data_dir: Path, nut_port: int) -> None:
         tariff="ca-quebec-d", co2_g_kwh=34.5, co2_source="Bureau de l’énergie", ups=ups
     )
     PowerClient(default_runtime_dir(data_dir) / "atred.sock").set(settings)
+
+
+def ask(url: str, key: str) -> None:
+    """Have one short answer written, so that its energy is known."""
+    body = {"model": "factory", "prompt": "Bonjour", "max_tokens": 30}
+    request = Request(  # noqa: S310 -- http on loopback
+        f"{url}v1/completions",
+        data=json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+    )
+    with urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+        answer.read()
 
 
 def add_manager(database: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from msgspec.structs import replace
 from tests.unit.test_metrics import BUCKET, POWER
+from tests.unit.test_office_pages import FORM
 
 from atre.errors import EngineUnavailableError, InvalidRequestError
 from atre.ipc.eco_messages import EcoMode, EcoReport, EcoSettings, ThreadBasis, ThreadFigures
@@ -130,8 +131,9 @@ def test_figures_are_said_with_where_they_come_from(manager: FlaskClient) -> Non
 def test_where_the_energy_went_is_a_table_and_bars(manager: FlaskClient, meter: Meter) -> None:
     page = seen(manager, "/power")
     assert "22 %" in page
+    assert "900 J" in page
     assert "75 %" in page
-    assert "moins de 20 J, en plus du repos (15 dernières réponses)" in page
+    assert "Réponses mesurées : 15. La moitié prennent moins de 20 J, en plus du repos." in page
     assert '<rect width="25.0"' in page
     assert '<rect width="100.0"' in page
     assert "Lire un jeton prend 12 %" in page
@@ -249,3 +251,10 @@ def test_eco_mode_is_set_and_nonsense_is_said(manager: FlaskClient, meter: Meter
     assert len(meter.eco) == 1
     meter.is_down = True
     assert manager.post("/power/eco", data=form).status_code == 503
+
+
+def test_the_hours_of_eco_mode_follow_the_offices_zone(manager: FlaskClient, meter: Meter) -> None:
+    nights = EcoSettings(mode=EcoMode.CALENDAR, calendar="mon-fri 19:00-07:00")
+    meter.power = replace(meter.power, eco=replace(ECO, settings=nights))
+    assert manager.post("/settings", data=FORM).status_code == 303
+    assert [each.time_zone for each in meter.eco] == ["America/Toronto"]

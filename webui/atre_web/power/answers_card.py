@@ -10,6 +10,7 @@ from atre_web.panel.wording import decimal, gettext, percent
 from atre_web.power import words
 
 BAR_WIDTH = 100.0
+_J_PER_WH = 3600.0
 
 
 def card(shares: EnergyShares | None) -> dict[str, Any] | None:
@@ -25,8 +26,8 @@ def card(shares: EnergyShares | None) -> dict[str, Any] | None:
         (gettext("Autres programmes"), shares.other_j),
     )
     return {
-        "parts": [(name, words.energy(j), percent(j / total_j)) for name, j in parts],
-        "total": words.energy(total_j),
+        "parts": [(name, _amount(j), percent(j / total_j)) for name, j in parts],
+        "total": _amount(total_j),
         "num_answers": decimal(sum(bucket.count for bucket in shares.answers)),
         "median": UNKNOWN if shares.median_j is None else joules(shares.median_j),
         "answers": _bars(shares.answers),
@@ -46,6 +47,11 @@ def _bars(buckets: list[EnergyBucket]) -> list[dict[str, Any]]:
         }
         for bucket in buckets
     ]
+
+
+def _amount(j: float) -> str:
+    """Joules while watt-hours would round to nothing."""
+    return joules(j) if 0 < j < _J_PER_WH else words.energy(j)
 
 
 def _short(from_j: float) -> str:
