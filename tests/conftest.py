@@ -15,6 +15,18 @@ import pytest
 _PATIENCE_S = 5.0
 
 
+# Tests in these folders make disks, and see each other's: they run one after another.
+_WITH_DISKS = {"faults", "media"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file on one worker, so that what its tests share is started once."""
+    for item in items:
+        folder = item.path.parent.name
+        group = "disks" if folder in _WITH_DISKS else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(autouse=True)
 def _no_process_left() -> Iterator[None]:
     """Fail a test that leaves a child process of its own; those of wider fixtures may stay."""

@@ -307,6 +307,12 @@ def serve_box() -> Callable[..., AbstractContextManager[RunningBox]]:
     return serve
 
 
+@pytest.fixture(scope="session")
+def serve_unclaimed() -> Callable[..., AbstractContextManager[RunningBox]]:
+    """``running_box``: one more that is nobody's."""
+    return running_box
+
+
 @contextmanager
 def running_box(folder: Path, model: Path | None = _FACTORY_MODEL) -> Iterator[RunningBox]:
     """Start ``atre serve`` as a user would, and stop it as Ctrl-C does.

@@ -154,6 +154,12 @@ def _mistake_the_hours(page: "Page") -> None:
     page.get_by_role("alert").wait_for()
 
 
+def _show_sheet(page: "Page") -> None:
+    page.locator("#current").fill("quatre mots à la suite")
+    page.locator("#current").press("Enter")
+    page.locator(".sheet .key").wait_for()
+
+
 def _unfold(page: "Page") -> None:
     # Not by clicks: of parts that share a name, only one stays open.
     page.evaluate(
@@ -163,13 +169,14 @@ def _unfold(page: "Page") -> None:
 
 
 SCREENS: list[Screen] = [
-    Screen(
-        name="claim",
-        rule="/claim",
-        path="/claim",
-        template="claim.html",
-        reader="nobody",
-        host="unclaimed",
+    *(
+        Screen(
+            name=name, rule=rule, path=rule, template=template, reader="nobody", host="unclaimed"
+        )
+        for name, rule, template in (
+            ("claim", "/claim", "claim.html"),
+            ("claim-restore", "/claim/restore", "claim_restore.html"),
+        )
     ),
     Screen(name="login", rule="/login", path="/login", template="login.html", reader="nobody"),
     Screen(
@@ -246,13 +253,17 @@ SCREENS: list[Screen] = [
     Screen(name="home", rule="/admin", path="/admin", template="home.html"),
     Screen(name="network", rule="/network", path="/network", template="network.html"),
     Screen(name="usage", rule="/usage", path="/usage", template="usage.html"),
-    Screen(name="power", rule="/power", path="/power", template="power.html", act=_unfold),
-    Screen(
-        name="power-settings",
-        rule="/power/settings",
-        path="/power/settings",
-        template="power_settings.html",
-        act=_unfold,
+    *(
+        Screen(name=name, rule=rule, path=rule, template=template, act=act)
+        for name, rule, template, act in (
+            ("backups", "/backups", "backups.html", None),
+            ("backups-all", "/backups", "backups.html", _unfold),
+            ("backup-sheet", "/backups/sheet", "backup_sheet.html", None),
+            ("backup-sheet-shown", "/backups/sheet", "backup_sheet.html", _show_sheet),
+            ("backup-restore", "/backups/restore", "backup_restore.html", None),
+            ("power", "/power", "power.html", _unfold),
+            ("power-settings", "/power/settings", "power_settings.html", _unfold),
+        )
     ),
     Screen(name="settings", rule="/settings", path="/settings", template="settings.html"),
     Screen(
@@ -374,11 +385,12 @@ NO_PAGES = frozenset(
         "/ca.crt",
         "/healthz",
         "/manifest.webmanifest",
-        "/openapi.json",
         "/metrics",
+        "/openapi.json",
         "/power.csv",
         "/usage.csv",
         "/audit.csv",
+        "/api/panel/backups.json",
         "/api/panel/status.json",
         "/v1/engine",
         "/v1/models",

@@ -120,7 +120,7 @@ def test_nothing_overflows_a_320_px_screen(
 
 
 @pytest.mark.parametrize("locale", ["fr-FR", "fr-CA"])
-def test_a_managers_ways_stand_in_two_rows_and_none_is_covered(
+def test_a_managers_ways_stand_in_three_rows_and_none_is_covered(
     enter: Callable[..., Any], locale: str
 ) -> None:
     page = enter(locale=locale, **PHONE)
@@ -133,7 +133,8 @@ def test_a_managers_ways_stand_in_two_rows_and_none_is_covered(
     })"""
     found = page.evaluate(ways)
     assert [way for way in found if not way[1] or not way[2]] == []
-    assert len({top for top, *_ in found if top is not None}) == 2
+    # Ten rooms at a size that is read and touched.
+    assert len({top for top, *_ in found if top is not None}) == 3
 
 
 def test_a_wrong_address_leads_back(enter: Callable[..., Any]) -> None:

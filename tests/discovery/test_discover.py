@@ -70,6 +70,7 @@ def verified(machine: "Machine", sha256: str, *, waits_for_owner: bool = False) 
         "reason": "",
         "certificate_sha256": sha256,
         "waits_for_owner": waits_for_owner,
+        "reason_fr": "",
     }
 
 

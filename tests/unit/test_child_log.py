@@ -47,7 +47,9 @@ def test_what_a_process_says_is_kept_and_passed_on(
     assert capfd.readouterr().err == "a word\nand the last one"
 
 
-def test_a_restarted_process_is_another_and_what_it_said_is_kept(tmp_path: Path) -> None:
+def test_a_restarted_process_is_another_and_what_it_said_is_kept(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     """A real process, which says it is ready, twice."""
     says = (
         "import os, socket, sys, time\n"
@@ -55,6 +57,7 @@ def test_a_restarted_process_is_another_and_what_it_said_is_kept(tmp_path: Path)
         "s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
         "s.connect(os.environ['NOTIFY_SOCKET']); s.send(b'READY=1'); sys.stdin.read()\n"
     )
+    tmp_path = tmp_path_factory.mktemp("log")  # short: a socket goes there
     before = {number: signal.getsignal(number) for number in (15, 2, 17)}
     num_ready = 0
 

@@ -18,6 +18,7 @@ from atre_web import body_limit, host_check, room, trust
 from atre_web.accounts import authorisation, claim_news
 from atre_web.accounts.running import Running
 from atre_web.audience import wants_page
+from atre_web.backups.install import install as backup_pages
 from atre_web.models import install as models
 from atre_web.office import install as office
 from atre_web.openai import routes
@@ -63,6 +64,7 @@ def create_app(config: Config) -> Flask:
     power.install(app, PowerClient(config.management_socket), energy)
     office.install(app, box)
     models.install(app, ModelsClient(config.management_socket))
+    backup_pages(app, config.management_socket)
     app.register_blueprint(routes.blueprint)
     trust.install(app, config.tls_dir)
     app.register_error_handler(AtreError, _error)

@@ -75,6 +75,8 @@ def _target(report: TargetReport, known: TargetRecord, sheet: str | None) -> Bac
         name=report.label,
         location=report.place,
         is_present=report.state in READY,
+        state=report.state,
+        reason=report.reason,
         is_removable=report.kind is TargetKind.DISK,
         free_bytes=report.free_bytes,
         last_backup_at=known.last_backup_at,

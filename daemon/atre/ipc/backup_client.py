@@ -37,6 +37,8 @@ from atre.ipc.peer import Peer
 
 # A disk that was asleep spins up, a server is far, scrypt takes a second.
 _TIMEOUT_S = 120.0
+# A server that is down is only given up after seconds.
+_LOOK_S = 15.0
 
 Reply = TypeVar("Reply", bound=Message)
 
@@ -71,7 +73,7 @@ class BackupClient:
         return self._ask(request, _REPLIES.get(type(request), BackupOverview))
 
     def describe(self) -> BackupOverview:
-        return self._ask(DescribeBackups(), BackupOverview)
+        return self._peer.ask(DescribeBackups(), BackupOverview, timeout_s=_LOOK_S)
 
     def set_policy(self, policy: BackupPolicy) -> BackupOverview:
         return self._ask(SetBackupPolicy(policy=policy), BackupOverview)

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from atre.ipc.media_messages import TargetState
 from atre.ipc.message import Message
+from atre.sentence import Sentence
 
 Count = Annotated[int, Meta(ge=0, le=1000)]
 
@@ -112,15 +114,17 @@ class BackupTarget(Message, frozen=True):
     """A target and what is known of the box's backups there; times None never happened.
 
     ``last_proven`` is the newest drill that proved a backup; ``last_drill`` may have failed.
-    ``is_present``: a backup can go there now. ``opens_with_sheet``: the present recovery sheet
-    opens it, which a new one does from the next backup on. ``problem`` is why the last job there
-    failed, "" if it did not.
+    ``is_present``: a backup can go there now, else ``reason`` says why not. ``opens_with_sheet``:
+    the present recovery sheet opens it, which a new one does from the next backup on. ``problem``
+    is why the last job there failed, "" if it did not.
     """
 
     id: str
     name: str
     location: str
     is_present: bool
+    state: TargetState
+    reason: Sentence | None
     is_removable: bool
     free_bytes: int | None
     last_backup_at: float | None

@@ -17,6 +17,8 @@ from atre.space.level import SLICE_BYTES, Room, room
 
 _FILE = "reserve"
 _MOST_SLICES = 8
+# SQLite's journal fits into what is left of a slice then (wal_autocheckpoint, as for SLICE_BYTES).
+_ENOUGH_BYTES = SLICE_BYTES // 2
 # On a small disk no more than this share of it.
 _SHARE = 8
 _CHUNK = bytes(2**20)
@@ -64,13 +66,13 @@ def make_whole(data_dir: Path) -> bool:
 
 
 def give_up_slice(data_dir: Path) -> bool:
-    """Free a slice if the disk has less than that; whether there is room for one now.
+    """Free a slice if the disk has less than half of one; whether there is as much now.
 
     Several processes may ask at once: who comes second finds the room that the first one made.
     """
     try:
         with _held(data_dir) as file:
-            if room(data_dir).free_bytes >= SLICE_BYTES:
+            if room(data_dir).free_bytes >= _ENOUGH_BYTES:
                 return True
             held = os.fstat(file).st_size
             if held == 0:

@@ -140,15 +140,11 @@ def take(
     people.checked_login(form.login)
     password = passwords.checked(form.password)
     office = people.checked_name(form.office) if form.office.strip() else None
-    digits = claim_code.read(form.code)
     with passwords.turn():
-        wait_s = throttle.wait_s(connection, "", now=now, limit=BY_CLAIM)
-        if wait_s is not None:
-            return WrongCode(wait_s)
-        code = connection.execute("SELECT code FROM claim").fetchone()["code"]
-        if not passwords.is_right(digits, code):
-            throttle.record_failure(connection, "", now=now, limit=BY_CLAIM)
-            return WrongCode(throttle.wait_s(connection, "", now=now, limit=BY_CLAIM))
+        checked = _check_code(connection, form.code, now)
+        if isinstance(checked, WrongCode):
+            return checked
+        code = checked
         stored = passwords.hashed(password)
     with transaction(connection):
         used_up = connection.execute(
@@ -170,6 +166,33 @@ def take(
             settings.put(connection, settings.OFFICE_NAME, office)
         throttle.forget(connection, "", limit=BY_CLAIM)
         return Taken(person, recovery.renew(connection, person.id))
+
+
+def wait_for_code(
+    connection: sqlite3.Connection, typed: str, *, is_on_link: bool, now: float, uptime: float
+) -> int | None:
+    """Whether somebody knows the code, which stays what it is: None after the right one.
+
+    Else how many seconds to wait before another try, perhaps 0. Raises AccountError if the claim is
+    not open to this caller.
+    """
+    _check_open(connection, is_on_link=is_on_link, uptime=uptime)
+    with passwords.turn():
+        checked = _check_code(connection, typed, now)
+    return (checked.wait_s or 0) if isinstance(checked, WrongCode) else None
+
+
+def _check_code(connection: sqlite3.Connection, typed: str, now: float) -> str | WrongCode:
+    """The stored code that was typed rightly; a wrong one counts as a try."""
+    digits = claim_code.read(typed)
+    wait_s = throttle.wait_s(connection, "", now=now, limit=BY_CLAIM)
+    if wait_s is not None:
+        return WrongCode(wait_s)
+    code: str | None = connection.execute("SELECT code FROM claim").fetchone()["code"]
+    if not passwords.is_right(digits, code) or code is None:
+        throttle.record_failure(connection, "", now=now, limit=BY_CLAIM)
+        return WrongCode(throttle.wait_s(connection, "", now=now, limit=BY_CLAIM))
+    return code
 
 
 def _check_open(connection: sqlite3.Connection, *, is_on_link: bool, uptime: float) -> None:

@@ -6,6 +6,7 @@ from atre.errors import EngineError
 from atre.ipc.power_client import PowerClient
 from atre.ipc.power_messages import UpsReport
 from atre_web.accounts import claim, current, invitations, people
+from atre_web.backups.blueprint import overview_or_none
 from atre_web.office.findings import Facts, Finding, findings
 from atre_web.panel.snapshot import Snapshot
 
@@ -30,6 +31,7 @@ def facts_now(snapshot: Snapshot) -> Facts:
         is_clock_synchronised=is_synchronised(),
         is_transfer=claimed.is_transfer,
         ups=_ups() if snapshot.box else None,
+        backups=overview_or_none() if claimed.is_claimed else None,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from atre.sentence import Sentence
+from atre_web.office.backup_finding_words import BACKUP_WORDS, Said
 from atre_web.office.findings import Code, Finding, Level
 from atre_web.panel.wording import decimal, gettext, moment, said, size
 
@@ -40,9 +41,6 @@ def levels() -> dict[Level | None, str]:
         "attention": gettext("À regarder"),
         "advice": gettext("Conseil"),
     }
-
-
-Said = tuple[str, str, str, str]
 
 
 def _spoken(finding: Finding) -> str:
@@ -319,6 +317,7 @@ _WORDS: dict[Code, Callable[[Finding], Said]] = {
     "discovery_off": _discovery_off,
     "unclaimed": _unclaimed,
     "factory_model": _factory_model,
+    **BACKUP_WORDS,
     "invitations": _invitations,
     "alone": _alone,
 }

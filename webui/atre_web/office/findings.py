@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from atre.clock import Clock, is_far_ahead, is_unset
+from atre.ipc.backup_replies import BackupOverview, BackupTarget, SheetState
+from atre.ipc.media_messages import TargetState
 from atre.ipc.messages import BoxDescription, DiscoveryState, EngineDescription
 from atre.ipc.power_messages import Supply, UpsReport
 from atre.sentence import NOTHING, Sentence
@@ -41,6 +43,14 @@ Code = Literal[
     "unclaimed",
     "discovery_off",
     "factory_model",
+    "restore_pending",
+    "backup_problem",
+    "backup_pulled",
+    "backup_full",
+    "backup_never",
+    "backup_old",
+    "backup_sheet",
+    "backup_unproven",
     "invitations",
     "alone",
 ]
@@ -51,6 +61,12 @@ _DISK: dict[SpaceLevel | None, tuple[Code, Level]] = {
     SpaceLevel.LOW: ("disk_low", "attention"),
 }
 _DAY_S = 24 * 3600.0
+# A daily backup may miss a weekend, when the box is off.
+BACKUP_DAYS = 4
+_TARGET: dict[TargetState, Code] = {
+    TargetState.PULLED: "backup_pulled",
+    TargetState.FULL: "backup_full",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +92,7 @@ class Facts:
     is_clock_synchronised: bool = False
     is_transfer: bool = False
     ups: UpsReport | None = None
+    backups: BackupOverview | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +108,14 @@ class Finding:
 
 def findings(facts: Facts) -> list[Finding]:
     """Everything worth a look, the most urgent first; empty when all is well."""
-    found = [*_engine(facts), *_box(facts), *_ups(facts), *_machine(facts), *_people(facts)]
+    found = [
+        *_engine(facts),
+        *_box(facts),
+        *_ups(facts),
+        *_machine(facts),
+        *_backups(facts),
+        *_people(facts),
+    ]
     return sorted(found, key=lambda each: LEVELS.index(each.level))
 
 
@@ -171,6 +195,33 @@ def _clock(facts: Facts) -> Iterator[Finding]:
         return  # what the box knows of later came from a clock that was wrong
     elif facts.latest_known is not None and facts.latest_known > facts.now + _DAY_S:
         yield Finding("clock_back", "urgent", values={"latest": facts.latest_known})
+
+
+def _backups(facts: Facts) -> Iterator[Finding]:
+    found = facts.backups
+    if found is None or not facts.is_claimed:
+        return
+    if found.restore is not None:
+        yield Finding("restore_pending", "attention")
+    for each in found.targets:
+        yield from _target(each)
+    made = [each.last_backup_at for each in found.targets if each.last_backup_at is not None]
+    if not made:
+        yield Finding("backup_never", "attention")
+        return
+    if facts.now - max(made) > BACKUP_DAYS * _DAY_S:
+        yield Finding("backup_old", "attention", values={"at": max(made)})
+    if found.sheet is not SheetState.CONFIRMED:
+        yield Finding("backup_sheet", "attention")
+    if not any(each.last_proven for each in found.targets):
+        yield Finding("backup_unproven", "attention")
+
+
+def _target(target: BackupTarget) -> Iterator[Finding]:
+    if target.state in _TARGET:
+        yield Finding(_TARGET[target.state], "attention", target.name, target.name)
+    elif target.problem:
+        yield Finding("backup_problem", "attention", target.message, target.message_fr)
 
 
 def _people(facts: Facts) -> Iterator[Finding]:

@@ -51,6 +51,7 @@ def rooms() -> list[Place]:
         Place("/network", gettext("Réseau")),
         Place("/usage", gettext("Usage")),
         Place("/power", gettext("Électricité")),
+        Place("/backups", gettext("Sauvegardes")),
         Place("/settings", gettext("Réglages")),
         Place("/system", gettext("Système")),
         Place("/status", gettext("État")),

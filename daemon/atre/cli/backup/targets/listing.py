@@ -16,7 +16,6 @@ from atre.cli.model.shared import size
 from atre.ipc.backup_replies import BackupOverview, BackupTarget, SheetState
 from atre.ipc.media_messages import DescribeTargets, DiskState, Targets
 from atre.language import say
-from atre.sentence import Sentence
 
 _SHEET = {
     SheetState.NONE: (
@@ -54,9 +53,8 @@ def targets(context: click.Context, data_dir: Path, *, as_json: bool) -> None:
 def _print(found: BackupOverview, places: Targets) -> None:
     if found.program_problem:
         click.echo(say(found.program_problem, found.program_problem_fr))
-    reasons = {each.id: each.reason for each in places.targets}
     for each in found.targets:
-        _print_target(each, reasons.get(each.id))
+        _print_target(each)
     if not found.targets:
         click.echo(say("No place for backups yet.", "Aucun endroit de sauvegarde pour l’instant."))
     for disk in places.disks:
@@ -70,7 +68,7 @@ def _print(found: BackupOverview, places: Targets) -> None:
         click.echo(say(f"Next backup: {next_at}", f"Prochaine sauvegarde\u00a0: {next_at}"))
 
 
-def _print_target(each: BackupTarget, reason: Sentence | None) -> None:
+def _print_target(each: BackupTarget) -> None:
     away = "" if each.is_present else say("  (away)", "  (absent)")
     free = "" if each.free_bytes is None else f"  {size(each.free_bytes)}"
     click.echo(f"{each.name}{away}{free}")
@@ -85,7 +83,7 @@ def _print_target(each: BackupTarget, reason: Sentence | None) -> None:
                 "  la feuille de récupération l’ouvrira dès la prochaine sauvegarde",
             )
         )
-    if reason is not None:
-        click.echo("  " + say(reason.text, reason.text_fr))
+    if each.reason is not None:
+        click.echo("  " + say(each.reason.text, each.reason.text_fr))
     if each.message:
         click.echo("  " + say(each.message, each.message_fr))
