@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from atre import __version__, sleep_choice
+from atre import __version__, eco_choice, sleep_choice
 from atre.advice import note_advice
 from atre.backend_libraries import hiding
 from atre.backup.at_start import finish_restore
@@ -182,7 +182,9 @@ class Box:
             news.was_asked()
             times = sleep_choice.in_force(self._config).times
             model_sleep.follow(
-                sleep_choice.rules_of(times), clock=partial(local_now, times.time_zone)
+                sleep_choice.rules_of(times),
+                clock=partial(local_now, times.time_zone),
+                is_eco=partial(eco_choice.is_on, eco_choice.read(self._config.state_dir)),
             )
 
         follow()

@@ -16,7 +16,7 @@ from atre.ipc.messages import EngineDescription, EngineRequest, Generate
 from atre.ipc.presence import Activity, DescribeActivity, Moved, Waking
 from atre.ipc.requested_model import check_model
 from atre.ipc.server import Connection, Server
-from atre.ipc.work_messages import WatchWork
+from atre.ipc.work_messages import CapThreads, WatchWork
 
 _RETRY_AFTER_S = 15
 _PIPE_BYTES = 4096
@@ -34,7 +34,7 @@ class Lobby:
         self._knock_receive, self._knock_send = os.pipe()
         os.set_blocking(self._knock_receive, False)
         os.set_blocking(self._knock_send, False)
-        self._decoder = msgspec.msgpack.Decoder(EngineRequest | WatchWork)
+        self._decoder = msgspec.msgpack.Decoder(EngineRequest | WatchWork | CapThreads)
         self._server = Server(socket_path, self._on_frame, self._on_close)
         self._server.start()
 
@@ -96,7 +96,7 @@ class Lobby:
                 self._receive(connection, request)
             elif isinstance(request, DescribeActivity):
                 connection.send(Activity(num_open=self.num_waiting, idle_s=0.0))
-            elif isinstance(request, WatchWork):
+            elif isinstance(request, WatchWork | CapThreads):
                 raise EngineUnavailableError("The model sleeps and does no work. Ask again later.")
             else:
                 connection.send(self._describe())

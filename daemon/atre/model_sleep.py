@@ -95,7 +95,8 @@ class ModelSleep:
         self, seat: Seat, lobby: Waiting, *, must_rest: Callable[[], bool] = lambda: False
     ) -> None:
         """Without rules, until ``follow``: the model stays, unless it ``must_rest``."""
-        self._rules = SleepRules()
+        self._rules = self._chosen = SleepRules()
+        self._is_eco: Callable[[], bool] = lambda: False
         self._clock: Callable[[], dt.datetime] = local_now
         self._seat = seat
         self._lobby = lobby
@@ -106,10 +107,20 @@ class ModelSleep:
         self._must_rest = must_rest
         self._rests = False
 
-    def follow(self, rules: SleepRules, *, clock: Callable[[], dt.datetime]) -> None:
-        """Go by these rules from the next ``tick`` on, in the hours of ``clock``, with its zone."""
-        self._rules = rules
+    def follow(
+        self,
+        rules: SleepRules,
+        *,
+        clock: Callable[[], dt.datetime],
+        is_eco: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Go by these rules from the next ``tick`` on, in the hours of ``clock``, with its zone.
+
+        While ``is_eco`` an idle model leaves sooner.
+        """
+        self._chosen = rules
         self._clock = clock
+        self._is_eco = is_eco
 
     def tick(self, *, is_changing: bool) -> float:
         """Go as far as possible now; when to come again, in seconds.
@@ -118,6 +129,7 @@ class ModelSleep:
         the model slept, and the engine is left to that change.
         """
         now = self._clock()
+        self._rules = self._chosen.in_eco() if self._is_eco() else self._chosen
         is_sleep_time = self._rules.is_sleep_time(now)
         wait_s = _POLL_S
         did_rest, self._rests = self._rests, self._must_rest()

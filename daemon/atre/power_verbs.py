@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What ``atred`` does about power: each message of ``atre.ipc.power_messages``, one reply."""
 
+import contextlib
 import datetime as dt
 import time
 from collections.abc import Callable, Sequence
 
+from atre import eco_choice, sleep_choice
 from atre.config import Config
-from atre.errors import InvalidRequestError, StorageError
+from atre.errors import ConfigError, EngineUnavailableError, InvalidRequestError, StorageError
 from atre.ipc.client import EngineClient
+from atre.ipc.eco_messages import EcoReport, SetEco
 from atre.ipc.energy_messages import DescribeEnergy, EnergyRequest
 from atre.ipc.message import Message
 from atre.ipc.power_messages import (
@@ -26,9 +29,11 @@ from atre.ipc.power_messages import (
     UpsReport,
 )
 from atre.local_time import local_now
+from atre.nudge import SLEEP, nudge
 from atre.power import calibration, history, totals
 from atre.power.activity import EngineActivity
 from atre.power.baseline import Baseline
+from atre.power.eco_keeper import EcoKeeper, cap_threads
 from atre.power.ledger import EnergyLedger
 from atre.power.machine_power import coverage
 from atre.power.meter import PowerMeter
@@ -43,6 +48,7 @@ from atre.power.ups.watch import Heard
 from atre.power.work_watch import WorkWatch
 from atre.power_basis import Basis
 from atre.sentence import Sentence
+from atre.sleep_rules import ECO_UNLOAD_S
 
 # The figure of one second jumps; a few seconds are what a person calls now.
 _NOW_S = 3.0
@@ -92,14 +98,25 @@ class PowerVerbs:
             ReadPowerHistory: self._read_history,
             SetPower: self._set,
             ForgetCalibration: self._forget_calibration,
+            SetEco: self._set_eco,
         }
+        self._config = config
+        self._eco = eco_choice.read(config.state_dir)
+        self._keeper = EcoKeeper(
+            cap_threads(config.engine_socket),
+            self.ledger.work,
+            is_on=lambda: eco_choice.is_on(self._eco, self._now()),
+            has_meter=lambda: self._latest() is not None,
+        )
 
     def start(self) -> None:
         self._activity.start()
         self.meter.start()
         self._watch.start()
+        self._keeper.start()
 
     def close(self) -> None:
+        self._keeper.close()
         self._watch.close()
         self._activity.close()
         self.meter.close()
@@ -142,6 +159,7 @@ class PowerVerbs:
             co2_examples=list(co2_examples()),
             issues=self._history.issues,
             ups=_ups_report(self._guard.heard),
+            eco=self._eco_report(),
         )
 
     def _is_busy(self) -> bool | None:
@@ -203,6 +221,35 @@ class PowerVerbs:
             if settings.ups is None:
                 self._guard.forget()
         return self.describe()
+
+    def _set_eco(self, request: SetEco) -> PowerDescription:
+        try:
+            eco_choice.write(self._config.state_dir, request.settings)
+        except ConfigError as error:
+            raise InvalidRequestError(str(error), param="calendar") from error
+        except OSError as error:
+            raise StorageError(
+                f"The choice cannot be written: {error}. Free some disk space."
+            ) from error
+        self._eco = request.settings
+        self._keeper.hurry()
+        # A box that is not there reads the choice when it starts.
+        with contextlib.suppress(EngineUnavailableError):
+            nudge(self._config.runtime_dir / SLEEP)
+        return self.describe()
+
+    def _eco_report(self) -> EcoReport:
+        threads, max_threads, basis, figures = self._keeper.state
+        return EcoReport(
+            settings=self._eco,
+            is_on=eco_choice.is_on(self._eco, self._now()),
+            unload_after_s=ECO_UNLOAD_S,
+            sleep_after_s=sleep_choice.in_force(self._config).times.unload_after_s,
+            threads=threads,
+            max_threads=max_threads,
+            basis=basis,
+            figures=figures,
+        )
 
     def _forget_calibration(self, _: ForgetCalibration) -> PowerDescription:
         try:

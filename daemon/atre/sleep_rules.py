@@ -15,6 +15,8 @@ from atre.errors import ConfigError
 
 # In sleep time, too, whoever woke the model goes on talking with it.
 _LINGER_S = 300.0
+# Long enough to read an answer and ask again; a model of 4 GB is back within seconds.
+ECO_UNLOAD_S = 300.0
 
 _DAYS = {
     name: number
@@ -62,6 +64,11 @@ class SleepRules(msgspec.Struct, frozen=True, kw_only=True):
     def __bool__(self) -> bool:
         """Whether the model may ever leave memory."""
         return self.unload_after_s is not None or bool(self.periods)
+
+    def in_eco(self) -> "SleepRules":
+        """The same while the box saves power: an idle model leaves sooner."""
+        idle_s = ECO_UNLOAD_S if self.unload_after_s is None else self.unload_after_s
+        return msgspec.structs.replace(self, unload_after_s=min(idle_s, ECO_UNLOAD_S))
 
     def is_sleep_time(self, now: dt.datetime) -> bool:
         """Whether the calendar says so at ``now``, in the zone of the calendar."""

@@ -22,6 +22,7 @@ from urllib.parse import parse_qs, urldefrag, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
+from tests.integration import nut
 
 import atre
 
@@ -71,6 +72,12 @@ class RunningBox:
     link: str
     database: Path
 
+
+# What the office's UPS says of itself.
+UPS = {
+    "ups.status": "OL", "ups.load": "20", "ups.realpower.nominal": "330",
+    "battery.charge": "97", "battery.runtime": "1260", "ups.mfr": "Made", "ups.model": "Up 650",
+}  # fmt: skip
 
 LOGIN, PASSWORD = "marie", "quatre mots à la suite"
 
@@ -257,6 +264,11 @@ def offices(
     """Where each kind of screen is found."""
     with ExitStack() as stack:
         found = {"office": office_module.move_in(box.url, box.database)}
+        if nut.IS_HERE:
+            folder = tmp_path_factory.mktemp("nut")
+            ups = stack.enter_context(nut.make_nut(folder, UPS).running())
+            office_module.power_up(box.database.parent, ups.port)
+            office_module.ask(box.url, box.key)
         for name in ("unclaimed", "stopped"):
             panel = lone_panel_module.lone_panel(tmp_path_factory.mktemp(name))
             found[name] = office_module.Office(*stack.enter_context(panel))

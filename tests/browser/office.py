@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An office at work: people, groups, keys and links on a box, so that no page is empty."""
 
+import json
 import subprocess
 import sys
 import time
@@ -8,8 +9,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import Request, urlopen
 
+from atre.config import default_runtime_dir
+from atre.ipc.power_client import PowerClient
+from atre.ipc.power_messages import PowerSettings, UpsSettings
 from atre.planning import factory_model_path
+from atre.power.history import DAY_S, HOUR_S, Amount, PowerHistory
+from atre.power_basis import Basis
 from atre_web.accounts import groups, invitations, keys, people, sessions
 from atre_web.accounts.database import connect, transaction
 from atre_web.accounts.principal import Role
@@ -81,6 +88,42 @@ def _import_model(data_dir: Path) -> None:
     ]
     # fmt: on
     subprocess.run(command, check=True, capture_output=True, timeout=_TIMEOUT_S)
+
+
+def power_up(data_dir: Path, nut_port: int) -> None:
+    """Let the box be metered by a UPS, and remember a month of watts."""
+    history = PowerHistory(data_dir / "power.db")
+    now_s = time.time()
+    hours = [(now_s - back * HOUR_S, 55.0 + 40.0 * (9 <= back <= 17)) for back in range(24)]
+    days = [(now_s - back * DAY_S, 60.0 + back % 7 * 5.0) for back in range(2, 31)]
+    for lasted_s, moments in ((HOUR_S, hours), (DAY_S, days)):
+        for at_s, power_w in moments:
+            amount = Amount(
+                basis=Basis.ESTIMATE,
+                energy_j=power_w * lasted_s,
+                idle_j=50.0 * lasted_s,
+                covered_s=0.95 * lasted_s,
+                expected_s=lasted_s,
+            )
+            history.add(at_s, [amount])
+    history.close()
+    ups = UpsSettings(name="office", address=f"127.0.0.1:{nut_port}")
+    settings = PowerSettings(
+        tariff="ca-quebec-d", co2_g_kwh=34.5, co2_source="Bureau de l’énergie", ups=ups
+    )
+    PowerClient(default_runtime_dir(data_dir) / "atred.sock").set(settings)
+
+
+def ask(url: str, key: str) -> None:
+    """Have one short answer written, so that its energy is known."""
+    body = {"model": "factory", "prompt": "Bonjour", "max_tokens": 30}
+    request = Request(  # noqa: S310 -- http on loopback
+        f"{url}v1/completions",
+        data=json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+    )
+    with urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+        answer.read()
 
 
 def add_manager(database: Path) -> None:

@@ -261,7 +261,7 @@ SCREENS: list[Screen] = [
             ("backup-sheet", "/backups/sheet", "backup_sheet.html", None),
             ("backup-sheet-shown", "/backups/sheet", "backup_sheet.html", _show_sheet),
             ("backup-restore", "/backups/restore", "backup_restore.html", None),
-            ("power", "/power", "power.html", None),
+            ("power", "/power", "power.html", _unfold),
             ("power-settings", "/power/settings", "power_settings.html", _unfold),
         )
     ),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 from llama_cpp import llama_cpp as lib
 
@@ -118,6 +119,22 @@ def test_a_prompt_read_in_chunks_gives_what_it_gives_whole(subject: Subject) -> 
         subject.advance(Chunk(chunked, size))
     assert subject.generate(chunked, 8) == expected
     subject.drop(chunked)
+
+
+def test_fewer_threads_write_the_same_from_the_next_step_on(subject: Subject) -> None:
+    if not isinstance(subject.runner, LlamaRunner):
+        pytest.skip("the scripted runner has no threads")
+    runner = subject.runner
+    runner._plan = msgspec.structs.replace(runner._plan, threads=2)
+    prompt = subject.prompt(20)
+    answers = []
+    for most, expected in ((None, 2), (1, 1), (9, 2)):
+        runner.cap_threads(most)
+        sequence = subject.sequence(prompt, 0)
+        answers.append(subject.generate(sequence, 6))
+        assert lib.llama_n_threads(runner._context) == expected
+        subject.drop(sequence)
+    assert answers[0] == answers[1] == answers[2]
 
 
 def test_sequences_in_one_batch_do_not_see_each_other(subject: Subject) -> None:

@@ -3,8 +3,14 @@
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from atre import eco_choice
+from atre.errors import InvalidRequestError
+from atre.ipc.eco_messages import EcoMode, EcoSettings
 from atre.ipc.power_client import PowerClient
 from atre.ipc.power_messages import PowerSettings, Resolution
+from atre.power.eco_keeper import cap_threads
 from atre.power_basis import Basis
 
 if TYPE_CHECKING:
@@ -22,6 +28,24 @@ def test_atred_measures_or_says_why_not(box: "RunningBox") -> None:
     assert power.history(Resolution.HOUR, 0.0, 1e11).currency == "CAD"
     assert power.set(PowerSettings()).currency is None
     assert (box.data_dir / "power.db").exists()
+
+
+def test_eco_mode_reaches_the_engine_and_is_lifted(box: "RunningBox", client: "Caller") -> None:
+    power = PowerClient(box.runtime_dir / "atred.sock")
+    tell = cap_threads(box.runtime_dir / "engine.sock")
+    most = tell(1).threads
+    with client.post(
+        "/v1/completions", {"model": "factory", "prompt": "A", "max_tokens": 2}
+    ) as got:
+        assert got.status == 200
+    assert tell(None).threads == most
+    with pytest.raises(InvalidRequestError):
+        power.set_eco(EcoSettings(mode=EcoMode.CALENDAR, calendar="whenever"))
+    for mode in (EcoMode.ON, EcoMode.OFF):
+        eco = power.set_eco(EcoSettings(mode=mode)).eco
+        assert eco is not None
+        assert eco.is_on is (mode is EcoMode.ON)
+    assert eco_choice.read(box.data_dir / "state") == EcoSettings()
 
 
 def test_prometheus_reads_the_box(client: "Caller") -> None:

@@ -26,7 +26,7 @@ class Machine:
     """What a meter would know."""
 
     idle_w: float | None = IDLE_W
-    source: str = "counter:rapl:psys"
+    public_source: str = "counter:rapl:psys"
 
 
 @dataclass

@@ -26,7 +26,7 @@ class Bench:
     def __init__(self) -> None:
         self.now_s = 100.0
         self.trace = PowerTrace()
-        self.machine = Machine(idle_w=10.0, source="plug")
+        self.machine = Machine(idle_w=10.0, public_source="plug")
         self.ledger = EnergyLedger(self.trace, self.machine, clock=lambda: self.now_s)
         self.ledger.hear()
         self.number = 0

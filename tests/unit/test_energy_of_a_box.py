@@ -18,7 +18,7 @@ from atre.ipc.energy_client import EnergyClient
 from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.presence import Activity, DescribeActivity
 from atre.ipc.server import Connection, Server
-from atre.ipc.work_messages import WatchWork
+from atre.ipc.work_messages import CapThreads, WatchWork
 from atre.management import ManagementDaemon
 from atre.power.samplers.plug import Plug, PlugKind, PlugSettings
 from atre.power_basis import Basis
@@ -51,7 +51,7 @@ class Engine:
     def __init__(self, path: Path) -> None:
         self.log = WorkLog()
         self.watched = threading.Event()
-        self._decoder = msgspec.msgpack.Decoder(WatchWork | DescribeActivity)
+        self._decoder = msgspec.msgpack.Decoder(WatchWork | DescribeActivity | CapThreads)
         self.server = Server(path, self._on_frame, lambda _: None)
         self.server.start()
 
@@ -108,7 +108,7 @@ def test_an_answer_is_told_what_the_plug_measured(
 
     assert told.j is not None
     assert told.basis is Basis.PLUG
-    assert "shelly" in told.source
+    assert told.source == "plug:shelly"
     assert told.j_idle_share is None, "the machine was never seen without work"
     assert client.of(["another-1"]) == RequestEnergy(), "the daemon is gone"
 

@@ -11,6 +11,7 @@ from flask import Flask
 from tests.unit.test_panel_pages import BOX, ENGINE, NOW
 
 from atre.ipc.messages import DiscoveryState
+from atre.ipc.power_messages import Supply, UpsReport
 from atre.sentence import NOTHING, Sentence
 from atre.space.level import SpaceLevel
 from atre_web.accounts.authorisation import TABLE, access
@@ -23,6 +24,10 @@ GREEN = Facts(
     free_bytes=10**12, space=SpaceLevel.OK, now=NOW,
     latest_known=NOW - 60, is_claimed=True, num_people=3,
     num_invitations=0,
+)  # fmt: skip
+UPS = UpsReport(
+    name="office", model="", supply=Supply.MAINS, charge=1.0, runtime_s=None, load=None,
+    needs_battery=False, problem=None,
 )  # fmt: skip
 replace = msgspec.structs.replace
 
@@ -67,6 +72,12 @@ def test_a_box_that_is_well_has_nothing_to_say() -> None:
         ({"now": 2_200_000_000.0, "is_clock_synchronised": True}, []),
         ({"is_transfer": True}, ["transfer"]),
         ({"is_claimed": False, "num_people": 0}, ["unclaimed"]),
+        ({"ups": UPS}, []),
+        ({"ups": replace(UPS, supply=Supply.BATTERY)}, ["ups_battery"]),
+        ({"ups": replace(UPS, supply=Supply.ENDING)}, ["ups_ending"]),
+        ({"ups": replace(UPS, problem=Sentence("mute", "muet"))}, ["ups_silent"]),
+        ({"ups": replace(UPS, supply=Supply.UNKNOWN)}, []),
+        ({"ups": replace(UPS, needs_battery=True)}, ["ups_replace"]),
         ({"is_factory": True}, ["factory_model"]),
         ({"num_invitations": 2}, ["invitations"]),
         ({"num_people": 1}, ["alone"]),

@@ -86,6 +86,15 @@ def test_every_line_is_the_formats() -> None:
     assert {line.split("{")[0].split()[0] for line in told} == set(families)
 
 
+def test_addresses_of_the_office_are_not_told() -> None:
+    plug = PowerSource(
+        source="plug:shelly:192.0.2.7", scope=Scope.WALL, basis=Basis.PLUG, power_w=41.5
+    )
+    text = exposition(None, replace(POWER, sources=[plug]))
+    assert 'atre_power_watts{source="plug:shelly",basis="plug"} 41.5' in text
+    assert "192.0.2.7" not in text
+
+
 def test_what_is_unknown_is_absent() -> None:
     blind = replace(POWER, power_w=None, idle_w=None, energy_total_j=None, sources=[])
     text = exposition(None, blind)

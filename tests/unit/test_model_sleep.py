@@ -8,6 +8,7 @@ import pytest
 
 from atre.ipc.messages import EngineDescription
 from atre.ipc.presence import Activity
+from atre.local_time import local_now
 from atre.model_sleep import ModelSleep, State
 from atre.sleep_rules import SleepRules, read_periods
 
@@ -106,6 +107,20 @@ def asleep() -> Box:
     assert box.sleep.state is State.ASLEEP
     box.did.clear()
     return box
+
+
+def test_in_eco_mode_an_idle_model_leaves_without_any_other_rule() -> None:
+    box = Box(SleepRules())
+    box.idle_s = 299.0
+    is_eco = [False]
+    box.sleep.follow(SleepRules(), clock=local_now, is_eco=lambda: is_eco[0])
+    box.tick(3)
+    is_eco[0] = True
+    box.tick(3)
+    assert box.did == []
+    box.idle_s = 300.0
+    box.tick(3)
+    assert box.sleep.state is State.ASLEEP
 
 
 def test_a_box_that_must_rest_lets_answers_end_and_comes_back_by_itself() -> None:

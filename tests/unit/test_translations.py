@@ -42,6 +42,7 @@ SAME = {
     "%(n)s\N{NO-BREAK SPACE}kg",
     "CO₂",
     "CO₂ (g)",
+    "%(n)s\N{NO-BREAK SPACE}min",
 }
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}")
 ORDINARY_SPACE_BEFORE_MARK = re.compile(r" [;:!?»]|« ")

@@ -50,6 +50,7 @@ def create_app(config: Config) -> Flask:
     embedder = EmbedderClient(config.embedder_socket) if config.embedding_model else None
     app.extensions["atre.embedder"] = embedder
     box = ManagementClient(config.management_socket)
+    energy = EnergyClient(config.management_socket)
     panel.install(
         app,
         database=config.database,
@@ -58,9 +59,9 @@ def create_app(config: Config) -> Flask:
         embedder=embedder,
         running=Running(config.runtime_dir / "requests"),
         on_claim=lambda: claim_news.tell(config),
-        ask_energy=EnergyClient(config.management_socket).of,
+        ask_energy=energy.of,
     )
-    power.install(app, PowerClient(config.management_socket))
+    power.install(app, PowerClient(config.management_socket), energy)
     office.install(app, box)
     models.install(app, ModelsClient(config.management_socket))
     backup_pages(app, config.management_socket)

@@ -122,6 +122,7 @@ def _serve(server: EngineServer, plan: EnginePlan, *, queue_limit: int) -> None:
     )
     model_process.on_stop(engine.stop)
     server.work = engine.work
+    server.cap_threads = runner.cap_threads
     server.serve(
         Loaded(
             engine=engine,

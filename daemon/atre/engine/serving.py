@@ -27,7 +27,7 @@ from atre.ipc.job_server import Caller, JobServer, Service
 from atre.ipc.messages import EngineDescription, EngineRequest, Generate, ToolChoice
 from atre.ipc.requested_model import check_model
 from atre.ipc.server import Connection
-from atre.ipc.work_messages import WatchWork
+from atre.ipc.work_messages import CapThreads, WatchWork
 
 _PLAIN = Format()
 
@@ -93,17 +93,21 @@ class Loaded:
 
 
 class EngineServer(JobServer[Generate, Answer]):
-    """Answers on ``engine.sock``; ``work`` is what it tells of to those who watch."""
+    """Answers on ``engine.sock``; ``work`` is what it tells of to those who watch.
+
+    ``cap_threads`` takes effect from the model's next step on, None lifts the cap.
+    """
 
     def __init__(self, socket_path: Path, intake: Intake) -> None:
         super().__init__(
             socket_path,
             model="model",
-            requests=EngineRequest | WatchWork,
+            requests=EngineRequest | WatchWork | CapThreads,
             job_request=Generate,
             intake=intake,
         )
         self.work: WorkLog | None = None
+        self.cap_threads: Callable[[int | None], None] | None = None
 
     def _reply(
         self, connection: Connection, request: object, service: Service[Generate, Answer]
@@ -111,6 +115,8 @@ class EngineServer(JobServer[Generate, Answer]):
         if isinstance(request, WatchWork) and self.work:
             self.work.watch(connection.send, request)
         else:
+            if isinstance(request, CapThreads) and self.cap_threads:
+                self.cap_threads(request.threads)
             super()._reply(connection, request, service)
 
     def _on_close(self, connection: Connection) -> None:

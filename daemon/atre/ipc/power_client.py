@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from pathlib import Path
 
+from atre.ipc.eco_messages import EcoSettings, SetEco
 from atre.ipc.peer import Peer
 from atre.ipc.power_messages import (
     DescribePower,
@@ -39,6 +40,10 @@ class PowerClient:
         """
         request = SetPower(settings=settings, plug_password=plug_password)
         return self._peer.ask(request, PowerDescription)
+
+    def set_eco(self, settings: EcoSettings) -> PowerDescription:
+        """Save power by these settings. Raises as ``set`` does."""
+        return self._peer.ask(SetEco(settings=settings), PowerDescription)
 
     def forget_calibration(self) -> PowerDescription:
         return self._peer.ask(ForgetCalibration(), PowerDescription)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What crosses ``atred.sock`` about power: fixed verbs, one reply each.
 
-``DescribePower``, ``SetPower`` and ``ForgetCalibration`` → ``PowerDescription``;
+``DescribePower``, ``SetPower``, ``SetEco`` and ``ForgetCalibration`` → ``PowerDescription``;
 ``ReadPowerHistory`` → ``PowerHistory``; or ``Failed``. A figure that nobody knows is None, never 0.
 """
 
@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from atre.ipc.eco_messages import EcoReport, SetEco
 from atre.ipc.message import Message
 from atre.power_basis import Basis, Scope
 from atre.sentence import Sentence
@@ -263,6 +264,7 @@ class PowerDescription(Message, frozen=True):
     co2_examples: list[Co2Example]
     issues: list[Sentence] = []
     ups: UpsReport | None = None
+    eco: EcoReport | None = None
 
 
-PowerRequest = DescribePower | ReadPowerHistory | SetPower | ForgetCalibration
+PowerRequest = DescribePower | ReadPowerHistory | SetPower | ForgetCalibration | SetEco

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the engine says of its work on ``engine.sock``, for whoever shares out the machine's energy.
+"""What the engine says of its work on ``engine.sock`` to whoever accounts for the machine's energy.
 
-``WatchWork`` → ``WorkDone``*, until either side closes the connection; or ``Failed``.
+``WatchWork`` → ``WorkDone``*, until either side closes the connection; ``CapThreads`` →
+``EngineDescription``; or ``Failed``.
 """
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from atre.ipc.message import Message
 
@@ -17,6 +21,15 @@ class WatchWork(Message, frozen=True):
 
     start: str = ""
     after: int = 0
+
+
+class CapThreads(Message, frozen=True):
+    """Decode with so many threads at most, from the next step on; None is as many as planned.
+
+    An engine that is started anew knows of no cap.
+    """
+
+    threads: Annotated[int, Meta(ge=1, le=4096)] | None
 
 
 class Rows(msgspec.Struct, frozen=True, array_like=True):

@@ -13,6 +13,7 @@ from atre.ipc.energy_messages import EnergyBucket, EnergyShares, RequestEnergy
 from atre.ipc.work_messages import WorkDone, request_id
 from atre.power.attribution import Attribution, Energy, Rates, attribute, clip
 from atre.power.rates import LearnedRates
+from atre.power.thread_choice import Work
 from atre.power.trace import PowerTrace
 from atre.power_basis import Basis
 
@@ -35,8 +36,8 @@ class Machine(Protocol):
         """What it takes without work."""
 
     @property
-    def source(self) -> str:
-        """Where its power is read."""
+    def public_source(self) -> str:
+        """Where its power is read, as anybody may know it."""
 
 
 class EnergyLedger:
@@ -62,6 +63,7 @@ class EnergyLedger:
         self._answers_j: deque[float] = deque(maxlen=_NUM_KEPT)
         self._totals = Attribution()
         self._requests_j = 0.0
+        self._tokens = self._busy_s = 0.0
         self._last: WorkDone | None = None
         self._lost_s: float | None = clock() - _AWAY_S
         self._waiting: list[tuple[Sequence[str], Reply]] = []
@@ -79,6 +81,7 @@ class EnergyLedger:
             self._lost_s = None
             self._learned.see_cost(record.prompt_row_cost)
             self._pending.append(record)
+            self._count(record)
             for number in record.ended:
                 name = request_id(record.start, number)
                 self._ended[name] = record.end_s
@@ -158,7 +161,7 @@ class EnergyLedger:
                     return RequestEnergy()
                 for part in parts:
                     whole.add(part)
-            return _told(whole, self._machine.source)
+            return _told(whole, self._machine.public_source)
 
     def shares(self) -> EnergyShares:
         """Where the energy went, and what answers take."""
@@ -173,6 +176,16 @@ class EnergyLedger:
                 answers=buckets(answers),
                 median_j=median(answers) if answers else None,
             )
+
+    def work(self) -> Work:
+        """All that the engine did since the start; its energy lags a moment behind."""
+        with self._lock:
+            return Work(energy_j=self._requests_j, tokens=self._tokens, seconds=self._busy_s)
+
+    def _count(self, record: WorkDone) -> None:
+        weight = self._learned.prompt_weight
+        self._tokens += sum(rows.decode + weight * rows.prompt for rows in record.rows)
+        self._busy_s += record.end_s - record.begin_s
 
     def _heard_until(self, now_s: float) -> float:
         """Up to when all work is known."""

@@ -16,6 +16,7 @@ from atre.power.reading import Reading
 from atre.power.sampler import Sampler
 from atre.power.trace import PowerTrace, Span
 from atre.power_basis import Basis, Scope
+from atre.public_source import public_machine_source
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +31,8 @@ Result = TypeVar("Result")
 class PowerMeter:
     """Keeps ``trace`` and the history; ``readings`` are the last ones, of each source.
 
-    ``source`` names what the figure comes from; ``is_calibrated``: a plug has taught it.
+    ``source`` names what the figure comes from, ``public_source`` the same without addresses;
+    ``is_calibrated``: a plug has taught it.
     ``is_busy`` says whether the engine computes an answer, None where that is not known.
     """
 
@@ -48,7 +50,7 @@ class PowerMeter:
     ) -> None:
         self.trace = trace
         self.readings: Sequence[Reading] = ()
-        self.source = ""
+        self.source = self.public_source = ""
         self.is_calibrated = False
         self._history = history
         self._baseline = baseline
@@ -133,6 +135,7 @@ class PowerMeter:
             return
         self.trace.append(span)
         self.source = f"{span.basis}:{_names(picked)}"
+        self.public_source = public_machine_source(span.basis, (each.source for each in picked))
         is_busy = self._is_busy()
         if is_busy is not None:
             self._baseline.see(span, self.source, is_busy=is_busy)

@@ -166,6 +166,7 @@ TABLE: dict[str, Access] = {
     "GET /power/settings": _MANAGE,
     "POST /power/settings": _MANAGE,
     "POST /power/calibration/forget": _MANAGE,
+    "POST /power/eco": _MANAGE,
     "GET /settings": _MANAGE,
     "POST /settings": _MANAGE,
     "POST /settings/sleep": _MANAGE,

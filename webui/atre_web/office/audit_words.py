@@ -64,6 +64,7 @@ def _names() -> dict[str, str]:
         "backup.restore.confirm": gettext("A gardé une restauration"),
         "backup.restore.undo": gettext("A annulé une restauration"),
         "power.settings": gettext("A changé les réglages de l’électricité"),
+        "power.eco": gettext("A changé le mode éco"),
         "power.forget-calibration": gettext("A oublié l’étalonnage de l’électricité"),
         "engine.restart": gettext("A redémarré le moteur"),
         "support.bundle": gettext("A téléchargé le fichier d’assistance"),

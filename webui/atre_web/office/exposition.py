@@ -9,6 +9,7 @@ from typing import Literal
 
 from atre.ipc.messages import EngineDescription
 from atre.ipc.power_messages import PowerDescription
+from atre.public_source import public_source
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -32,7 +33,8 @@ def exposition(engine: EngineDescription | None, power: PowerDescription | None)
 def _power(power: PowerDescription) -> Iterator[str]:
     machine = {"source": "machine", "basis": str(power.basis)}
     sources = [
-        ({"source": each.source, "basis": str(each.basis)}, each.power_w) for each in power.sources
+        ({"source": public_source(each.source), "basis": str(each.basis)}, each.power_w)
+        for each in power.sources
     ]
     yield _family(
         "atre_power_watts",

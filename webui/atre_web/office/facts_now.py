@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
+from flask import current_app
+
 from atre.clock import is_synchronised
+from atre.errors import EngineError
+from atre.ipc.power_client import PowerClient
+from atre.ipc.power_messages import UpsReport
 from atre_web.accounts import claim, current, invitations, people
 from atre_web.backups.blueprint import overview_or_none
 from atre_web.office.findings import Facts, Finding, findings
@@ -25,6 +30,7 @@ def facts_now(snapshot: Snapshot) -> Facts:
         num_invitations=len(invitations.waiting(connection, now=snapshot.now)),
         is_clock_synchronised=is_synchronised(),
         is_transfer=claimed.is_transfer,
+        ups=_ups() if snapshot.box else None,
         backups=overview_or_none() if claimed.is_claimed else None,
     )
 
@@ -32,6 +38,14 @@ def facts_now(snapshot: Snapshot) -> Facts:
 def findings_now(snapshot: Snapshot) -> list[Finding]:
     """What the light says now."""
     return findings(facts_now(snapshot))
+
+
+def _ups() -> UpsReport | None:
+    client: PowerClient | None = current_app.extensions.get("atre.power")
+    try:
+        return client.describe().ups if client else None
+    except EngineError:
+        return None
 
 
 def _latest_known() -> float | None:

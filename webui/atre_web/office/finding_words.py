@@ -191,6 +191,47 @@ def _embedder_down(finding: Finding) -> Said:
     )
 
 
+def _ups_ending(_: Finding) -> Said:
+    return (
+        gettext(
+            "L’onduleur est presque vide : le boîtier a arrêté de répondre pour ne rien perdre."
+        ),
+        gettext("Il reprend de lui-même quand le courant est revenu."),
+        "/power",
+        gettext("Voir l’onduleur"),
+    )
+
+
+def _ups_battery(_: Finding) -> Said:
+    return (
+        gettext("Le courant est coupé : le boîtier tient sur l’onduleur."),
+        gettext(
+            "Il finit les réponses commencées et n’en commence plus ; il reprend de lui-même quand "
+            "le courant est revenu."
+        ),
+        "/power",
+        gettext("Voir l’onduleur"),
+    )
+
+
+def _ups_silent(finding: Finding) -> Said:
+    return (
+        gettext("L’onduleur ne donne plus de nouvelles."),
+        _spoken(finding),
+        "/power",
+        gettext("Voir l’onduleur"),
+    )
+
+
+def _ups_replace(_: Finding) -> Said:
+    return (
+        gettext("L’onduleur demande une batterie neuve."),
+        gettext("Remplacez-la : à la prochaine coupure, le boîtier pourrait s’éteindre d’un coup."),
+        "/power",
+        gettext("Voir l’onduleur"),
+    )
+
+
 def _box_issue(finding: Finding) -> Said:
     return _spoken(finding), "", "/status", gettext("Voir l’état")
 
@@ -266,6 +307,10 @@ _WORDS: dict[Code, Callable[[Finding], Said]] = {
     "plain_http": _plain_http,
     "model_issue": _model_issue,
     "embedder_down": _embedder_down,
+    "ups_ending": _ups_ending,
+    "ups_battery": _ups_battery,
+    "ups_silent": _ups_silent,
+    "ups_replace": _ups_replace,
     "box_issue": _box_issue,
     "notice": _notice,
     "discovery_unavailable": _discovery_unavailable,

@@ -12,6 +12,7 @@ from atre.clock import Clock, is_far_ahead, is_unset
 from atre.ipc.backup_replies import BackupOverview, BackupTarget, SheetState
 from atre.ipc.media_messages import TargetState
 from atre.ipc.messages import BoxDescription, DiscoveryState, EngineDescription
+from atre.ipc.power_messages import Supply, UpsReport
 from atre.sentence import NOTHING, Sentence
 from atre.space.level import SpaceLevel
 
@@ -21,6 +22,8 @@ LEVELS: tuple[Level, ...] = ("urgent", "attention", "advice")
 Code = Literal[
     "engine_down",
     "box_down",
+    "ups_ending",
+    "ups_battery",
     "disk_full",
     "disk_critical",
     "clock_unset",
@@ -31,6 +34,8 @@ Code = Literal[
     "plain_http",
     "model_issue",
     "embedder_down",
+    "ups_silent",
+    "ups_replace",
     "box_issue",
     "notice",
     "disk_low",
@@ -86,6 +91,7 @@ class Facts:
     num_invitations: int
     is_clock_synchronised: bool = False
     is_transfer: bool = False
+    ups: UpsReport | None = None
     backups: BackupOverview | None = None
 
 
@@ -102,7 +108,14 @@ class Finding:
 
 def findings(facts: Facts) -> list[Finding]:
     """Everything worth a look, the most urgent first; empty when all is well."""
-    found = [*_engine(facts), *_box(facts), *_machine(facts), *_backups(facts), *_people(facts)]
+    found = [
+        *_engine(facts),
+        *_box(facts),
+        *_ups(facts),
+        *_machine(facts),
+        *_backups(facts),
+        *_people(facts),
+    ]
     return sorted(found, key=lambda each: LEVELS.index(each.level))
 
 
@@ -149,6 +162,20 @@ def _discovery(box: BoxDescription) -> Iterator[Finding]:
         yield Finding("discovery_off", "advice")
     elif box.discovery is DiscoveryState.UNAVAILABLE:
         yield Finding("discovery_unavailable", "attention", box.detail, box.detail_fr)
+
+
+def _ups(facts: Facts) -> Iterator[Finding]:
+    ups = facts.ups
+    if ups is None:
+        return
+    if ups.supply is Supply.ENDING:
+        yield Finding("ups_ending", "urgent")
+    elif ups.supply is Supply.BATTERY:
+        yield Finding("ups_battery", "urgent")
+    if ups.problem is not None:
+        yield Finding("ups_silent", "attention", ups.problem.text, ups.problem.text_fr)
+    if ups.needs_battery:
+        yield Finding("ups_replace", "attention")
 
 
 def _machine(facts: Facts) -> Iterator[Finding]:

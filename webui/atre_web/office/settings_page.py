@@ -18,6 +18,7 @@ from atre_web.office.week import DAYS
 from atre_web.panel import language, snapshot
 from atre_web.panel.form import field, number, version
 from atre_web.panel.wording import decimal, gettext
+from atre_web.power import eco_zone
 
 blueprint = Blueprint("settings", __name__)
 
@@ -65,6 +66,8 @@ def change() -> Response:
     # A box that cannot be told now is told the next time that these settings are saved.
     with contextlib.suppress(AtreError):
         sleep_form.follow_zone(wanted.time_zone)
+    with contextlib.suppress(AtreError):
+        eco_zone.follow_zone(wanted.time_zone)
     return redirect("/settings?done=1", 303)
 
 

@@ -8,12 +8,14 @@ import flask_babel
 from flask import Blueprint, Response, current_app, render_template, request
 
 from atre.errors import EngineError
+from atre.ipc.energy_client import EnergyClient
+from atre.ipc.energy_messages import EnergyShares
 from atre.ipc.power_client import PowerClient
 from atre.ipc.power_messages import PowerBucket, PowerDescription, PowerHistory
 from atre_web.accounts import current, usage
 from atre_web.office.csv_text import csv_response
 from atre_web.panel.wording import decimal, gettext, is_french, moment, percent
-from atre_web.power import words
+from atre_web.power import answers_card, eco_card, ups_card, words
 from atre_web.power.span import Shown, read_by, shown
 
 blueprint = Blueprint("power", __name__)
@@ -31,6 +33,11 @@ def client() -> PowerClient:
 @blueprint.get("/power")
 def show() -> str:
     """Now, the plot, the same as a table, and where the figures come from."""
+    return shown_with({})
+
+
+def shown_with(eco: dict[str, str]) -> str:
+    """The page; ``eco`` is what was typed in the form of eco mode, and its ``problem``."""
     span = shown(read_by(request.args.get("by")), _now())
     try:
         power = client().describe()
@@ -44,6 +51,9 @@ def show() -> str:
         power=power,
         by=span.by,
         now=_now_figures(power),
+        ups=ups_card.card(power.ups),
+        eco=(eco_card.card(power.eco) or {}) | eco,
+        answers=answers_card.card(_shares()),
         sources=_sources(power),
         calibration=_calibration(power),
         issues=[issue.spoken(french=is_french()) for issue in power.issues],
@@ -92,6 +102,14 @@ def export() -> Response:
         for bucket in history.buckets
     ]
     return csv_response(f"atre-power-{_now().date().isoformat()}.csv", header, rows)
+
+
+def _shares() -> EnergyShares | None:
+    energy: EnergyClient = current_app.extensions["atre.energy"]
+    try:
+        return energy.shares()
+    except EngineError:
+        return None
 
 
 def _now() -> datetime:

@@ -32,22 +32,20 @@ def read(field: Callable[[str], str], examples: list[Co2Example]) -> PowerSettin
     """The settings in a form whose fields ``field`` tells. Raises FormError."""
     tariff = field("tariff")
     g_kwh, source = _co2(field, examples)
+    typed = {
+        "tariff": tariff,
+        "custom": _custom(field) if tariff == CUSTOM_TARIFF else None,
+        "off_peak": field("off_peak").strip(),
+        "peak_days": field("peak_days").split(),
+        "other_kwh_day": _number(field, "other_kwh_day"),
+        "co2_g_kwh": g_kwh,
+        "co2_source": source,
+        "plug": _plug(field),
+        "ups": _ups(field),
+    }
     try:
-        return msgspec.convert(
-            {
-                "tariff": tariff,
-                "custom": _custom(field) if tariff == CUSTOM_TARIFF else None,
-                "off_peak": field("off_peak").strip(),
-                "peak_days": field("peak_days").split(),
-                "other_kwh_day": _number(field, "other_kwh_day"),
-                "co2_g_kwh": g_kwh,
-                "co2_source": source,
-                "plug": _plug(field),
-                "ups": _ups(field),
-            },
-            PowerSettings,
-            from_attributes=True,
-        )
+        # By way of plain values: what is a Struct already is not looked into again.
+        return msgspec.convert(msgspec.to_builtins(typed), PowerSettings)
     except msgspec.ValidationError as error:
         raise FormError(_param(str(error))) from error
 

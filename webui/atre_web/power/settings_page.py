@@ -124,7 +124,10 @@ def _origin(offer: TariffOffer) -> str:
         source=offer.source,
         date=offer.date,
     )
-    return told if offer.is_verified else f"{told} {gettext('À vérifier sur votre facture.')}"
+    if offer.is_verified:
+        return told
+    doubt = gettext("À vérifier sur votre facture.")
+    return f"{told} {doubt}"
 
 
 def _sent() -> dict[str, str]:

@@ -2,6 +2,7 @@
 """Electricity in the reader's language. What nobody knows is —, never 0."""
 
 import flask_babel
+from babel.numbers import format_currency
 
 from atre.power_basis import Basis, Scope
 from atre_web.panel.snapshot import UNKNOWN
@@ -11,6 +12,7 @@ _J_PER_WH = 3600.0
 _WH_PER_KWH = 1000.0
 _GRAMS_PER_KG = 1000.0
 _FEW_WH = 100.0
+_LITTLE_MONEY = 0.1
 
 
 def watts(power_w: float | None) -> str:
@@ -29,9 +31,13 @@ def energy(energy_j: float | None) -> str:
 
 
 def cost(amount: float | None, currency: str | None) -> str:
-    """Money, as the reader's language writes that currency."""
+    """Money, as the reader's language writes that currency; an hour's, to a hundredth of a cent."""
     if amount is None or currency is None:
         return UNKNOWN
+    if 0 < abs(amount) < _LITTLE_MONEY:
+        locale = flask_babel.get_locale()
+        few = round(amount, 4)
+        return str(format_currency(few, currency, locale=locale, decimal_quantization=False))
     return str(flask_babel.format_currency(amount, currency))
 
 

@@ -12,6 +12,10 @@ def overview(described: PowerDescription, *, french: bool) -> Iterator[Table | T
     """What ``atre power`` prints, from the present to the sources."""
     yield Text(_now(described, french=french))
     yield _totals(described, french=french)
+    if described.ups:
+        yield Text(words.ups(described.ups, french=french))
+    if described.eco:
+        yield Text(words.eco(described.eco, french=french))
     if described.sources:
         yield _sources(described, french=french)
     if described.calibration_progress:

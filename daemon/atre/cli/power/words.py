@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures of power as a person reads them; what is unknown is —."""
 
-from atre.ipc.power_messages import PowerBucket, PowerDescription
+from atre.ipc.eco_messages import EcoReport
+from atre.ipc.power_messages import PowerBucket, PowerDescription, Supply, UpsReport
 from atre.power_basis import Basis
 
 UNKNOWN = "—"
@@ -14,6 +15,16 @@ _BASES = {
     Basis.SENSOR: ("sensor", "capteur"),
     Basis.ESTIMATE: ("estimate", "estimation"),
     Basis.UNKNOWN: ("unknown", "inconnu"),
+}
+
+_SUPPLIES = {
+    Supply.MAINS: ("on mains", "sur le secteur"),
+    Supply.BATTERY: ("on battery, begins no answers", "sur batterie, ne commence plus de réponse"),
+    Supply.ENDING: (
+        "battery almost empty, answers no more",
+        "batterie presque vide, ne répond plus",
+    ),
+    Supply.UNKNOWN: ("unknown", "inconnu"),
 }
 
 
@@ -71,3 +82,36 @@ def co2(bucket: PowerBucket, *, french: bool) -> str:
     if bucket.co2_g is None:
         return UNKNOWN
     return f"{number(bucket.co2_g, 0, french=french)}\N{NO-BREAK SPACE}g"
+
+
+def ups(told: UpsReport, *, french: bool) -> str:
+    """The UPS in one line."""
+    minutes = UNKNOWN if told.runtime_s is None else f"{told.runtime_s // 60:.0f}"
+    parts = [
+        f"{'Onduleur' if french else 'UPS'} {told.name}".strip(),
+        _SUPPLIES[told.supply][french],
+        f"{'charge' if french else 'charged'} {_percent(told.charge, french=french)}",
+        f"{minutes} min",
+        f"{'utilisé à' if french else 'load'} {_percent(told.load, french=french)}",
+    ]
+    if told.needs_battery:
+        parts.append("batterie à remplacer" if french else "battery to be replaced")
+    line = ", ".join(parts)
+    return f"{line}. {told.problem.spoken(french=french)}" if told.problem else f"{line}."
+
+
+def eco(told: EcoReport, *, french: bool) -> str:
+    """Eco mode in one line."""
+    if not told.is_on:
+        return "Mode éco\N{NO-BREAK SPACE}: ne joue pas." if french else "Eco mode: not in force."
+    threads = UNKNOWN if told.threads is None else str(told.threads)
+    most = UNKNOWN if told.max_threads is None else str(told.max_threads)
+    if french:
+        return f"Mode éco\N{NO-BREAK SPACE}: en marche, {threads} des {most} fils d’exécution."
+    return f"Eco mode: on, {threads} of {most} threads."
+
+
+def _percent(fraction: float | None, *, french: bool) -> str:
+    if fraction is None:
+        return UNKNOWN
+    return f"{100 * fraction:.0f}\N{NO-BREAK SPACE}%" if french else f"{100 * fraction:.0f}%"

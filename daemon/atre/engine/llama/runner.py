@@ -45,6 +45,8 @@ class LlamaRunner:
         self._model = model
         self._snapshots = snapshots
         self._context = _make_context(model, plan)
+        self._threads = self._wanted_threads = plan.threads
+        self._plan = plan
         self.model_s = 0.0
         self.n_batch = plan.n_batch
         self.num_slots: int = lib.llama_n_seq_max(self._context)
@@ -61,7 +63,14 @@ class LlamaRunner:
         ).astype(np.uintp)
         self._batch = self._make_batch()
 
+    def cap_threads(self, most: int | None) -> None:
+        """Decode with so many at most from the next step on; for any thread."""
+        self._wanted_threads = min(most or self._plan.threads, self._plan.threads)
+
     def run(self, batch: list[Chunk]) -> dict[int, list[Sampled]]:
+        if self._wanted_threads != self._threads:
+            self._threads = self._wanted_threads
+            lib.llama_set_n_threads(self._context, self._threads, self._plan.threads_batch)
         last_rows = self._fill(batch)
         started_s = time.perf_counter()
         code = lib.llama_decode(self._context, self._batch)
