@@ -187,7 +187,12 @@ class BackupVerbs:
             units = units_at(target)
             unit = request.unit or self._likely_unit(units)
             repository = self._repository(target, unit, request.key)
-            found = [each.told() for each in repository.snapshots(unit)]
+            try:
+                found = [each.told() for each in repository.snapshots(unit)]
+            except BackupError as error:
+                if error.problem is BackupProblem.EMPTY and target.folder is None:
+                    raise _none_of(unit) from error
+                raise
         return SnapshotListing(unit=unit, snapshots=found, units=units)
 
     def _likely_unit(self, units: Sequence[str]) -> str:
@@ -294,6 +299,17 @@ class BackupVerbs:
                     problem=BackupProblem.TARGET_AWAY,
                 ) from error
             yield target
+
+
+def _none_of(unit: str) -> BackupError:
+    """What to say of a server, which does not tell whose backups it has."""
+    return BackupError(
+        f"The server has no backups of the box {unit}. For those of another one, give the number "
+        "on its recovery sheet (`--unit`).",
+        f"Le serveur n’a pas de sauvegarde du boîtier {unit}. Pour celles d’un autre, donnez le "
+        "numéro de sa feuille de récupération (`--unit`).",
+        problem=BackupProblem.EMPTY,
+    )
 
 
 def _told(slot: KeySlot) -> RepositoryKey:

@@ -200,6 +200,7 @@ class ModelProblem(StrEnum):
     OFFLINE = "hub_unreachable"
     OTHER = "model_error"
     OUTSIDE = "path_not_allowed"
+    OVER_LIMIT = "models_over_limit"
     PATH_UNKNOWN = "path_unknown"
     TAKEN = "model_taken"
     UNKNOWN = "model_unknown"

@@ -102,6 +102,8 @@ def main(config_path: Path, *, lifeline: bool) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    # Before anybody is told that the box serves: the first questions may fill the disk.
+    make_whole(config.data_dir)
     daemon.start()
     daemon.settled.wait(_SETTLE_TIMEOUT_S)
     notify("READY=1")

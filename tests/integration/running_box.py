@@ -18,6 +18,7 @@ import psutil
 from atre.config import default_runtime_dir
 from atre.ipc.client import EngineClient
 from atre.ipc.messages import EngineDescription
+from atre.space.reserve import reserve_path
 
 # Upper bounds for what takes seconds; a busy machine is several times slower.
 START_TIMEOUT_S = 60.0
@@ -134,6 +135,7 @@ class RunningBox:
                     child.kill()
                 self.process.kill()
         self._reap()
+        reserve_path(self.data_dir).unlink(missing_ok=True)  # of 64 MiB for each box
         shutil.rmtree(self.runtime_dir, ignore_errors=True)  # it may be outside the test's folder
 
     @property

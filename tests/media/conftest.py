@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import importlib.util
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.media.fake_udisks import FakeUDisks
+    from tests.media.office import Office
     from tests.media.real_udisks import RealUDisks
+    from tests.media.ssh_server import Server
 
 
 def _load(name: str) -> ModuleType:
@@ -26,6 +29,8 @@ def _load(name: str) -> ModuleType:
 
 real_module = _load("real_udisks")
 fake_module = _load("fake_udisks")
+ssh_module = _load("ssh_server")
+office_module = _load("office")
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +58,28 @@ def eventually() -> Callable[[Callable[[], bool]], None]:
     """Wait until something is so."""
     eventually_: Callable[[Callable[[], bool]], None] = real_module.eventually
     return eventually_
+
+
+@pytest.fixture
+def server(tmp_path: Path, eventually: Callable[[Callable[[], bool]], None]) -> "Iterator[Server]":
+    """A server that listens, and lets nobody in yet."""
+    missing = ssh_module.missing_part()
+    if missing:
+        pytest.skip(missing)
+    Path("/run/sshd").mkdir(exist_ok=True)  # it insists (sshd(8))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    made: Server = ssh_module.Server(tmp_path / "server", port)
+    made.backups.mkdir(parents=True)
+    made.start()
+    eventually(made.listens)
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def make_office() -> "Callable[..., Office]":
+    """``make_office(data_dir, disks)``: a box's data and its backups."""
+    made: Callable[..., Office] = office_module.Office
+    return made

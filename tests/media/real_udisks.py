@@ -116,6 +116,16 @@ class RealUDisks:
         """Detach it, whatever is mounted; once is enough."""
         subprocess.run(["losetup", "-d", device], check=False, capture_output=True)
 
+    def tear_out(self, device: str) -> None:
+        """Take it away in the middle of its use: nothing there can be opened any more.
+
+        A loop lives on until what is open is closed; a plug that is pulled is told of at once.
+        """
+        Path(f"/sys/class/block/{Path(device).name}/uevent").write_text("remove")
+        enter = ["nsenter", "--target", str(self._process.pid), "--mount"]
+        subprocess.run([*enter, "umount", "--lazy", device], check=True)
+        self.pull_out(device)
+
     def mountinfo(self) -> str:
         return Path(f"/proc/{self._process.pid}/mountinfo").read_text()
 

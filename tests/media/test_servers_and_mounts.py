@@ -3,12 +3,11 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,71 +18,10 @@ from atre.media.folder import MARK
 from atre.media.no_disks import NoDisks
 from atre.media.targets import MediaTargets
 
-_SSHD = "/usr/sbin/sshd"
+if TYPE_CHECKING:
+    from tests.media.ssh_server import Server
+
 Eventually = Callable[[Callable[[], bool]], None]
-
-
-@dataclass
-class Server:
-    """An sshd on loopback; ``change_key`` makes it another one."""
-
-    directory: Path
-    port: int
-    process: "subprocess.Popen[bytes] | None" = None
-
-    @property
-    def backups(self) -> Path:
-        return self.directory / "backups"
-
-    def start(self) -> None:
-        key = self.directory / "host-key"
-        if not key.exists():
-            argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
-            subprocess.run(argv, check=True)
-        config = self.directory / "sshd_config"
-        config.write_text(
-            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {key}\nPidFile none\n"
-            f"AuthorizedKeysFile {self.directory}/authorized_keys\nStrictModes no\nUsePAM no\n"
-            "PasswordAuthentication no\nPermitRootLogin yes\nSubsystem sftp internal-sftp\n"
-        )
-        argv = [_SSHD, "-D", "-e", "-f", str(config)]
-        self.process = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait()
-            self.process = None
-
-    def change_key(self, eventually: Eventually) -> None:
-        self.stop()
-        for name in ("host-key", "host-key.pub"):
-            (self.directory / name).unlink()
-        self.start()
-        eventually(self.listens)
-
-    def listens(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-        except OSError:
-            return False
-        return True
-
-
-@pytest.fixture
-def server(tmp_path: Path, eventually: Eventually) -> Iterator[Server]:
-    if sys.platform != "linux" or os.geteuid() != 0 or not Path(_SSHD).exists():
-        pytest.skip("needs root and openssh-server")
-    Path("/run/sshd").mkdir(exist_ok=True)  # it insists (sshd(8))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    made = Server(tmp_path / "server", port)
-    made.backups.mkdir(parents=True)
-    made.start()
-    eventually(made.listens)
-    yield made
-    made.stop()
 
 
 def _state(targets: MediaTargets) -> TargetState:
@@ -92,7 +30,7 @@ def _state(targets: MediaTargets) -> TargetState:
 
 
 def test_a_server_is_known_by_the_key_that_was_confirmed(
-    server: Server, tmp_path: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+    server: "Server", tmp_path: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("atre.media.targets._SERVER_S", 0.0)
     state_dir = tmp_path / "state"
@@ -109,7 +47,7 @@ def test_a_server_is_known_by_the_key_that_was_confirmed(
     )  # fmt: skip
     with pytest.raises(MediaError, match="authorized_keys"):
         targets.add_sftp(request)  # the server does not know the box's key yet
-    (server.directory / "authorized_keys").write_text(sftp.own_key(state_dir) + "\n")
+    server.let_in(sftp.own_key(state_dir))
     targets.add_sftp(request)
     assert _state(targets) is TargetState.READY
     with targets.hold(targets.describe().targets[0].id) as place:

@@ -12,11 +12,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from tests.conversations import ROOT, begin, finish, ids, read
 
+from atre.space.limits import SpaceLimits
 from atre_web.accounts import people
 from atre_web.accounts.authorisation import routes
 from atre_web.accounts.database import transaction
 from atre_web.accounts.principal import Role
-from atre_web.chat import messages
+from atre_web.chat import attachment_limit, messages
 from atre_web.openai.document import openapi_document
 
 
@@ -266,3 +267,23 @@ def test_every_json_route_is_in_the_openapi_document(app: Flask) -> None:
     }
     assert len(served) == 11
     assert served <= written
+
+
+def test_files_beyond_the_managers_limit_are_refused_and_words_are_not(
+    app: Flask, engine: Any, member: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = SpaceLimits(attachments=10)
+    monkeypatch.setattr(attachment_limit, "read_limits", lambda _: limits)
+    large = [{"name": "a.txt", "text": "b" * 11}]
+    refused = member.post(ROOT, json={"question": "x", "attachments": large})
+    assert refused.status_code == 400
+    talk = begin(member, "x", attachments=[{"name": "a.txt", "text": "b" * 6}])
+    finish(app, engine)
+    # Asked otherwise, its files are kept once more.
+    again = {"question": "y", "replaces": ids(read(member, talk))[0]}
+    assert member.post(f"{ROOT}/{talk['id']}/questions", json=again).status_code == 400
+    form = {"question": "?", "files": (BytesIO(b"bbbbb"), "c.txt")}
+    page = member.post(f"/chat/{talk['id']}", data=form, headers={"Accept": "text/html"})
+    assert page.status_code == 400
+    assert "ont atteint la place" in page.text
+    begin(member, "sans fichier")

@@ -156,8 +156,12 @@ class Engine:
     def __init__(self, path: Path) -> None:
         self.log = WorkLog()
         self.watched = threading.Event()
+        self._path = path
         self._decoder = msgspec.msgpack.Decoder(WatchWork)
-        self.server = Server(path, self._on_frame, lambda _: None)
+        self.listen()
+
+    def listen(self) -> None:
+        self.server = Server(self._path, self._on_frame, lambda _: None)
         self.server.start()
 
     def _on_frame(self, connection: Connection, body: bytes) -> None:
@@ -186,6 +190,49 @@ def test_the_watch_hears_the_engine_over_its_socket(engine: Engine, tmp_path: Pa
 
     assert answered.wait(10)
     watch.close()
+
+
+class Listening(EnergyLedger):
+    """Remembers the numbers of what it heard, and says when the next one came."""
+
+    def __init__(self) -> None:
+        super().__init__(PowerTrace(), Machine())
+        self.numbers: list[int] = []
+        self.came = threading.Event()
+
+    def add(self, record: WorkDone) -> None:
+        super().add(record)
+        self.numbers.append(record.number)
+        if record.ended:
+            self.came.set()
+
+
+def test_a_watch_that_lost_the_engine_goes_on_after_what_it_heard(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atre.power.work_watch._PERIOD_S", 0.01)
+
+    def work(end_s: float) -> None:
+        engine.log.begin(end_s - 0.5)
+        engine.log.record(end_s, [], [(1, 3)], None)
+        engine.log.end(1, goes_on=False)
+
+    ledger = Listening()
+    watch = WorkWatch(tmp_path / "e.sock", ledger)
+    watch.start()
+    work(1.0)
+    assert ledger.came.wait(10)
+    before = list(ledger.numbers)
+    ledger.came.clear()
+    engine.server.close()
+    work(2.0)  # nobody listens
+    engine.listen()
+    assert ledger.came.wait(10)
+    watch.close()
+
+    assert before
+    assert ledger.numbers == sorted(set(ledger.numbers))
+    assert ledger.numbers[-1] > before[-1]
 
 
 def test_a_reader_that_never_reads_does_not_hold_the_engine_up(

@@ -22,6 +22,7 @@ from atre.media.failure import NO_UDISKS, DiskError
 from atre.media.fitness import can_be_formatted, judged
 from atre.media.folder import MARK
 from atre.media.mounts import Mount, mount_of, parsed
+from atre.media.open_target import FOLDER
 from atre.media.record import SftpRecord, read_book
 from atre.media.sftp import HostKey, host_keys
 from atre.media.system_disk import system_devices
@@ -375,3 +376,13 @@ def test_what_ssh_says_is_told_with_what_to_do(said: str, expected: str) -> None
     failure = sftp.login_failure(said, RECORD)
     assert expected in str(failure)
     assert failure.french != str(failure)
+
+
+def test_a_disk_that_the_box_may_not_write_to_says_so(opened: Opened) -> None:
+    targets, shelf = opened
+    targets.add_disk(AddDiskTarget(disk=STICK.id, label="x"))
+    (shelf.place / FOLDER).write_text("no folder")  # root may write to any that is one
+    (report,) = targets.describe().targets
+    with pytest.raises(MediaError, match="may not write"), targets.hold(report.id):
+        pass
+    assert state_of(targets) is TargetState.READY

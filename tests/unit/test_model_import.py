@@ -17,13 +17,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from atre.errors import ModelLoadError, ModelStoreError
+from atre.errors import ModelLoadError, ModelProblem, ModelStoreError
 from atre.models.examine import examine, facts_of
 from atre.models.gguf_header import read_header
 from atre.models.import_files import candidates, import_model
 from atre.models.manifest import Manifest
 from atre.models.signature import read_signed_listing
 from atre.models.store import Store
+from atre.space.limits import limits_path
 
 _MUTATIONS = 2500
 
@@ -338,6 +339,7 @@ from pathlib import Path
 from atre.errors import ModelStoreError
 from atre.models.import_files import candidates, import_model
 from atre.models.store import Store
+from atre.space.limits import limits_path
 from atre.models.verify import verify
 store = Store(Path(sys.argv[1]) / "models")
 first, second, third = candidates(Path(sys.argv[2]))
@@ -367,3 +369,19 @@ assert len(list((store.root / "blobs").iterdir())) == 1
     assert "The disk is full. The copy was thrown away" in during
     assert "atre model remove" in before
     assert "atre model remove" in during
+
+
+def test_what_passes_the_managers_limit_is_not_copied(
+    store: Store, stick: Path, tiny_gguf: ModuleType
+) -> None:
+    source = tiny_gguf.write_model(stick / "essai.gguf")
+    limits = limits_path(store.root.parent / "state")
+    limits.parent.mkdir(parents=True)
+    size = source.stat().st_size
+    limits.write_text(json.dumps({"models": size - 1}))
+    with pytest.raises(ModelStoreError, match="atre space") as refused:
+        bring(store, source)
+    assert refused.value.problem is ModelProblem.OVER_LIMIT
+    assert not left_over(store)
+    limits.write_text(json.dumps({"models": size}))
+    bring(store, source)

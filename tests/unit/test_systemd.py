@@ -30,6 +30,29 @@ def test_the_unit_says_what_systemd_understands(tmp_path: Path, name: str) -> No
 
 
 @_HAS_ANALYZE
+def test_the_box_has_few_rights() -> None:
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20",
+         SYSTEMD / "atre.service"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
+def test_backups_reach_the_disks_that_are_mounted_while_the_box_runs() -> None:
+    unit = (SYSTEMD / "atre.service").read_text()
+    settings = dict(line.split("=", 1) for line in unit.splitlines() if re.match(r"\w+=", line))
+    assert settings["DynamicUser"] == "yes"  # the polkit rule knows it by the unit's name
+    # A place that is not there yet must not keep the box from starting.
+    assert set(settings["ReadWritePaths"].split()) == {"-/media", "-/run/media", "-/mnt"}
+    # Either would hide what is mounted after the start (systemd.exec(5)).
+    assert not {"MountFlags", "PrivateMounts", "PrivateDevices", "PrivateNetwork"} & set(settings)
+    # UDisks2 and restic's pipes, servers over SFTP, and the kernel's events of disks.
+    families = set(settings["RestrictAddressFamilies"].split())
+    assert families >= {"AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK"}
+
+
+@_HAS_ANALYZE
 def test_the_reader_of_energy_has_its_one_right_and_hardly_another() -> None:
     unit = SYSTEMD / "atre-rapl.service"
     done = subprocess.run(

@@ -14,7 +14,16 @@ _AWAY = (
     "connection reset",
     "unable to start the sftp session",
     "permission denied",
+    # Of a server: what restic says once its ssh ended, and what ssh itself says.
+    "ssh command exited",
+    "connection lost",
+    "connection timed out",
+    "connection closed",
+    "no route to host",
+    "could not resolve hostname",
 )
+# ssh, where the server shows another key than the pinned one (sshconnect.c, of OpenSSH).
+_OTHER_SERVER = ("host key verification failed", "remote host identification has changed")
 _DAMAGED = ("ciphertext verification failed", "does not match", "damaged", "invalid data returned")
 
 
@@ -64,14 +73,8 @@ def error_for(status: int, said: str) -> BackupError:  # noqa: PLR0911 -- one st
             "sauvegardes, ou prenez un disque plus grand.",
             problem=BackupProblem.FULL,
         )
-    if any(each in low for each in _AWAY):
-        return BackupError(
-            f"The place of the backups cannot be read or written ({said}). Plug the disk in again, "
-            "or check the server; what was stored before stays.",
-            f"L’endroit des sauvegardes ne peut être ni lu ni écrit ({said}). Rebranchez le disque "
-            "ou vérifiez le serveur\u00a0; ce qui y était déjà reste.",
-            problem=BackupProblem.TARGET_AWAY,
-        )
+    if any(each in low for each in (*_AWAY, *_OTHER_SERVER)):
+        return _other_server() if any(each in low for each in _OTHER_SERVER) else _away(said)
     if any(each in low for each in _DAMAGED):
         return BackupError(
             f"These backups are damaged ({said}). Make a backup on another disk now, then replace "
@@ -83,4 +86,26 @@ def error_for(status: int, said: str) -> BackupError:  # noqa: PLR0911 -- one st
     return BackupError(
         f"restic ended with status {status}: {said or 'it did not say why'}.",
         f"restic s’est arrêté avec le statut {status}\u00a0: {said or 'sans dire pourquoi'}.",
+    )
+
+
+def _away(said: str) -> BackupError:
+    return BackupError(
+        f"The place of the backups cannot be read or written ({said}). Plug the disk in again, "
+        "or check the server; what was stored before stays.",
+        f"L’endroit des sauvegardes ne peut être ni lu ni écrit ({said}). Rebranchez le disque "
+        "ou vérifiez le serveur\u00a0; ce qui y était déjà reste.",
+        problem=BackupProblem.TARGET_AWAY,
+    )
+
+
+def _other_server() -> BackupError:
+    return BackupError(
+        "The server of the backups shows another key than the one that was confirmed: it was set "
+        "up anew, or somebody stands in between. Compare the fingerprint at the server, then "
+        "remove that place and add it again; what was stored before stays.",
+        "Le serveur des sauvegardes présente une autre clé que celle qui a été confirmée\u00a0: il "
+        "a été réinstallé, ou quelqu’un s’interpose. Comparez l’empreinte sur le serveur, puis "
+        "retirez cet endroit et ajoutez-le à nouveau\u00a0; ce qui y était déjà reste.",
+        problem=BackupProblem.TARGET_AWAY,
     )

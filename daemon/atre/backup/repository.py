@@ -81,7 +81,7 @@ class Repository:
         return self._id
 
     def create(self) -> None:
-        self._run("init")
+        self._restic.run("init")
 
     def free_of_own_locks(self) -> None:
         """Take away what a restic of this machine left when the power went."""
@@ -218,7 +218,23 @@ class Repository:
         except BackupError as error:
             if error.problem is BackupProblem.WRONG_KEY and self._folder is not None:
                 raise wrong_key(slots_in(self._folder / "keys")) from error
+            if error.problem is BackupProblem.OTHER and self._is_gone():
+                raise _gone() from error
             raise
+
+    def _is_gone(self) -> bool:
+        """Whether its folder went away, with its disk."""
+        return self._folder is not None and not (self._folder / "config").is_file()
+
+
+def _gone() -> BackupError:
+    return BackupError(
+        "The disk of the backups went away in the middle. What was stored before stays; plug it in "
+        "again.",
+        "Le disque des sauvegardes a disparu en cours de route. Ce qui y était déjà reste\u00a0; "
+        "rebranchez-le.",
+        problem=BackupProblem.TARGET_AWAY,
+    )
 
 
 def _tell(event: dict[str, object], progress: Progress) -> None:

@@ -77,10 +77,14 @@ class Restic:
 
     def _watch(self, process: "subprocess.Popen[bytes]", said: list[str]) -> None:
         """Keep what it complains of, and end it if it waits for a disk that is gone."""
+        is_ended = False
         for line in process.stderr or ():
             if self._waits_in_vain(line):
                 said.append(fault_told(line))
                 process.terminate()
+                is_ended = True
+            elif not is_ended:
+                said.extend(_words(each) for each in _objects(line, said))
         if process.stderr:
             process.stderr.close()
 

@@ -15,6 +15,7 @@ from atre.cli.doctor import doctor
 from atre.cli.model import model
 from atre.cli.power import power
 from atre.cli.serve import serve
+from atre.cli.space import space
 from atre.errors import AtreError
 from atre.language import in_french
 
@@ -37,7 +38,9 @@ def main() -> None:
     """Âtre: an office AI box on your own hardware."""
 
 
-for _verb in (serve, model, backup, certificate, power, detect, doctor, discover, bench):
+for _verb in (
+    serve, model, backup, certificate, power, space, detect, doctor, discover, bench,
+):  # fmt: skip
     main.add_command(_verb)
 for _entry in entry_points(group="atre.commands"):
     main.add_command(_entry.load(), _entry.name)

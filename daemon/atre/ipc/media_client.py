@@ -6,6 +6,7 @@ from atre.ipc.media_messages import (
     DescribeSpace,
     DescribeTargets,
     MediaRequest,
+    SetSpaceLimits,
     SftpHost,
     SpaceReport,
     Targets,
@@ -17,7 +18,11 @@ from atre.ipc.peer import Peer
 _TIMEOUT_S = 120.0
 
 # Of all others: the targets.
-_REPLIES: dict[type, type[Message]] = {AskSftpHost: SftpHost, DescribeSpace: SpaceReport}
+_REPLIES: dict[type, type[Message]] = {
+    AskSftpHost: SftpHost,
+    DescribeSpace: SpaceReport,
+    SetSpaceLimits: SpaceReport,
+}
 
 
 class MediaClient:
@@ -47,3 +52,6 @@ class MediaClient:
 
     def space(self) -> SpaceReport:
         return self._peer.ask(DescribeSpace(), SpaceReport)
+
+    def set_limits(self, request: SetSpaceLimits) -> SpaceReport:
+        return self._peer.ask(request, SpaceReport)

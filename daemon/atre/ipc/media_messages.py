@@ -3,9 +3,9 @@
 
 ``DescribeTargets``, ``AddDiskTarget``, ``AddFolderTarget``, ``AddSftpTarget``, ``RenameTarget``,
 ``RemoveTarget``, ``ReleaseTarget``, ``IgnoreDisk`` and ``FormatDisk`` → ``Targets``;
-``AskSftpHost`` → ``SftpHost``; ``DescribeSpace`` → ``SpaceReport``; ``Failed`` instead of any of
-them. ``Targets.revision`` is another number whenever something was plugged in, pulled out, mounted
-or configured: a page that shows them asks again and compares.
+``AskSftpHost`` → ``SftpHost``; ``DescribeSpace``, ``SetSpaceLimits`` → ``SpaceReport``; ``Failed``
+instead of any of them. ``Targets.revision`` is another number whenever something was plugged in,
+pulled out, mounted or configured: a page that shows them asks again and compares.
 """
 
 from enum import StrEnum
@@ -16,6 +16,7 @@ from msgspec import Meta
 from atre.ipc.message import Message
 from atre.sentence import Sentence
 from atre.space.level import SpaceLevel
+from atre.space.limits import SpaceLimits
 
 TargetId = Annotated[str, Meta(min_length=1, max_length=64)]
 DiskId = Annotated[str, Meta(min_length=1, max_length=300)]
@@ -214,6 +215,13 @@ class SpaceReport(Message, frozen=True):
     free_bytes: Bytes
     total_bytes: Bytes
     parts: dict[str, int]
+    limits: SpaceLimits = SpaceLimits()
+
+
+class SetSpaceLimits(Message, frozen=True):
+    """Let models and attached files take so much; what is there already stays."""
+
+    limits: SpaceLimits
 
 
 MediaRequest = (
@@ -228,4 +236,5 @@ MediaRequest = (
     | IgnoreDisk
     | FormatDisk
     | DescribeSpace
+    | SetSpaceLimits
 )

@@ -282,7 +282,10 @@ class MediaTargets:
         match record:
             case DiskRecord():
                 folder = self._disks.mount(found[record.uuid]) / FOLDER
-                folder.mkdir(mode=0o700, exist_ok=True)
+                try:
+                    folder.mkdir(mode=0o700, exist_ok=True)
+                except OSError as error:
+                    raise _not_ours(error) from error
             case FolderRecord():
                 folder = Path(record.path)
             case SftpRecord():
@@ -370,6 +373,16 @@ class MediaTargets:
 
 def _new_id(kind: str) -> str:
     return f"{kind}-{secrets.token_hex(4)}"
+
+
+def _not_ours(error: OSError) -> MediaError:
+    return MediaError(
+        f"The box may not write to this disk ({error.strerror}): it was made by another computer. "
+        f"Make a folder {FOLDER} there that anybody may write to, or bring a disk in exFAT.",
+        f"Le boîtier ne peut pas écrire sur ce disque ({error.strerror})\N{NO-BREAK SPACE}: il a "
+        f"été préparé par un autre ordinateur. Créez-y un dossier {FOLDER} où tout le monde peut "
+        "écrire, ou apportez un disque en exFAT.",
+    )
 
 
 def _error(sentence: Sentence) -> MediaError:

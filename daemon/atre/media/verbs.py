@@ -5,6 +5,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
+from atre.durable import write_durably
 from atre.errors import MediaError, StorageError
 from atre.ipc.media_messages import (
     AddDiskTarget,
@@ -19,6 +22,7 @@ from atre.ipc.media_messages import (
     ReleaseTarget,
     RemoveTarget,
     RenameTarget,
+    SetSpaceLimits,
     SftpHost,
     SpaceReport,
     Targets,
@@ -28,6 +32,7 @@ from atre.media.no_disks import NoDisks
 from atre.media.targets import Disks, MediaTargets
 from atre.media.udev_watch import UdevWatch
 from atre.space.level import level, room
+from atre.space.limits import limits_path, read_limits
 from atre.space.parts import parts
 
 
@@ -67,6 +72,9 @@ class MediaVerbs:
         """The reply. Raises MediaError, NotFoundError and StorageError."""
         match request:
             case DescribeSpace():
+                return self._space()
+            case SetSpaceLimits():
+                self._set_limits(request)
                 return self._space()
             case AskSftpHost():
                 return self._sftp_host(request)
@@ -112,4 +120,15 @@ class MediaVerbs:
             free_bytes=found.free_bytes,
             total_bytes=found.total_bytes,
             parts=parts(self._data_dir),
+            limits=read_limits(self._state_dir),
         )
+
+    def _set_limits(self, request: SetSpaceLimits) -> None:
+        try:
+            write_durably(limits_path(self._state_dir), msgspec.json.encode(request.limits))
+        except OSError as error:
+            raise StorageError(
+                f"The limits cannot be written: {error}. Free some disk space.",
+                f"Les limites ne peuvent pas être écrites\N{NO-BREAK SPACE}: {error}. Libérez de "
+                "la place sur le disque.",
+            ) from error

@@ -13,6 +13,7 @@ from atre.errors import ModelLoadError, ModelProblem, ModelStoreError
 from atre.models.disk import RESERVE_BYTES, require_room, write_failure
 from atre.models.examine import examine
 from atre.models.lease import Lease
+from atre.models.limit import require_within_limit
 from atre.models.manifest import Manifest, StoredFile, name_of_file
 from atre.models.split import Part, part_of
 from atre.models.store import Store
@@ -109,6 +110,7 @@ def import_model(
     with store.lease() as lease:
         try:
             require_room(store.root, candidate.size_bytes(), reserve_bytes=reserve_bytes)
+            require_within_limit(store, candidate.size_bytes())
         except OSError as error:
             raise _unreadable(candidate.files[0], error) from error
         files = tuple(

@@ -14,6 +14,7 @@ from atre.models.download import Pace, Progress, download
 from atre.models.examine import examine
 from atre.models.hub import HubFile, RemoteFile, look_up, parse_address
 from atre.models.lease import Lease
+from atre.models.limit import require_within_limit
 from atre.models.manifest import Manifest, StoredFile, name_of_file
 from atre.models.split import part_of
 from atre.models.store import Store
@@ -92,6 +93,7 @@ def pull(
     with store.lease() as lease:
         missing_bytes = found.size_bytes - found.done_bytes
         require_room(store.root, missing_bytes, reserve_bytes=reserve_bytes)
+        require_within_limit(store, missing_bytes)
         for file, remote in zip(found.request.files, found.remotes, strict=True):
             _bring(store, lease, file, remote, pace, progress)
         return _publish(store, found)

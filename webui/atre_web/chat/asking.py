@@ -12,6 +12,7 @@ from atre_web.accounts.database import transaction
 from atre_web.accounts.disk_full import require_room
 from atre_web.chat import conversations, messages, words
 from atre_web.chat.attachment import Attachment
+from atre_web.chat.attachment_limit import require_within_limit
 from atre_web.chat.context import turns
 from atre_web.chat.desk import desk
 from atre_web.chat.failure import failure_of
@@ -44,6 +45,7 @@ def begin(question: Question) -> str:
     indexed = _indexed(text, question.files)
     connection, now = current.connection(), current.now()
     with _one_at_a_time(), transaction(connection):
+        require_within_limit(connection, current.data_dir(), question.files)
         title = title_from(text, [file.name for file in question.files])
         conversation_id = conversations.create(
             connection, current.principal().person_id, title, now=now
@@ -77,6 +79,7 @@ def ask(conversation_id: str, question: Question) -> int:
             parent_id = _read(connection, tree, question.parent_id, "assistant").id
         else:
             parent_id = next(iter(tree.branch(found.shown_id)[-1:]), None)
+        require_within_limit(connection, current.data_dir(), files)
         asked = messages.add_question(
             connection, conversation_id, parent_id, text, files, indexed=indexed, now=now
         )

@@ -64,6 +64,10 @@ def _about_files() -> dict[str, str]:
             "Il n’y a pas assez de place sur le disque. Retirez un modèle qui ne sert plus, puis "
             "recommencez."
         ),
+        ModelProblem.OVER_LIMIT: gettext(
+            "Les modèles passeraient la limite fixée avec `atre space`. Retirez un modèle qui ne "
+            "sert plus, ou changez la limite."
+        ),
         ModelProblem.OUTSIDE: gettext(
             "On n’importe que depuis un support branché, ou depuis le dossier d’import du boîtier."
         ),

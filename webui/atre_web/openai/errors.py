@@ -78,7 +78,7 @@ _MODEL_STATUSES = {
         409,
     ),
     **dict.fromkeys((ModelProblem.DAMAGED, ModelProblem.DISK_FAILED), 500),
-    ModelProblem.DISK_FULL: 507,
+    **dict.fromkeys((ModelProblem.DISK_FULL, ModelProblem.OVER_LIMIT), 507),
 }
 
 

@@ -2,6 +2,7 @@
 """Why a file cannot go with a question, in the reader's language."""
 
 from atre_web.chat.attachment import MAX_BYTES, MAX_FILES, AttachmentError
+from atre_web.chat.attachment_limit import OVER_LIMIT
 from atre_web.panel.wording import gettext
 
 
@@ -21,4 +22,10 @@ def file_problem(error: AttachmentError) -> str:
         )
     if error.code == "file_empty":
         return gettext("« %(name)s » ne contient aucun texte.", name=error.name)
+    if error.code == OVER_LIMIT:
+        return gettext(
+            "Les fichiers joints ont atteint la place que le boîtier leur donne. Supprimez des "
+            "conversations qui ont des fichiers, ou demandez plus de place à la personne qui gère "
+            "le boîtier."
+        )
     return gettext("Une question prend au plus %(most)s fichiers.", most=MAX_FILES)
