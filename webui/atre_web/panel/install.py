@@ -20,6 +20,7 @@ from atre_web.panel import (
     chat_api,
     chat_pages,
     claim_page,
+    compression,
     error_page,
     headers,
     help_pages,
@@ -65,6 +66,7 @@ def install(
     guard.install(app, accounts, pages=refusals, table=table)
     headers.install(app)
     inline_style.install(app)
+    compression.install(app)
     language.install(app)
     wording.install(app)
     snapshot.install(app, Sources(engine, box, embedder, free_bytes))
