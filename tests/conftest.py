@@ -15,15 +15,15 @@ import pytest
 _PATIENCE_S = 5.0
 
 
-# Tests in these folders make disks, and see each other's: they run one after another.
-_WITH_DISKS = {"faults", "media"}
+# Tests in these folders run one after another: they make disks and see each other's, or each of
+# them drives a browser that wants a core for itself.
+_TOGETHER = {"faults": "disks", "media": "disks", "browser": "browser"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file on one worker, so that what its tests share is started once."""
     for item in items:
-        folder = item.path.parent.name
-        group = "disks" if folder in _WITH_DISKS else str(item.path)
+        group = _TOGETHER.get(item.path.parent.name, str(item.path))
         item.add_marker(pytest.mark.xdist_group(group))
 
 

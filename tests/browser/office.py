@@ -116,7 +116,7 @@ def power_up(data_dir: Path, nut_port: int) -> None:
 
 def ask(url: str, key: str) -> None:
     """Have one short answer written, so that its energy is known."""
-    body = {"model": "factory", "prompt": "Bonjour", "max_tokens": 30}
+    body = {"prompt": "Bonjour", "max_tokens": 30}
     request = Request(  # noqa: S310 -- http on loopback
         f"{url}v1/completions",
         data=json.dumps(body).encode(),
