@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from atre.errors import ConfigError
-from atre.host_name import is_host_name
+from atre.system.host_name import is_host_name
 
 DEFAULT_PORT = 8765
 DEFAULT_LAN_PORT = 8443
@@ -21,7 +21,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What a box was told: paths, listeners and models. Handed unchanged to every process.
 
     The model leaves memory after ``unload_after_s`` without a request, None for never, and in the
-    periods of ``sleep``, a calendar as ``atre.sleep_rules`` reads it.
+    periods of ``sleep``, a calendar as ``atre.choices.sleep_rules`` reads it.
     """
 
     data_dir: Path
@@ -82,12 +82,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def note_file(self) -> Path:
-        """What the management daemon tells of the plan that runs: atre.planning.ProfileNote."""
+        """What the daemon tells of the plan that runs: atre.plan.planning.ProfileNote."""
         return self.runtime_dir / "profile-note.json"
 
     @property
     def advice_file(self) -> Path:
-        """The model of the catalogue for this machine: atre.recommend.Recommendation or null."""
+        """The catalogue's model for this machine: atre.plan.recommend.Recommendation or null."""
         return self.runtime_dir / "model-advice.json"
 
     @property

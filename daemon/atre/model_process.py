@@ -11,9 +11,9 @@ import click
 
 from atre.errors import EngineError
 from atre.ipc.job_server import JobServer
-from atre.lifeline import end_with_parent
-from atre.notify import notify
 from atre.sentence import Sentence
+from atre.system.lifeline import end_with_parent
+from atre.system.notify import notify
 
 _log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from atre.ipc.client import EngineClient
 from atre.ipc.frame import FrameReader, encode_frame
 from atre.ipc.messages import Finished, Generate, Sampling
 from atre.ipc.work_messages import WatchWork, WorkDone
-from atre.planning import factory_model_path
+from atre.plan.planning import factory_model_path
 
 OUT = Path(__file__).parents[1] / "unit" / "work_records"
 STREAMS = (1, 2, 4, 8)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from urllib.request import Request, urlopen
 
 from atre.config import default_runtime_dir
+from atre.ipc.power_basis import Basis
 from atre.ipc.power_client import PowerClient
 from atre.ipc.power_messages import PowerSettings, UpsSettings
-from atre.planning import factory_model_path
+from atre.plan.planning import factory_model_path
 from atre.power.history import DAY_S, HOUR_S, Amount, PowerHistory
-from atre.power_basis import Basis
 from atre_web.accounts import groups, invitations, keys, people, sessions
 from atre_web.accounts.database import connect, transaction
 from atre_web.accounts.principal import Role

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from atre.planning import factory_model_path
+from atre.plan.planning import factory_model_path
 
 if TYPE_CHECKING:
     from tests.fake_hub import FakeHub

@@ -9,7 +9,7 @@ import gguf
 import numpy as np
 import pytest
 
-from atre.planning import factory_model_path
+from atre.plan.planning import factory_model_path
 
 pytestmark = pytest.mark.browser
 

@@ -14,7 +14,7 @@ import gguf
 import pytest
 from msgspec.structs import replace
 
-from atre.planning import factory_model_path
+from atre.plan.planning import factory_model_path
 from atre_web.accounts import groups, invitations, keys, people, sessions, settings
 from atre_web.accounts.database import connect, transaction
 from atre_web.accounts.principal import Principal

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from gguf import GGUFReader
 
-from atre.adapters import Found, with_room
 from atre.engine.kv_cache import Release, Share
 from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.runner import LlamaRunner
@@ -24,6 +23,7 @@ from atre.errors import ModelLoadError
 from atre.ipc.messages import Sampling
 from atre.models.gguf_header import read_header
 from atre.models.lora import read_adapter
+from atre.plan.adapters import Found, with_room
 
 _EMBEDDING = 32  # of the tiny models of this folder
 _PROMPT = [3 + (7 * n) % 60 for n in range(40)]

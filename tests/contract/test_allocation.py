@@ -17,8 +17,8 @@ from atre.engine_plan import EnginePlan
 from atre.hardware.machine import Machine
 from atre.models.footprint import buffer_bytes, cache_bytes
 from atre.models.gguf_header import read_header
-from atre.planning import factory_model_path
-from atre.rehearsal import Rehearsal
+from atre.plan.planning import factory_model_path
+from atre.plan.rehearsal import Rehearsal
 
 Make = Callable[..., Path]
 MIB = 2**20

@@ -24,8 +24,8 @@ from atre.engine.sequence import Chunk
 from atre.engine.serving import EngineServer, Loaded
 from atre.engine.snapshots import Snapshots
 from atre.errors import DecodeError, EngineError, QueueFullError
-from atre.intake import Intake
 from atre.ipc.client import EngineClient
+from atre.ipc.intake import Intake
 from atre.ipc.messages import Delta, EngineDescription, Finished, Generate
 
 NUM_TOKENS = 64

@@ -30,7 +30,7 @@ from atre.engine.llama.constraint import constraint, is_accepted
 from atre.engine.llama.model import LlamaModel
 from atre.engine.llama.sampler import Sampler
 from atre.ipc.messages import Generate, Sampling, Tool, ToolChoice
-from atre.planning import factory_model_path
+from atre.plan.planning import factory_model_path
 
 FREE = Sampling(temperature=1.0, top_k=0, top_p=1.0, min_p=0.0)
 FORMATS = jsonschema.FormatChecker([])  # jsonschema's own need more packages, or are lax

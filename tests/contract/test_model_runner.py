@@ -21,7 +21,7 @@ from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
 from atre.errors import DecodeError
 from atre.ipc.messages import Sampling
-from atre.planning import factory_model_path
+from atre.plan.planning import factory_model_path
 
 STORIES = Path(__file__).parents[3] / "shared" / "data" / "stories260K.gguf"
 N_BATCH = 64

@@ -17,7 +17,7 @@ from atre.engine.sequence import Chunk, Sequence
 from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
 from atre.ipc.messages import Sampling
-from atre.planning import factory_model_path
+from atre.plan.planning import factory_model_path
 
 GREEDY = Sampling(temperature=0.0)
 FREE = Sampling(temperature=1.0, top_k=0, top_p=1.0, min_p=0.0)

@@ -11,7 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
-from atre import owner_mark
+from atre.choices import owner_mark
 from atre.discovery.advertiser import Advertiser
 
 

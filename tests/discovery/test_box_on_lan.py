@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from atre.owner_mark import set_mark
+from atre.choices.owner_mark import set_mark
 
 if TYPE_CHECKING:
     from tests.discovery.lan_namespaces import Lan, Lines, Machine

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atre.certificate import ensure_certificate
-from atre.owner_mark import set_mark
+from atre.choices.owner_mark import set_mark
 
 if TYPE_CHECKING:
     from tests.discovery.lan_namespaces import Lan, Machine

@@ -8,9 +8,9 @@
 import sys
 from pathlib import Path
 
+from atre.atred.backup_verbs import BackupVerbs
 from atre.backup.place import Place
 from atre.backup.swap import finish
-from atre.backup_verbs import BackupVerbs
 from atre.ipc.backup_messages import ApplyRestore, UndoRestore
 from atre.media.no_disks import NoDisks
 from atre.media.targets import MediaTargets

@@ -15,7 +15,7 @@ import openai
 import pytest
 
 from atre.config import default_profiles_dir
-from atre.planning import factory_model_path
+from atre.plan.planning import factory_model_path
 
 if TYPE_CHECKING:
     from tests.integration.caller import Caller

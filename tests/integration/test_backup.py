@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 from msgspec.structs import replace
 
+from atre.atred.backup_verbs import BackupVerbs
 from atre.backup import contents, creation, restoring, space
 from atre.backup.creation import create
 from atre.backup.event import Event, Stored
@@ -28,7 +29,6 @@ from atre.backup.program import find_program
 from atre.backup.session import Session, only_job_here, scratch
 from atre.backup.swap import finish
 from atre.backup.work import work
-from atre.backup_verbs import BackupVerbs
 from atre.errors import BackupError, BackupProblem
 from atre.ipc.backup_messages import (
     AddKey,

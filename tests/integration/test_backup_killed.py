@@ -90,7 +90,7 @@ def _kill_twice(box: "RunningBox", disk: Path) -> None:
     assert (lost.state, lost.problem) == (JobState.FAILED, BackupProblem.JOB_LOST)
 
     begun(client, disk)
-    daemon = box.child("atre.management")
+    daemon = box.child("atre.atred.management")
     family = daemon.children(recursive=True)
     assert any(each.name() == "restic" for each in family)
     daemon.kill()

@@ -5,7 +5,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from atre.handbook.topics import load_topics
-from atre.planning import factory_model_path
+from atre.plan.planning import factory_model_path
 
 if TYPE_CHECKING:
     from tests.integration.caller import Caller

@@ -85,7 +85,7 @@ def test_a_box_that_is_stopped_leaves_nothing(
     start_box: "BoxStarter", make_caller: "CallerMaker", no_end: dict[str, int]
 ) -> None:
     box = start_box()
-    assert {"atre.engine.process", "atre.management", "atre_web.cli"} <= {
+    assert {"atre.engine.process", "atre.atred.management", "atre_web.cli"} <= {
         word for child in box.children() for word in child.cmdline()
     }
     with make_caller(box, box.key).completion(
@@ -137,7 +137,7 @@ def test_the_children_of_a_box_that_is_killed_end_too(start_box: "BoxStarter") -
     assert box.ready["model"] == "factory"
 
 
-@pytest.mark.parametrize("module", ["atre.management", "atre_web.cli"])
+@pytest.mark.parametrize("module", ["atre.atred.management", "atre_web.cli"])
 def test_a_child_that_is_killed_is_started_again(
     start_box: "BoxStarter", make_caller: "CallerMaker", module: str
 ) -> None:

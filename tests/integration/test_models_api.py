@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atre.ipc.client import ManagementClient
-from atre.planning import factory_model_path
+from atre.plan.planning import factory_model_path
 
 if TYPE_CHECKING:
     from tests.fake_hub import FakeHub
@@ -125,7 +125,7 @@ def test_a_pull_shows_how_far_it_is_and_goes_on_after_a_cancel_and_after_a_kill(
 
     assert do(caller, "pull", model="qwen3-4b")[0] == 202
     wait(caller, lambda found: found["job"]["done_bytes"] > 2**20)
-    models_box.kill_child("atre.management")  # its own children must follow
+    models_box.kill_child("atre.atred.management")  # its own children must follow
     hub.let_go()
     listing = _after_restart(caller)
     assert listing["job"] is None

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from atre import eco_choice
+from atre.choices import eco_choice
 from atre.errors import InvalidRequestError
 from atre.ipc.eco_messages import EcoMode, EcoSettings
+from atre.ipc.power_basis import Basis
 from atre.ipc.power_client import PowerClient
 from atre.ipc.power_messages import PowerSettings, Resolution
 from atre.power.eco_keeper import cap_threads
-from atre.power_basis import Basis
 
 if TYPE_CHECKING:
     from tests.integration.caller import Caller

@@ -17,7 +17,7 @@ import pytest
 from atre.config import default_runtime_dir
 from atre.ipc.client import ManagementClient
 from atre.ipc.presence import SleepTimes
-from atre.planning import factory_model_path
+from atre.plan.planning import factory_model_path
 
 if TYPE_CHECKING:
     from types import ModuleType

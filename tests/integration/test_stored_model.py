@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gguf import GGUFReader
 
 from atre.models.store import Store
-from atre.planning import factory_model_path
+from atre.plan.planning import factory_model_path
 
 if TYPE_CHECKING:
     from tests.integration.conftest import BoxStarter, CallerMaker

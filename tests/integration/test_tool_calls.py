@@ -12,7 +12,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionFunctionToolParam
 
-from atre.planning import factory_model_path
+from atre.plan.planning import factory_model_path
 
 if TYPE_CHECKING:
     from tests.integration.caller import Caller

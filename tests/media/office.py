@@ -5,10 +5,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
+from atre.atred.backup_verbs import BackupVerbs
 from atre.backup.order import WorkOrder
 from atre.backup.place import Place
 from atre.backup.work import work
-from atre.backup_verbs import BackupVerbs
 from atre.ipc.backup_messages import BackupOrder, BackupRequest
 from atre.ipc.backup_replies import BackupJob, BackupPolicy, BackupTarget
 from atre.ipc.message import Message

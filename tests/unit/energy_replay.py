@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from atre.ipc.power_basis import Basis
 from atre.ipc.work_messages import WorkDone, request_id
 from atre.power.ledger import EnergyLedger
 from atre.power.trace import PowerTrace, Span
-from atre.power_basis import Basis
 
 RECORDS = Path(__file__).parent / "work_records"
 IDLE_W, WORK_W = 12.0, 26.0

@@ -7,9 +7,9 @@ import pytest
 from tests.unit.test_fit import _CPU, TINY, machine
 
 from atre.allocation import Allocation, read_allocation
-from atre.fit import fit
 from atre.hardware.machine import Machine
-from atre.rehearsal import Rehearsal
+from atre.plan.fit import fit
+from atre.plan.rehearsal import Rehearsal
 
 _MIB = 2**20
 # As llama.cpp writes them for a windowed model of which a card holds some layers.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from atre.language import speaks_french
+from atre.terminal.language import speaks_french
 
 
 @pytest.mark.parametrize(

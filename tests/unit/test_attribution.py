@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atre.ipc.power_basis import Basis
 from atre.ipc.work_messages import Rows, WorkDone
 from atre.power.attribution import Rates, attribute, clip, worse
 from atre.power.rates import DEFAULT_PROMPT_WEIGHT, LearnedRates
 from atre.power.trace import Span
-from atre.power_basis import Basis
 
 RATES = Rates(idle_w=10.0, prompt_weight=0.1)
 

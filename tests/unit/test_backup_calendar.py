@@ -10,14 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from atre.atred.backup_calendar import BackupCalendar
+from atre.atred.backup_verbs import BackupVerbs
 from atre.backup import record
 from atre.backup.jobs import BackupJobs
 from atre.backup.manifest import ModelEntry
 from atre.backup.models_wanted import Wanted, read_wanted
 from atre.backup.order import WorkOrder
-from atre.backup_calendar import BackupCalendar
-from atre.backup_verbs import BackupVerbs
-from atre.durable import write_durably
 from atre.errors import BackupError
 from atre.ipc.backup_messages import (
     BackupOrder,
@@ -31,6 +30,7 @@ from atre.ipc.media_messages import AddFolderTarget
 from atre.ipc.model_messages import PullModel
 from atre.media.no_disks import NoDisks
 from atre.media.targets import MediaTargets
+from atre.system.durable import write_durably
 
 NIGHT = dt.datetime(2026, 11, 22, 2, 5, tzinfo=dt.UTC)
 

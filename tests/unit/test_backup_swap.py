@@ -10,9 +10,9 @@ import pytest
 
 from atre.backup import swap
 from atre.backup.place import Place
-from atre.durable import write_durably
 from atre.errors import BackupError
 from atre.ipc.backup_replies import RestorePhase
+from atre.system.durable import write_durably
 
 ITEMS = ("atre.db", "atre.db-wal", "documents", "secrets", "state", "tls")
 OLD = {"atre.db": "old", "atre.db-wal": "old", "state/a": "old", "tls/t": "old"}

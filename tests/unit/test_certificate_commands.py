@@ -8,9 +8,9 @@ from pathlib import Path
 import click.testing
 import pytest
 
+from atre.atred.management import ManagementDaemon
 from atre.cli import main as atre
 from atre.config import Config
-from atre.management import ManagementDaemon
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from atre.certificate.files import names_file, served_file
 from atre.certificate.names import BoxNames, covers
 from atre.certificate.pieces import builder, common_name
 from atre.errors import InvalidRequestError
-from atre.host_name import is_host_name
 from atre.ipc.messages import CertificateSource
+from atre.system.host_name import is_host_name
 
 NOW = dt.datetime.now(dt.UTC)
 NAMES = BoxNames(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from atre.child_log import ChildLog
-from atre.supervisor import ChildSpec, Supervisor
+from atre.box.child_log import ChildLog
+from atre.box.supervisor import ChildSpec, Supervisor
 
 
 def test_lines_are_kept_with_their_time_and_the_files_stay_small(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atre.atred.management import ManagementDaemon
+from atre.choices.owner_mark import waits_for_owner
 from atre.config import Config
-from atre.management import ManagementDaemon
-from atre.owner_mark import waits_for_owner
 from atre_web.accounts import (
     base32,
     claim,

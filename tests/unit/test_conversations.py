@@ -17,7 +17,7 @@ from atre.errors import ContextLengthError
 from atre.handbook.plan import PageLink
 from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.messages import Accepted, Delta, Queued
-from atre.power_basis import Basis
+from atre.ipc.power_basis import Basis
 from atre_web.accounts.door import open_door
 from atre_web.chat import follow, messages
 from atre_web.chat.desk import Desk

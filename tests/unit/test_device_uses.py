@@ -6,7 +6,6 @@ from msgspec.structs import replace
 
 from atre.config import default_profiles_dir
 from atre.errors import ModelLoadError
-from atre.fit import fit
 from atre.hardware.choose import choose
 from atre.hardware.detect import detect
 from atre.hardware.devices import DeviceReport
@@ -33,7 +32,8 @@ from atre.hardware.usage import (
     shares_main_memory,
 )
 from atre.models.gguf_header import read_header
-from atre.planning import factory_model_path
+from atre.plan.fit import fit
+from atre.plan.planning import factory_model_path
 
 _MACHINES = Path(__file__).parents[1] / "machines"
 _CPU = GgmlDevice(name="CPU", description="a processor", type=DeviceType.CPU, backend="CPU")

@@ -10,11 +10,11 @@ from atre.cli.detect import look
 from atre.config import default_profiles_dir
 from atre.hardware.detect import detect
 from atre.hardware.usage import UseCode
-from atre.health import check
-from atre.inspection import inspect
 from atre.models.import_files import candidates, import_model
-from atre.planning import factory_model_path, model_store
-from atre.race.race import Race
+from atre.plan.health import check
+from atre.plan.inspection import inspect
+from atre.plan.planning import factory_model_path, model_store
+from atre.plan.race.race import Race
 
 _MACHINES = Path(__file__).parents[1] / "machines"
 

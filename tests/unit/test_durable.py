@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from atre.durable import write_durably
+from atre.system.durable import write_durably
 
 
 def test_a_file_is_replaced_whole_with_its_mode(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.test_panel_pages import ENGINE
 
-from atre import eco_choice
+from atre.choices import eco_choice
+from atre.choices.sleep_rules import ECO_UNLOAD_S, SleepRules
 from atre.errors import ConfigError, EngineUnavailableError
 from atre.ipc.eco_messages import EcoMode, EcoSettings, ThreadBasis
 from atre.ipc.messages import EngineDescription
 from atre.power.eco_keeper import EcoKeeper
 from atre.power.thread_choice import Work
-from atre.sleep_rules import ECO_UNLOAD_S, SleepRules
 
 NIGHTS = EcoSettings(
     mode=EcoMode.CALENDAR, calendar="mon-fri 19:00-07:00", time_zone="Europe/Paris"

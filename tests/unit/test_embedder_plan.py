@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from atre.config import Config, default_profiles_dir
 from atre.hardware.machine import Cpu, Machine, Memory
 from atre.models.gguf_header import read_header
-from atre.planning import plan_embedder, plan_engine, without_memory
+from atre.plan.planning import plan_embedder, plan_engine, without_memory
 from atre.sentence import NOTHING
 
 MIB, GIB = 2**20, 2**30

@@ -7,7 +7,7 @@ The work is what a real engine told while 1 to 8 asked it (see tests/benchmarks/
 import pytest
 from tests.unit.energy_replay import BEGIN_S, IDLE_W, WORK_W, Meter, Replay, recorded
 
-from atre.power_basis import Basis
+from atre.ipc.power_basis import Basis
 
 METERS = {
     "counter": Meter(),

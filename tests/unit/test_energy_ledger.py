@@ -12,12 +12,12 @@ from tests.unit.energy_replay import Machine
 
 from atre.engine.work_log import WorkLog
 from atre.ipc.energy_messages import RequestEnergy
+from atre.ipc.power_basis import Basis
 from atre.ipc.server import Connection, Server
 from atre.ipc.work_messages import Rows, WatchWork, WorkDone
 from atre.power.ledger import EnergyLedger, buckets
 from atre.power.trace import PowerTrace, Span
 from atre.power.work_watch import WorkWatch
-from atre.power_basis import Basis
 
 
 class Bench:

@@ -11,17 +11,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from atre import management
+from atre.atred import management
+from atre.atred.management import ManagementDaemon
 from atre.config import Config
 from atre.engine.work_log import WorkLog
 from atre.ipc.energy_client import EnergyClient
 from atre.ipc.energy_messages import RequestEnergy
+from atre.ipc.power_basis import Basis
 from atre.ipc.presence import Activity, DescribeActivity
 from atre.ipc.server import Connection, Server
 from atre.ipc.work_messages import CapThreads, WatchWork
-from atre.management import ManagementDaemon
 from atre.power.samplers.plug import Plug, PlugKind, PlugSettings
-from atre.power_basis import Basis
 
 WATTS = 80.0
 _LONG_S = 60.0

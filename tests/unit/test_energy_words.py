@@ -11,7 +11,7 @@ from atre.config import Config
 from atre.ipc.energy_client import EnergyClient
 from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.messages import Finished, FinishReason
-from atre.power_basis import Basis
+from atre.ipc.power_basis import Basis
 from atre_web import create_app
 from atre_web.accounts.door import open_door
 from atre_web.openai.usage import energy_object, usage

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from atre.allocation import Allocation
 from atre.engine_plan import EnginePlan
 from atre.errors import ConfigError, ModelLoadError
-from atre.fit import fit
 from atre.hardware.machine import Cpu, DeviceType, GgmlDevice, Machine, Memory, PciDevice
 from atre.hardware.profiles import load_profiles
 from atre.hardware.threads import ThreadPolicy, count_threads
 from atre.models.cache_layout import CacheLayout, LayerCache
 from atre.models.footprint import buffer_bytes, kv_cell_bytes
 from atre.models.gguf_header import GgufHeader
+from atre.plan.fit import fit
 
 _GIB = 2**30
 _PROFILES = {

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from atre.errors import ClosedReason, IntakeClosedError
-from atre.intake import Intake
 from atre.ipc.failure import error_from, failure
+from atre.ipc.intake import Intake
 
 
 class Clock:

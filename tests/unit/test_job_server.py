@@ -16,9 +16,9 @@ from atre.errors import (
     IntakeClosedError,
     InvalidRequestError,
 )
-from atre.intake import Intake
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.frame import FrameReader, encode_frame
+from atre.ipc.intake import Intake
 from atre.ipc.job_server import Caller, JobServer
 from atre.ipc.message import Message
 from atre.ipc.messages import Embed, Embedded, EmbedderDescription, EmbedderRequest, Failed

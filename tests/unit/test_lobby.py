@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from atre.box.lobby import Lobby
 from atre.errors import (
     ClosedReason,
     EngineUnavailableError,
@@ -15,8 +16,8 @@ from atre.errors import (
     ModelNotFoundError,
     QueueFullError,
 )
-from atre.intake import Intake
 from atre.ipc.client import EngineClient, Generation
+from atre.ipc.intake import Intake
 from atre.ipc.messages import (
     Accepted,
     EngineDescription,
@@ -27,7 +28,6 @@ from atre.ipc.messages import (
 )
 from atre.ipc.presence import Waking
 from atre.ipc.server import Connection, Server
-from atre.lobby import Lobby
 
 _TIMEOUT_S = 30.0
 _FINISHED = Finished(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from atre.atred.management import ManagementDaemon
 from atre.config import Config
 from atre.errors import MediaError, NotFoundError
 from atre.ipc.media_client import MediaClient
@@ -21,7 +22,6 @@ from atre.ipc.media_messages import (
     TargetKind,
     TargetState,
 )
-from atre.management import ManagementDaemon
 from atre.space.parts import NAMES
 
 

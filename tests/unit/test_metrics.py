@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from atre.config import Config
 from atre.ipc.messages import EngineDescription
+from atre.ipc.power_basis import Basis, Scope
 from atre.ipc.power_messages import PowerBucket, PowerDescription, PowerSettings, PowerSource
-from atre.power_basis import Basis, Scope
 from atre.sentence import Sentence
 from atre_web import create_app
 from atre_web.office.exposition import exposition

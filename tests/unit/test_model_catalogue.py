@@ -11,7 +11,7 @@ from atre.hardware.machine import Cpu, DeviceType, GgmlDevice, Machine, Memory, 
 from atre.hardware.profiles import Figure, Profile, load_profiles
 from atre.models.catalogue import load_catalogue
 from atre.models.pull import request_for
-from atre.recommend import memory_bytes, recommend
+from atre.plan.recommend import memory_bytes, recommend
 
 _GB = 10**9
 CATALOGUE = load_catalogue()

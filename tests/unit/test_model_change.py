@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from atre.box.model_use import ModelUse
 from atre.config import Config
 from atre.ipc.model_messages import Phase
-from atre.model_change import ChangeStatus, ModelChange
-from atre.model_request import RequestSocket, ask_for_model, read_status, write_status
-from atre.model_use import ModelUse
+from atre.models.change import ChangeStatus, ModelChange
+from atre.models.change_request import RequestSocket, ask_for_model, read_status, write_status
 from atre.models.manifest import Facts, Manifest, StoredFile
 from atre.models.store import Store
 from atre.sentence import NOTHING, Sentence

@@ -12,7 +12,7 @@ from atre.cli import main as atre
 from atre.config import Config, default_profiles_dir
 from atre.hardware.machine import Cpu, Machine, Memory
 from atre.models import import_files
-from atre.planning import factory_model_path, model_store, plan_engine
+from atre.plan.planning import factory_model_path, model_store, plan_engine
 
 _MACHINE = Machine(
     os="linux",

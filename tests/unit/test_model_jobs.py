@@ -10,6 +10,11 @@ from types import ModuleType
 import msgspec
 import pytest
 
+from atre.atred.model_jobs import work
+from atre.atred.model_jobs.event import Ended, Event, Moved, Refused, Sized, decode, encode
+from atre.atred.model_jobs.jobs import ModelJobs
+from atre.atred.model_jobs.media import check_source, importable, mounted_media
+from atre.atred.model_jobs.record import JobRecord
 from atre.errors import ModelProblem, ModelStoreError
 from atre.ipc.model_messages import (
     ImportModel,
@@ -20,11 +25,6 @@ from atre.ipc.model_messages import (
     PullModel,
     VerifyModel,
 )
-from atre.model_jobs import work
-from atre.model_jobs.event import Ended, Event, Moved, Refused, Sized, decode, encode
-from atre.model_jobs.jobs import ModelJobs
-from atre.model_jobs.media import check_source, importable, mounted_media
-from atre.model_jobs.record import JobRecord
 from atre.models import import_files
 from atre.models.store import Store
 

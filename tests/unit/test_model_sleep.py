@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from atre.box.model_sleep import ModelSleep, State
+from atre.choices.sleep_rules import SleepRules, read_periods
 from atre.ipc.messages import EngineDescription
 from atre.ipc.presence import Activity
-from atre.local_time import local_now
-from atre.model_sleep import ModelSleep, State
-from atre.sleep_rules import SleepRules, read_periods
+from atre.system.local_time import local_now
 
 _RULES = SleepRules(unload_after_s=600)
 _NOON = dt.datetime(2026, 11, 18, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from atre.atred.model_switch import ModelSwitch
 from atre.config import Config
 from atre.errors import EngineUnavailableError, ModelProblem, ModelStoreError
 from atre.ipc.model_messages import Phase
-from atre.model_change import ChangeStatus
-from atre.model_request import RequestSocket, forget_status, write_status
-from atre.model_switch import ModelSwitch
+from atre.models.change import ChangeStatus
+from atre.models.change_request import RequestSocket, forget_status, write_status
 from atre.models.store import Store
 from atre.sentence import Sentence
 

@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from atre.choices.owner_mark import waits_for_owner
 from atre.config import Config
-from atre.owner_mark import waits_for_owner
 from atre_web import create_app
 from atre_web.accounts import passwords, people
 from atre_web.accounts.database import connect

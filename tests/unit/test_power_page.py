@@ -15,6 +15,7 @@ from tests.unit.test_office_pages import FORM
 from atre.errors import EngineUnavailableError, InvalidRequestError
 from atre.ipc.eco_messages import EcoMode, EcoReport, EcoSettings, ThreadBasis, ThreadFigures
 from atre.ipc.energy_messages import EnergyBucket, EnergyShares
+from atre.ipc.power_basis import Basis
 from atre.ipc.power_messages import (
     PowerBucket,
     PowerDescription,
@@ -24,7 +25,6 @@ from atre.ipc.power_messages import (
     Supply,
     UpsReport,
 )
-from atre.power_basis import Basis
 from atre.sentence import Sentence
 from atre_web.accounts.principal import Role
 

@@ -12,13 +12,14 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from atre.atred.power_verbs import PowerVerbs
 from atre.cli import main
 from atre.cli.power import command
 from atre.cli.power.direct import DirectReadings
 from atre.config import Config, default_runtime_dir
 from atre.errors import AtreError, InvalidRequestError
-from atre.intake import Intake
 from atre.ipc.failure import failure
+from atre.ipc.intake import Intake
 from atre.ipc.power_client import PowerClient
 from atre.ipc.power_messages import (
     PlugSettings,
@@ -32,7 +33,6 @@ from atre.power.reading import Basis, Reading, Scope
 from atre.power.sampler import Sampler
 from atre.power.sources import plug_of, samplers_of, ups_of
 from atre.power.ups.guard import UpsGuard
-from atre.power_verbs import PowerVerbs
 from atre.sentence import Sentence
 
 

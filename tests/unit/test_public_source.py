@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from atre.power_basis import Basis
-from atre.public_source import public_machine_source, public_source
+from atre.ipc.power_basis import Basis
+from atre.ipc.public_source import public_machine_source, public_source
 
 
 @pytest.mark.parametrize(

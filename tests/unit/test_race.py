@@ -10,17 +10,17 @@ from msgspec.structs import replace
 from atre.config import Config
 from atre.engine_plan import EnginePlan
 from atre.errors import ModelLoadError
-from atre.fit import fit
 from atre.hardware.choose import choose
 from atre.hardware.machine import Cpu, DeviceType, GgmlDevice, IssueCode, Machine, Memory, PciDevice
 from atre.hardware.profiles import load_profiles
 from atre.hardware.usage import UseCode
 from atre.models.gguf_header import read_header
-from atre.planning import factory_model_path, note, outcome, plan_engine, plan_with
-from atre.race.candidates import PROCESSOR, Candidate, Field, ModelIdentity, candidates
-from atre.race.race import Race, measure_command
-from atre.race.verdict import Basis, Result, Speed, Verdict, judge, use_codes
-from atre.speed.record import SpeedRecord
+from atre.plan.fit import fit
+from atre.plan.planning import factory_model_path, note, outcome, plan_engine, plan_with
+from atre.plan.race.candidates import PROCESSOR, Candidate, Field, ModelIdentity, candidates
+from atre.plan.race.race import Race, measure_command
+from atre.plan.race.verdict import Basis, Result, Speed, Verdict, judge, use_codes
+from atre.plan.speed.record import SpeedRecord
 
 _PROFILES = load_profiles(Path(__file__).parents[2] / "hardware-profiles")
 _HEADER = read_header(factory_model_path())
@@ -238,7 +238,7 @@ def test_the_verdict_is_remembered_until_devices_model_or_llama_cpp_change(
     assert fake.asked[2:] == ["CPU", "CUDA0", "Vulkan0"]
     assert settle(tmp_path, machine, fake) == first
     assert fake.asked[5:] == []
-    monkeypatch.setattr("atre.race.race.version", lambda _name: "99")
+    monkeypatch.setattr("atre.plan.race.race.version", lambda _name: "99")
     settle(tmp_path, machine, fake)
     assert fake.asked[5:] == ["CPU", "CUDA0"]
     other = tmp_path / "other.gguf"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from atre.plan.race.load import Moment, between, moment
 from atre.power.powercap import Counter, joules_between, read_counters
-from atre.race.load import Moment, between, moment
 
 
 @pytest.mark.parametrize(

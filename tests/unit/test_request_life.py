@@ -16,7 +16,7 @@ from atre.engine.prefix_cache import PrefixCache
 from atre.engine.scripted_runner import ScriptedRunner
 from atre.engine.serving import EngineServer, Loaded
 from atre.engine.snapshots import Snapshots
-from atre.intake import Intake
+from atre.ipc.intake import Intake
 from atre.ipc.messages import EngineDescription
 from atre_web import create_app
 from atre_web.accounts.door import open_door

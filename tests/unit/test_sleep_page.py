@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.unit.test_office_pages import FORM
 
-from atre import sleep_choice
+from atre.atred.management import ManagementDaemon
+from atre.choices import sleep_choice
 from atre.config import Config
 from atre.errors import InvalidRequestError
 from atre.ipc.client import ManagementClient
+from atre.ipc.nudge import SLEEP, NudgeSocket
 from atre.ipc.presence import SleepTimes
-from atre.management import ManagementDaemon
-from atre.nudge import SLEEP, NudgeSocket
 from atre_web.accounts import audit
 from atre_web.accounts.principal import Role
 from atre_web.office import week

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from atre.choices.sleep_rules import SleepRules, read_periods, should_be_loaded
 from atre.errors import ConfigError
-from atre.local_time import local_now
-from atre.sleep_rules import SleepRules, read_periods, should_be_loaded
+from atre.system.local_time import local_now
 
 _PARIS = ZoneInfo("Europe/Paris")
 _OFFICE = SleepRules(periods=read_periods("mon-fri 19:00-07:00, sat-sun"))

@@ -12,31 +12,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from atre.advice import note_advice
+from atre.box.advice import note_advice
+from atre.box.speed_watch import SpeedWatch, sampled, soonest
 from atre.config import Config
 from atre.engine.observed import observed
 from atre.errors import EngineUnavailableError
 from atre.hardware.choose import choose
 from atre.hardware.machine import Cpu, DeviceType, GgmlDevice, Machine, Memory, MemoryBus
 from atre.hardware.profiles import Figure, Profile, load_profiles
-from atre.inspection import inspect
 from atre.ipc.messages import EngineDescription, Turn
 from atre.models.catalogue import load_catalogue
 from atre.models.footprint import token_bytes
 from atre.models.gguf_header import read_header
-from atre.planning import Planned, factory_model_path
-from atre.race.candidates import ModelIdentity
-from atre.race.race import Race
-from atre.recommend import Recommendation, recommend
+from atre.plan.inspection import inspect
+from atre.plan.planning import Planned, factory_model_path
+from atre.plan.race.candidates import ModelIdentity
+from atre.plan.race.race import Race
+from atre.plan.recommend import Recommendation, recommend
+from atre.plan.speed.bandwidth import Bandwidth, MeasuredBandwidth, fingerprint, known_bandwidth
+from atre.plan.speed.efficiency import READABLE, Kind, share_of
+from atre.plan.speed.estimate import Reading, Sample, estimate
+from atre.plan.speed.meter import MemoryMeter, read_command
+from atre.plan.speed.read_memory import read_memory
+from atre.plan.speed.record import SpeedRecord
 from atre.sentence import NOTHING
-from atre.speed.bandwidth import Bandwidth, MeasuredBandwidth, fingerprint, known_bandwidth
-from atre.speed.efficiency import READABLE, Kind, share_of
-from atre.speed.estimate import Reading, Sample, estimate
-from atre.speed.meter import MemoryMeter, read_command
-from atre.speed.read_memory import read_memory
-from atre.speed.record import SpeedRecord
 from atre.speed_figure import SpeedBasis, SpeedFigure
-from atre.speed_watch import SpeedWatch, sampled, soonest
 
 _GB = 10**9
 _PROFILES_DIR = Path(__file__).parents[2] / "hardware-profiles"

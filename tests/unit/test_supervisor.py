@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-from atre.supervisor import restart_delay_s
+from atre.box.supervisor import restart_delay_s
 
 
 def test_restarts_come_quickly_at_first_and_slowly_in_the_end() -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from atre.atred.support import support_contents
 from atre.errors import EngineUnavailableError
 from atre.hardware.bundle import write_bundle
 from atre.hardware.detect import detect
-from atre.nudge import RESTART, NudgeSocket, nudge
-from atre.support import support_contents
+from atre.ipc.nudge import RESTART, NudgeSocket, nudge
 
 MACHINE = Path(__file__).parents[1] / "machines" / "n100-mini-pc"
 

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atre import clock
-from atre.clock import LATEST, OLDEST, Clock
 from atre.config import Config, save
+from atre.system import clock
+from atre.system.clock import LATEST, OLDEST, Clock
 from atre_web import cli
 from atre_web.accounts import audit, latency, people, settings
 from atre_web.accounts.database import connect, transaction

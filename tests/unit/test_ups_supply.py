@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from atre.errors import ClosedReason
-from atre.intake import Intake
+from atre.ipc.intake import Intake
 from atre.ipc.power_messages import Supply
 from atre.power.ups.guard import UpsGuard
 from atre.power.ups.state import UpsState

@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 from tests.bilingual import is_french
 
-from atre import fit_words
 from atre.cli import main
 from atre.engine_plan import EnginePlan, with_words
 from atre.errors import ConfigError, DiscoveryError
@@ -22,6 +21,7 @@ from atre.hardware.explain_words import WORDS, line
 from atre.hardware.machine import Cpu
 from atre.hardware.profiles import load_profiles
 from atre.hardware.threads import count_threads
+from atre.plan import fit_words
 from atre.sentence import Sentence
 
 _MACHINES = Path(__file__).parents[1] / "machines"

@@ -15,15 +15,15 @@ from atre.engine.llama.runner import LlamaRunner
 from atre.engine.sequence import Chunk, Sequence
 from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
-from atre.expected_allocation import expected_allocation
-from atre.fit import fit
 from atre.hardware.choose import choose
 from atre.hardware.detect import detect
 from atre.hardware.profiles import load_profiles
 from atre.ipc.messages import Sampling
 from atre.models.gguf_header import read_header
-from atre.planning import factory_model_path
-from atre.rehearsal import Rehearsal
+from atre.plan.expected_allocation import expected_allocation
+from atre.plan.fit import fit
+from atre.plan.planning import factory_model_path
+from atre.plan.rehearsal import Rehearsal
 
 pytestmark = pytest.mark.usefixtures("lavapipe")
 

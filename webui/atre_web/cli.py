@@ -8,9 +8,9 @@ import click
 import msgspec
 
 from atre import config as configuration
-from atre.cpu_policy import never_preempt
 from atre.errors import AtreError
-from atre.lifeline import end_with_parent
+from atre.system.cpu_policy import never_preempt
+from atre.system.lifeline import end_with_parent
 from atre_web import create_app, create_http_app
 from atre_web.accounts.database import connect
 from atre_web.accounts.door import open_door

@@ -15,8 +15,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from atre.clock import Clock, is_believable, read_clock
 from atre.errors import StorageError
+from atre.system.clock import Clock, is_believable, read_clock
 from atre_web.accounts import latency, usage
 from atre_web.accounts.database import connect
 from atre_web.chat import retention

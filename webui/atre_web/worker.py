@@ -40,7 +40,7 @@ class PatientTlsSocket(_Patient, ssl.SSLSocket):
 class Worker(ThreadWorker):  # type: ignore[misc]
     """Limits how long each connection may keep its thread, and the main thread not at all.
 
-    A request's ``environ["atre.closing"]`` is a file descriptor that is readable as soon as the
+    A request's ``environ["atre.ipc.closing"]`` is a file descriptor that is readable as soon as the
     worker is about to end, whatever was answered by then.
     """
 
@@ -53,7 +53,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         closing, self._say_closing = os.pipe()
 
         def wsgi(environ: dict[str, Any], start_response: Any) -> Any:
-            environ["atre.closing"] = closing
+            environ["atre.ipc.closing"] = closing
             return app(environ, start_response)
 
         self.wsgi = wsgi

@@ -18,9 +18,9 @@ from atre import __version__
 from atre.backup.database import copy_database, count_rows, is_database
 from atre.backup.manifest import FORMAT, NAME, BackupManifest, ModelEntry, file_entry
 from atre.backup.place import Place
-from atre.durable import write_durably
 from atre.errors import ModelStoreError
 from atre.models.manifest import Manifest
+from atre.system.durable import write_durably
 
 FOLDERS = ("state", "secrets", "tls", "documents", "adapters")
 MODELS = "models"

@@ -14,9 +14,9 @@ from time import time
 import msgspec
 
 from atre.backup.check_code import new_code, read_code
-from atre.durable import write_durably
 from atre.errors import BackupError, BackupProblem
 from atre.ipc.backup_replies import RecoverySheet, SheetState
+from atre.system.durable import write_durably
 
 _BOX_KEY, _SHEET = "backup-box-key", "backup-sheet.json"
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 
 from atre.backup.manifest import BackupManifest, ModelEntry
-from atre.durable import write_durably
 from atre.errors import ModelStoreError
 from atre.ipc.backup_replies import WantedModel
 from atre.models.manifest import Manifest
 from atre.models.store import Store
+from atre.system.durable import write_durably
 
 _FILE = "models-wanted.json"
 _HUB = re.compile(r"hub:(?P<address>[^@]+\.gguf)(@.*)?$")

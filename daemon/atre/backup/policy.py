@@ -3,8 +3,8 @@ from pathlib import Path
 
 import msgspec
 
-from atre.durable import write_durably
 from atre.ipc.backup_replies import BackupPolicy
+from atre.system.durable import write_durably
 
 _FILE = "backup-policy.json"
 

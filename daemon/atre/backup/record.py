@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from atre.durable import write_durably
 from atre.ipc.backup_replies import DrillReport
+from atre.system.durable import write_durably
 
 _FILE = "backup-record.json"
 

@@ -13,9 +13,9 @@ from atre.backup.manifest import NAME, BackupManifest, check_version
 from atre.backup.models_wanted import missing, note_wanted
 from atre.backup.place import Place
 from atre.backup.swap import STAGED, Swap, begin, drop
-from atre.durable import write_durably
 from atre.errors import BackupError, BackupProblem
 from atre.ipc.backup_replies import RestorePhase, RestorePreview
+from atre.system.durable import write_durably
 
 
 def preview(manifest: BackupManifest, place: Place, snapshot: str) -> RestorePreview:

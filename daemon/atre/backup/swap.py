@@ -22,9 +22,9 @@ from msgspec.structs import replace
 
 from atre.backup.models_wanted import take_in
 from atre.backup.place import Place
-from atre.durable import write_durably
 from atre.errors import BackupError, BackupProblem
 from atre.ipc.backup_replies import RestorePhase, RestoreState
+from atre.system.durable import write_durably
 
 STAGED = "staged"
 _PREVIOUS = "previous"

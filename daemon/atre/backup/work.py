@@ -27,7 +27,7 @@ from atre.backup.session import Session, only_job_here, scratch
 from atre.backup.verifying import verify
 from atre.errors import AtreError, BackupError, BackupProblem
 from atre.ipc.backup_messages import CreateBackup, DrillBackup, VerifyBackup
-from atre.lifeline import end_with_parent
+from atre.system.lifeline import end_with_parent
 
 _log = logging.getLogger(__name__)
 _MAX_ORDER_BYTES = 2**20

@@ -22,7 +22,7 @@ from atre.certificate.pieces import (
     key_usage,
     read_certificate,
 )
-from atre.durable import write_durably
+from atre.system.durable import write_durably
 
 _CA_DAYS = 3653
 # A conflict on the LAN renames a box to atre-7f3a-2.local, and so on (RFC 6762 §9).

@@ -23,7 +23,7 @@ from atre.certificate.pieces import (
     key_usage,
     read_certificate,
 )
-from atre.durable import write_durably
+from atre.system.durable import write_durably
 
 _LEAF_DAYS = 397  # Apple refuses longer ones, support.apple.com/102028
 _RENEW_DAYS = 30

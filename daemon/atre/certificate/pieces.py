@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from atre.durable import write_durably
+from atre.system.durable import write_durably
 
 # No clock that is right says less: this program was written later. A box without a battery for its
 # clock starts in 1970 (or at whatever its kernel was built) until the network tells it better.

@@ -15,10 +15,10 @@ from atre.certificate.files import names_file, served_file
 from atre.certificate.names import BoxNames
 from atre.certificate.own import ensure_certificate
 from atre.certificate.pieces import at_least_floor, read_certificate
-from atre.durable import write_durably
 from atre.errors import InvalidRequestError
 from atre.ipc.messages import CertificateSource
 from atre.sentence import Sentence
+from atre.system.durable import write_durably
 
 _WARN_IMPORTED_DAYS = 14
 _WARN_AUTHORITY_DAYS = 365

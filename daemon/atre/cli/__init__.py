@@ -17,7 +17,7 @@ from atre.cli.power import power
 from atre.cli.serve import serve
 from atre.cli.space import space
 from atre.errors import AtreError
-from atre.language import in_french
+from atre.terminal.language import in_french
 
 __all__ = ["main"]
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What ``atre serve`` prints once it serves, in the language of the terminal."""
 
-from atre.box import Started
-from atre.language import in_french
+from atre.box.box import Started
 from atre.sentence import NOTHING
+from atre.terminal.language import in_french
 
 _FRENCH = {
     "ready": "Âtre est prêt.",

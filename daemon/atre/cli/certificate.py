@@ -12,8 +12,8 @@ from atre.config import default_runtime_dir
 from atre.errors import ConfigError, EngineUnavailableError
 from atre.ipc.client import ManagementClient
 from atre.ipc.messages import BoxDescription, CertificateSource
-from atre.language import in_french, lang_option, say
-from atre.options import data_dir_option, json_option
+from atre.terminal.language import in_french, lang_option, say
+from atre.terminal.options import data_dir_option, json_option
 
 _file = click.Path(path_type=Path, dir_okay=False)
 

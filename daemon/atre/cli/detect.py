@@ -18,12 +18,12 @@ from atre.hardware.explain import explain
 from atre.hardware.machine import Machine
 from atre.hardware.remedies import words
 from atre.hardware.usage import DeviceUse
-from atre.inspection import Inspection, inspect
-from atre.language import in_french, lang_option
-from atre.planning import chosen_model_path
-from atre.race.race import Race
-from atre.speed.meter import MemoryMeter
-from atre.speed.record import SpeedRecord
+from atre.plan.inspection import Inspection, inspect
+from atre.plan.planning import chosen_model_path
+from atre.plan.race.race import Race
+from atre.plan.speed.meter import MemoryMeter
+from atre.plan.speed.record import SpeedRecord
+from atre.terminal.language import in_french, lang_option
 
 _NOT_HERE = "A recorded machine cannot race: leave out --root, or run this on the machine itself."
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from atre.discovery.browse import discover as browse
 from atre.discovery.found import Found
 from atre.errors import DiscoveryError
-from atre.language import lang_option, say
+from atre.terminal.language import lang_option, say
 
 
 @click.command()

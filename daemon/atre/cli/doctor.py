@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
+from atre.atred.support import support_contents
 from atre.cli.detect import look, recorded
 from atre.hardware.bundle import write_bundle
 from atre.hardware.detect import detect
-from atre.health import HealthNote, check
-from atre.language import in_french, lang_option
-from atre.options import data_dir_option
-from atre.support import support_contents
+from atre.plan.health import HealthNote, check
+from atre.terminal.language import in_french, lang_option
+from atre.terminal.options import data_dir_option
 
 _FRENCH = {
     "sound": "Tout est en ordre.",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from atre.box import Box
+from atre.box.box import Box
 from atre.cli.announcement import announcement
 from atre.config import (
     DEFAULT_LAN_PORT,
@@ -14,8 +14,8 @@ from atre.config import (
     default_profiles_dir,
     default_runtime_dir,
 )
-from atre.language import lang_option
-from atre.options import data_dir_option
+from atre.terminal.language import lang_option
+from atre.terminal.options import data_dir_option
 
 
 @click.command()

@@ -10,10 +10,10 @@ from atre.config import default_runtime_dir
 from atre.errors import ConfigError, EngineUnavailableError
 from atre.ipc.media_client import MediaClient
 from atre.ipc.media_messages import DescribeSpace, SetSpaceLimits, SpaceReport
-from atre.language import in_french, lang_option, say
 from atre.media.verbs import MediaVerbs
-from atre.options import data_dir_option, json_option
 from atre.space.words import in_words
+from atre.terminal.language import in_french, lang_option, say
+from atre.terminal.options import data_dir_option, json_option
 
 _GB = 10**9
 # French words of the parts that people know; other names are told as they are.

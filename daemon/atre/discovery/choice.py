@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from atre.durable import write_durably
+from atre.system.durable import write_durably
 
 _FILE = "discovery.json"
 

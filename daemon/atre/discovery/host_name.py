@@ -7,8 +7,8 @@ import secrets
 from pathlib import Path
 
 from atre.discovery.service import check_host_label
-from atre.durable import write_durably
 from atre.errors import ConfigError
+from atre.system.durable import write_durably
 
 _BOX_ID = re.compile(r"[0-9a-f]{8}")
 

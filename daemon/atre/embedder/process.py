@@ -13,9 +13,9 @@ from atre.embedder.prepare import prepare
 from atre.embedder.serving import EmbedderServer, Loaded
 from atre.engine.llama.model import LlamaModel
 from atre.errors import DecodeError, ModelLoadError
-from atre.intake import Intake
+from atre.ipc.intake import Intake
 from atre.ipc.messages import Embed, EmbedderDescription
-from atre.notify import notify
+from atre.system.notify import notify
 
 # Next to the engine's 0 this is about a tenth of a contended core (sched(7)): people wait for each
 # token of a chat, and for the end of an indexing job.

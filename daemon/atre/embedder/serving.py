@@ -8,7 +8,7 @@ from atre.embedder.embedder import Embedder
 from atre.embedder.encoder import Tokenizer
 from atre.embedder.job import Job
 from atre.embedder.prepare import prepare
-from atre.intake import Intake
+from atre.ipc.intake import Intake
 from atre.ipc.job_server import Caller, JobServer
 from atre.ipc.messages import Embed, EmbedderDescription, EmbedderRequest
 

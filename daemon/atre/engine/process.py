@@ -26,10 +26,10 @@ from atre.engine.snapshot_cache import SnapshotCache
 from atre.engine.snapshots import Snapshots
 from atre.engine_plan import EnginePlan
 from atre.errors import EngineUnavailableError, ModelLoadError
-from atre.intake import Intake
+from atre.ipc.intake import Intake
 from atre.ipc.messages import AppliedAdapter, EngineDescription
-from atre.notify import LOADED_FRACTION, notify
 from atre.sentence import Sentence
+from atre.system.notify import LOADED_FRACTION, notify
 
 # After a native call Python waits this long for a busy thread to hand over the interpreter: the
 # default of 5 ms would be added to every step while a prompt is being tokenised.

@@ -22,7 +22,7 @@ from atre.engine.sequence import Sequence
 from atre.engine.snapshots import Snapshots
 from atre.engine.tool_check import check_tools
 from atre.engine.work_log import WorkLog
-from atre.intake import Intake
+from atre.ipc.intake import Intake
 from atre.ipc.job_server import Caller, JobServer, Service
 from atre.ipc.messages import EngineDescription, EngineRequest, Generate, ToolChoice
 from atre.ipc.requested_model import check_model

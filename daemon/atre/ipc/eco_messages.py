@@ -19,7 +19,7 @@ class EcoMode(StrEnum):
 
 
 class EcoSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """``calendar`` is as ``atre.sleep_rules`` reads it, in the hours of ``time_zone``.
+    """``calendar`` is as ``atre.choices.sleep_rules`` reads it, in the hours of ``time_zone``.
 
     An empty zone is the machine's own.
     """

@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from atre.ipc.message import Fraction, Message
-from atre.power_basis import Basis
+from atre.ipc.power_basis import Basis
 
 _RequestId = Annotated[str, Meta(max_length=40)]
 

@@ -11,8 +11,8 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from atre.errors import AtreError, EngineUnavailableError, InvalidRequestError
-from atre.intake import Intake
 from atre.ipc.failure import failure
+from atre.ipc.intake import Intake
 from atre.ipc.message import Message
 from atre.ipc.presence import Activity, DescribeActivity
 from atre.ipc.server import Connection, Server

@@ -156,7 +156,7 @@ class ModelJob(Message, frozen=True):
 
 
 class Phase(StrEnum):
-    """How far a change of the running model is; see ``atre.model_change``."""
+    """How far a change of the running model is; see ``atre.models.change``."""
 
     DRAINING = "draining"
     LOADING = "loading"

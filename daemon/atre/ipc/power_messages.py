@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from atre.ipc.eco_messages import EcoReport, SetEco
 from atre.ipc.message import Message
-from atre.power_basis import Basis, Scope
+from atre.ipc.power_basis import Basis, Scope
 from atre.sentence import Sentence
 
 MAX_BUCKETS = 3000  # of one reply: two days of minutes fit

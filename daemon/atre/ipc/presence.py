@@ -31,8 +31,8 @@ class Activity(Message, frozen=True):
 class SleepTimes(msgspec.Struct, frozen=True, kw_only=True):
     """When the model may leave memory: after seconds without a request, and by a calendar.
 
-    ``calendar`` is as ``atre.sleep_rules`` reads it, in the hours of ``time_zone``, or of the
-    machine where that is empty. None and "" are never.
+    ``calendar`` is as ``atre.choices.sleep_rules`` reads it, in the hours of ``time_zone``, or of
+    the machine where that is empty. None and "" are never.
     """
 
     unload_after_s: float | None = None

@@ -4,8 +4,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from atre.closing import Closing
 from atre.errors import EngineUnavailableError
+from atre.ipc.closing import Closing
 from atre.ipc.failure import error_from
 from atre.ipc.frame import FrameReader, encode_frame
 from atre.ipc.message import Message

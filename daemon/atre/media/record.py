@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from atre.durable import write_durably
 from atre.errors import StorageError
+from atre.system.durable import write_durably
 
 _FILE = "backup-targets.json"
 _log = logging.getLogger(__name__)

@@ -16,9 +16,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from atre.durable import write_durably
 from atre.errors import MediaError
 from atre.media.record import SftpRecord
+from atre.system.durable import write_durably
 
 _KEY = "backup-key"
 _KNOWN = "backup-hosts"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 
-from atre.durable import write_durably
 from atre.errors import MediaError, StorageError
 from atre.ipc.media_messages import (
     AddDiskTarget,
@@ -34,6 +33,7 @@ from atre.media.udev_watch import UdevWatch
 from atre.space.level import level, room
 from atre.space.limits import limits_path, read_limits
 from atre.space.parts import parts
+from atre.system.durable import write_durably
 
 
 class MediaVerbs:

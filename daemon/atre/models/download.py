@@ -10,11 +10,11 @@ from typing import BinaryIO
 
 import msgspec
 
-from atre.durable import write_durably
 from atre.errors import ModelProblem, ModelStoreError
 from atre.models.disk import write_failure
 from atre.models.hub import HubFile, Interrupted, RemoteFile, opened
 from atre.models.unfinished import Unfinished, forget, held, partial_path
+from atre.system.durable import write_durably
 
 _READ_BYTES = 2**20
 _SYNC_BYTES = 64 * 2**20  # what a power cut may cost

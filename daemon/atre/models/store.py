@@ -21,13 +21,13 @@ from typing import IO
 
 import msgspec
 
-from atre.durable import write_durably
 from atre.errors import ModelProblem, ModelStoreError
 from atre.models.disk import write_failure
 from atre.models.lease import LEASES, PARTIAL, Lease, lease_for, live_leases
 from atre.models.manifest import FACTORY, Manifest, StoredFile
 from atre.models.selection import read_selection
 from atre.models.split import parts_of
+from atre.system.durable import write_durably
 
 _PREFIX = "sha256-"
 

@@ -10,9 +10,9 @@ machine's energy, whatever the weights are.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from atre.ipc.power_basis import Basis
 from atre.ipc.work_messages import Rows, WorkDone, request_id
 from atre.power.trace import Span
-from atre.power_basis import Basis
 
 # One-second readings scatter; what a span holds beyond this much of the usual is not our work.
 _SURPLUS = 1.5

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from atre.durable import write_durably
 from atre.power.trace import Span
+from atre.system.durable import write_durably
 
 # Other programs wake up now and then; what is left beneath them is the machine itself.
 _QUANTILE = 0.1

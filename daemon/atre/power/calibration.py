@@ -10,9 +10,9 @@ from statistics import fmean, median
 
 import msgspec
 
-from atre.durable import write_durably
+from atre.ipc.power_basis import Basis
 from atre.power.trace import Span
-from atre.power_basis import Basis
+from atre.system.durable import write_durably
 
 MIN_MINUTES = 20
 # Without different loads the slope would be chance.

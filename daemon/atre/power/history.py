@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from atre.power_basis import Basis
+from atre.ipc.power_basis import Basis
 from atre.sentence import Sentence
 
 _log = logging.getLogger(__name__)

@@ -10,12 +10,12 @@ from statistics import median
 from typing import Protocol
 
 from atre.ipc.energy_messages import EnergyBucket, EnergyShares, RequestEnergy
+from atre.ipc.power_basis import Basis
 from atre.ipc.work_messages import WorkDone, request_id
 from atre.power.attribution import Attribution, Energy, Rates, attribute, clip
 from atre.power.rates import LearnedRates
 from atre.power.thread_choice import Work
 from atre.power.trace import PowerTrace
-from atre.power_basis import Basis
 
 _NUM_KEPT = 2000  # requests whose energy can still be asked for
 _NUM_PENDING = 4096

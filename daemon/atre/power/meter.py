@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
+from atre.ipc.power_basis import Basis, Scope
+from atre.ipc.public_source import public_machine_source
 from atre.power.baseline import Baseline
 from atre.power.calibration import Calibration, Pair
 from atre.power.history import MINUTE_S, Amount, PowerHistory
@@ -15,8 +17,6 @@ from atre.power.machine_power import chosen, span_between
 from atre.power.reading import Reading
 from atre.power.sampler import Sampler
 from atre.power.trace import PowerTrace, Span
-from atre.power_basis import Basis, Scope
-from atre.public_source import public_machine_source
 
 _log = logging.getLogger(__name__)
 

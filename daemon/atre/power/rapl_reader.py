@@ -19,9 +19,9 @@ from pathlib import Path
 import msgspec
 
 from atre.hardware.tree import Tree
-from atre.notify import notify
 from atre.power.samplers.rapl import RaplFiles
 from atre.power.samplers.rapl_socket import SOCKET
+from atre.system.notify import notify
 
 _PERIOD_S = 1.0  # not a setting: it is what keeps the counters' secret
 _MAX_LISTENERS = 8

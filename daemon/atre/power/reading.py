@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import msgspec
 
-from atre.power_basis import Basis, Scope
+from atre.ipc.power_basis import Basis, Scope
 from atre.sentence import Sentence
 
 __all__ = ["Basis", "Reading", "Scope"]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from atre.durable import write_durably
 from atre.ipc.power_messages import PowerSettings
+from atre.system.durable import write_durably
 
 _FILE = "power.json"
 _SECRET = "plug-password"  # noqa: S105 -- the name of a file

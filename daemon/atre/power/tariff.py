@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from atre.choices.sleep_rules import Period, read_periods
 from atre.errors import ConfigError, InvalidRequestError
 from atre.ipc.power_messages import (
     CUSTOM_TARIFF,
@@ -24,7 +25,6 @@ from atre.ipc.power_messages import (
     TariffOffer,
 )
 from atre.sentence import Sentence
-from atre.sleep_rules import Period, read_periods
 
 _TARIFFS = Path(__file__).parent / "tariffs"
 _CO2 = Path(__file__).parent / "co2.toml"

@@ -12,10 +12,10 @@ from itertools import groupby
 
 import msgspec
 
+from atre.ipc.power_basis import Basis
 from atre.ipc.power_messages import PowerBucket, Resolution
 from atre.power.history import DAY_S, HOUR_S, MINUTE_S, Amount, PowerHistory, Stored
 from atre.power.tariff import Tariff
-from atre.power_basis import Basis
 
 J_PER_KWH = 3.6e6
 _HOURS_A_DAY = 24

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much the parts that grow by people's doing may take, as a manager set it.
 
-Logs are bounded where they are written (``atre.child_log``), the reserve by its own size.
+Logs are bounded where they are written (``atre.box.child_log``), the reserve by its own size.
 """
 
 from pathlib import Path

@@ -9,8 +9,8 @@ import click
 import msgspec
 
 from atre.errors import InvalidRequestError
-from atre.language import lang_option, say
-from atre.options import data_dir_option, json_option
+from atre.terminal.language import lang_option, say
+from atre.terminal.options import data_dir_option, json_option
 from atre_web.accounts import audit, claim
 from atre_web.accounts.claim import Claim
 from atre_web.accounts.console import database, panel_url, print_json

@@ -3,10 +3,10 @@
 
 import logging
 
+from atre.choices.owner_mark import set_mark
 from atre.config import Config
 from atre.errors import AtreError, StorageError
 from atre.ipc.client import ManagementClient
-from atre.owner_mark import set_mark
 
 _log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from atre.language import lang_option, say
-from atre.options import data_dir_option, json_option
+from atre.terminal.language import lang_option, say
+from atre.terminal.options import data_dir_option, json_option
 from atre_web.accounts import keys
 from atre_web.accounts.console import database, date, print_json
 from atre_web.accounts.keys import ApiKey

@@ -13,7 +13,7 @@ import msgspec
 from atre.config import DEFAULT_PORT, default_runtime_dir, load
 from atre.errors import AtreError, ConfigError, EngineError, StorageError
 from atre.ipc.client import ManagementClient
-from atre.language import in_french
+from atre.terminal.language import in_french
 from atre_web.accounts.database import connect
 from atre_web.accounts.migrations import migrate
 from atre_web.panel.address import panel_urls

@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from atre.errors import InvalidRequestError
-from atre.language import lang_option, say
-from atre.options import data_dir_option, json_option
+from atre.terminal.language import lang_option, say
+from atre.terminal.options import data_dir_option, json_option
 from atre_web.accounts import audit, claim, invitations, people
 from atre_web.accounts.console import (
     database,

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
-from atre.closing import Closing
 from atre.handbook.plan import Plan
+from atre.ipc.closing import Closing
 from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.messages import Delta, EngineEvent, Finished, FinishReason
 from atre_web.openai.origin import Origin

@@ -9,7 +9,7 @@ from typing import Literal
 
 from atre.ipc.messages import EngineDescription
 from atre.ipc.power_messages import PowerDescription
-from atre.public_source import public_source
+from atre.ipc.public_source import public_source
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

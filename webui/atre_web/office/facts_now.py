@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from flask import current_app
 
-from atre.clock import is_synchronised
 from atre.errors import EngineError
 from atre.ipc.power_client import PowerClient
 from atre.ipc.power_messages import UpsReport
+from atre.system.clock import is_synchronised
 from atre_web.accounts import claim, current, invitations, people
 from atre_web.backups.blueprint import overview_or_none
 from atre_web.office.findings import Facts, Finding, findings

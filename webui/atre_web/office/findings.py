@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from atre.clock import Clock, is_far_ahead, is_unset
 from atre.ipc.backup_replies import BackupOverview, BackupTarget, SheetState
 from atre.ipc.media_messages import TargetState
 from atre.ipc.messages import BoxDescription, DiscoveryState, EngineDescription
 from atre.ipc.power_messages import Supply, UpsReport
 from atre.sentence import NOTHING, Sentence
 from atre.space.level import SpaceLevel
+from atre.system.clock import Clock, is_far_ahead, is_unset
 
 Level = Literal["urgent", "attention", "advice"]
 LEVELS: tuple[Level, ...] = ("urgent", "attention", "advice")

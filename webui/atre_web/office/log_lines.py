@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The last lines that the box's processes logged; see ``atre.child_log``."""
+"""The last lines that the box's processes logged; see ``atre.box.child_log``."""
 
 import unicodedata
 from pathlib import Path

@@ -4,8 +4,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from atre.choices.sleep_rules import read_periods
 from atre.errors import ConfigError
-from atre.sleep_rules import read_periods
 
 # As a calendar writes them; Monday first.
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from atre.closing import Closing
 from atre.ipc.client import EngineClient, Generation
+from atre.ipc.closing import Closing
 from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.messages import EngineEvent, Finished, Generate
 from atre_web.openai.interruption import PEER_CLOSED

@@ -144,7 +144,7 @@ def _interruption() -> Interruption:
     connection = request.environ.get("gunicorn.socket")
     return Interruption(
         client_fd=connection.fileno() if connection else None,
-        closing_fd=request.environ.get("atre.closing"),
+        closing_fd=request.environ.get("atre.ipc.closing"),
     )
 
 

@@ -96,7 +96,7 @@ def watch(conversation_id: str, answer_id: int) -> Response:
     conversations.get(connection, person_id, conversation_id)
     if answer_id not in messages.tree(connection, conversation_id):
         return Response(status=404)
-    events = follow.events(desk(), answer_id, closing_fd=request.environ.get("atre.closing"))
+    events = follow.events(desk(), answer_id, closing_fd=request.environ.get("atre.ipc.closing"))
     response = Response(events, mimetype="text/event-stream")
     response.headers["X-Accel-Buffering"] = "no"  # nginx passes each event on at once
     return response

@@ -4,7 +4,7 @@
 import flask_babel
 from babel.numbers import format_currency
 
-from atre.power_basis import Basis, Scope
+from atre.ipc.power_basis import Basis, Scope
 from atre_web.panel.snapshot import UNKNOWN
 from atre_web.panel.wording import decimal, gettext
 

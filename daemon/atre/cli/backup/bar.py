@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from atre.ipc.backup_replies import BackupJob, Stage
-from atre.language import in_french
+from atre.terminal.language import in_french
 
 _WORDS = {
     Stage.PREPARING: ("Preparing", "Préparation"),

@@ -16,7 +16,7 @@ from atre.cli.backup.door import (
 from atre.cli.backup.words import target_option
 from atre.ipc.backup_messages import BackupReason, CreateBackup
 from atre.ipc.backup_replies import SheetState
-from atre.language import say
+from atre.terminal.language import say
 
 
 @click.command()

@@ -11,7 +11,7 @@ from typing import Protocol
 import click
 import msgspec
 
-from atre.backup_verbs import BackupVerbs
+from atre.atred.backup_verbs import BackupVerbs
 from atre.cli.backup.bar import bar
 from atre.config import default_runtime_dir
 from atre.errors import BackupError, BackupProblem, ConfigError, EngineUnavailableError
@@ -21,9 +21,9 @@ from atre.ipc.backup_replies import BackupJob, BackupOverview, JobState
 from atre.ipc.media_client import MediaClient
 from atre.ipc.media_messages import MediaRequest, Targets
 from atre.ipc.message import Message
-from atre.language import lang_option
 from atre.media.verbs import MediaVerbs
-from atre.options import data_dir_option, json_option
+from atre.terminal.language import lang_option
+from atre.terminal.options import data_dir_option, json_option
 
 __all__ = [
     "Door",

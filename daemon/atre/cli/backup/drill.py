@@ -17,7 +17,7 @@ from atre.cli.backup.words import moment, proof, target_option
 from atre.cli.model.shared import size
 from atre.ipc.backup_messages import DrillBackup
 from atre.ipc.backup_replies import DrillReport
-from atre.language import say
+from atre.terminal.language import say
 
 
 @click.command()

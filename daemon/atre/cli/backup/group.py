@@ -2,7 +2,7 @@
 import click
 
 from atre.errors import BackupError, BackupProblem, MediaError, NotFoundError
-from atre.language import in_french
+from atre.terminal.language import in_french
 
 _STATUS = {
     BackupProblem.WRONG_KEY: 3,

@@ -14,7 +14,7 @@ from atre.cli.backup.door import (
 from atre.cli.backup.words import target_option
 from atre.ipc.backup_messages import AddKey, BackupRequest, ListKeys, RemoveKey
 from atre.ipc.backup_replies import KeyListing
-from atre.language import say
+from atre.terminal.language import say
 
 _ROLES = {
     "box": ("the box", "le boîtier"),

@@ -16,7 +16,7 @@ from atre.cli.backup.words import key_file_option, moment, target_option, unit_o
 from atre.cli.model.shared import size
 from atre.ipc.backup_messages import ListSnapshots
 from atre.ipc.backup_replies import SnapshotListing
-from atre.language import say
+from atre.terminal.language import say
 
 _REASONS = {
     "asked": ("asked for", "demandée"),

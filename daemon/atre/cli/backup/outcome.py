@@ -8,7 +8,7 @@ import click
 from atre.cli.backup.door import data_dir_option, json_option, lang_option, opened, print_json
 from atre.ipc.backup_messages import ConfirmRestore, UndoRestore
 from atre.ipc.backup_replies import BackupOverview
-from atre.language import say
+from atre.terminal.language import say
 
 
 @click.command()

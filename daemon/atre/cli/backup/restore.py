@@ -25,7 +25,7 @@ from atre.ipc.backup_messages import (
 )
 from atre.ipc.backup_replies import RestorePreview, SnapshotListing, WantedModel
 from atre.ipc.media_messages import AddFolderTarget, DescribeTargets
-from atre.language import say
+from atre.terminal.language import say
 
 
 @click.command()

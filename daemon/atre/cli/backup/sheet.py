@@ -12,10 +12,10 @@ from atre.cli.backup.door import (
     print_json,
 )
 from atre.cli.backup.page import page
-from atre.durable import write_durably
 from atre.ipc.backup_messages import ConfirmSheet, ShowSheet
 from atre.ipc.backup_replies import RecoverySheet
-from atre.language import in_french, say
+from atre.system.durable import write_durably
+from atre.terminal.language import in_french, say
 
 
 @click.command()

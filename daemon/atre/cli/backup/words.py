@@ -6,7 +6,7 @@ import datetime as dt
 import click
 
 from atre.ipc.backup_replies import DrillReport
-from atre.language import say
+from atre.terminal.language import say
 
 target_option = click.option(
     "--target", metavar="NAME", help="Which place.  [default: the only one that is present]"

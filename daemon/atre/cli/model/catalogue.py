@@ -13,11 +13,11 @@ from atre.config import default_profiles_dir
 from atre.hardware.choose import choose
 from atre.hardware.detect import detect
 from atre.hardware.profiles import load_profiles
-from atre.language import say
 from atre.models.catalogue import Catalogue, load_catalogue
-from atre.recommend import Recommendation, expected_speeds, memory_bytes, recommend
-from atre.speed.record import SpeedRecord
+from atre.plan.recommend import Recommendation, expected_speeds, memory_bytes, recommend
+from atre.plan.speed.record import SpeedRecord
 from atre.speed_figure import SpeedFigure
+from atre.terminal.language import say
 
 
 class Offer(msgspec.Struct, frozen=True):

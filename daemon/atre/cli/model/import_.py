@@ -11,12 +11,12 @@ from atre.cli.model.shared import (
     tidied,
 )
 from atre.errors import ModelStoreError
-from atre.language import lang_option, say
 from atre.models.import_files import Candidate, candidates, import_model
 from atre.models.manifest import Manifest, check_name
 from atre.models.signature import SignedListing, read_signed_listing
 from atre.models.store import Store
-from atre.options import data_dir_option, json_option
+from atre.terminal.language import lang_option, say
+from atre.terminal.options import data_dir_option, json_option
 
 
 @click.command("import")

@@ -9,11 +9,11 @@ from rich.table import Table
 
 from atre.cli.model.catalogue import show_catalogue
 from atre.cli.model.shared import open_store, size
-from atre.language import lang_option, say
 from atre.models.manifest import FACTORY, Manifest
 from atre.models.selection import read_selection
 from atre.models.unfinished import Unfinished, unfinished
-from atre.options import data_dir_option, json_option
+from atre.terminal.language import lang_option, say
+from atre.terminal.options import data_dir_option, json_option
 
 
 class Listing(msgspec.Struct, frozen=True):

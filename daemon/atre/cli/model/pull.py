@@ -10,10 +10,10 @@ from atre.cli.model.shared import (
     size,
     tidied,
 )
-from atre.language import lang_option, say
 from atre.models.catalogue import load_catalogue
 from atre.models.manifest import check_name
-from atre.options import data_dir_option, json_option
+from atre.terminal.language import lang_option, say
+from atre.terminal.options import data_dir_option, json_option
 
 _MEGA = 10**6
 

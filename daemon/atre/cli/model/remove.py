@@ -4,9 +4,9 @@ from pathlib import Path
 import click
 
 from atre.cli.model.shared import open_store, size
-from atre.language import lang_option, say
 from atre.models.unfinished import forget_unfinished
-from atre.options import data_dir_option
+from atre.terminal.language import lang_option, say
+from atre.terminal.options import data_dir_option
 
 
 @click.command()

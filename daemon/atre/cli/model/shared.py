@@ -16,11 +16,11 @@ from rich.progress import (
 )
 
 from atre.errors import ModelStoreError
-from atre.language import in_french
 from atre.models.store import Store
-from atre.planning import model_store
+from atre.plan.planning import model_store
 from atre.space.words import in_words
 from atre.speed_figure import SpeedFigure
+from atre.terminal.language import in_french
 
 
 def size(num_bytes: int) -> str:

@@ -9,12 +9,12 @@ from atre.cli.model.shared import open_store
 from atre.config import default_runtime_dir
 from atre.errors import ModelStoreError
 from atre.ipc.model_messages import Phase
-from atre.language import lang_option, say
-from atre.model_change import ChangeStatus
-from atre.model_request import ask_for_model, read_status
+from atre.models.change import ChangeStatus
+from atre.models.change_request import ask_for_model, read_status
 from atre.models.manifest import FACTORY
 from atre.models.selection import Selection, read_applied
-from atre.options import data_dir_option
+from atre.terminal.language import lang_option, say
+from atre.terminal.options import data_dir_option
 
 _POLL_S = 0.2
 _TAKEN_UP_S = 30.0  # a box that changes to another model just now takes this one up afterwards

@@ -5,9 +5,9 @@ import click
 
 from atre.cli.model.shared import bytes_shown, open_store
 from atre.errors import ModelStoreError
-from atre.language import lang_option, say
 from atre.models.verify import verify as find_damage
-from atre.options import data_dir_option
+from atre.terminal.language import lang_option, say
+from atre.terminal.options import data_dir_option
 
 
 @click.command()

@@ -14,13 +14,13 @@ from atre.cli.power.table import overview
 from atre.cli.power.words import basis, watts
 from atre.config import default_runtime_dir
 from atre.errors import EngineUnavailableError
+from atre.ipc.power_basis import Basis
 from atre.ipc.power_client import PowerClient
 from atre.ipc.power_messages import PowerDescription
-from atre.language import in_french, lang_option, say
-from atre.local_time import local_now
-from atre.options import data_dir_option, json_option
 from atre.power.settings import SettingsFile
-from atre.power_basis import Basis
+from atre.system.local_time import local_now
+from atre.terminal.language import in_french, lang_option, say
+from atre.terminal.options import data_dir_option, json_option
 
 _PERIOD_S = 1.0
 

@@ -4,13 +4,13 @@
 import time
 from collections.abc import Callable, Sequence
 
+from atre.ipc.power_basis import Basis
 from atre.ipc.power_messages import PowerBucket, PowerDescription, PowerSettings
 from atre.power.machine_power import coverage, span_between
 from atre.power.reading import Reading
 from atre.power.sampler import Sampler
 from atre.power.sources import samplers_of, told_sources
 from atre.power.tariff import co2_examples, tariff_offers
-from atre.power_basis import Basis
 
 _SETTLE_S = 1.0  # a counter tells power only as a difference
 

@@ -2,8 +2,8 @@
 """Figures of power as a person reads them; what is unknown is —."""
 
 from atre.ipc.eco_messages import EcoReport
+from atre.ipc.power_basis import Basis
 from atre.ipc.power_messages import PowerBucket, PowerDescription, Supply, UpsReport
-from atre.power_basis import Basis
 
 UNKNOWN = "—"
 _J_PER_KWH = 3.6e6

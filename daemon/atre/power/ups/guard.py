@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from atre.errors import ClosedReason, EngineUnavailableError
-from atre.intake import RENEWAL_S, Intake
+from atre.ipc.intake import RENEWAL_S, Intake
 from atre.ipc.power_messages import Supply
 from atre.power.ups.watch import Heard
 

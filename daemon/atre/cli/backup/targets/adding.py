@@ -14,7 +14,7 @@ from atre.ipc.media_messages import (
     DescribeTargets,
     SftpHost,
 )
-from atre.language import say
+from atre.terminal.language import say
 
 _LONGEST = 64
 _label = click.option("--label", metavar="NAME", help="What to call it.  [default: what it is]")

@@ -7,7 +7,7 @@ import click
 
 from atre.cli.backup.door import Door, data_dir_option, lang_option, opened
 from atre.ipc.media_messages import DescribeTargets, ReleaseTarget, RemoveTarget, RenameTarget
-from atre.language import say
+from atre.terminal.language import say
 
 _target = click.argument("target")
 

@@ -15,7 +15,7 @@ from atre.cli.backup.words import moment, proof
 from atre.cli.model.shared import size
 from atre.ipc.backup_replies import BackupOverview, BackupTarget, SheetState
 from atre.ipc.media_messages import DescribeTargets, DiskState, Targets
-from atre.language import say
+from atre.terminal.language import say
 
 _SHEET = {
     SheetState.NONE: (
