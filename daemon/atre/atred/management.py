@@ -68,6 +68,7 @@ from atre.power.sources import samplers_of
 from atre.power.ups.guard import UpsGuard
 from atre.sentence import Sentence
 from atre.space.reserve import make_whole
+from atre.system.cpu_policy import never_preempt
 from atre.system.lifeline import end_with_parent
 from atre.system.notify import notify
 
@@ -98,6 +99,7 @@ def main(config_path: Path, *, lifeline: bool) -> None:
     logging.basicConfig(level=logging.INFO, format="atred: %(message)s", stream=sys.stderr)
     if lifeline:
         end_with_parent()
+    never_preempt()
     config = configuration.load(config_path)
     daemon = ManagementDaemon(config)
     stop = threading.Event()
