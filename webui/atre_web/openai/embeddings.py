@@ -63,9 +63,7 @@ def embedding_answer(
     refuses.
     """
     with client.embed(request) as embedding:
-        vectors, end = _collect(
-            embedding, interruption, Standing(meter.check), as_base64=as_base64
-        )
+        vectors, end = _collect(embedding, interruption, Standing(meter.check), as_base64=as_base64)
     meter.count_prompt(end.prompt_tokens)
     answer = {
         "object": "list",
