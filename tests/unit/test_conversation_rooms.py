@@ -17,7 +17,7 @@ from atre_web.accounts import people
 from atre_web.accounts.authorisation import routes
 from atre_web.accounts.database import transaction
 from atre_web.accounts.principal import Role
-from atre_web.chat import attachment_limit, messages
+from atre_web.chat import attachment_limit, messages, words
 from atre_web.openai.document import openapi_document
 
 
@@ -112,6 +112,41 @@ def test_search_finds_words_whatever_their_endings_and_forgets_what_is_deleted(
     assert (member.get(f"{ROOT}?q=facture").json or {})["data"] == []
     blocks = database.execute("SELECT block FROM message_words_data").fetchall()
     assert not any(b"factur" in bytes(row[0]) for row in blocks), "not a word is left on the disk"
+
+
+def test_a_conversation_full_of_a_word_hides_no_other_that_has_it_once(
+    app: Flask, engine: Any, member: FlaskClient, database: sqlite3.Connection
+) -> None:
+    once = begin(member, "Une facture")
+    finish(app, engine)
+    full = begin(member, "Facture")
+    finish(app, engine)
+    with transaction(database):
+        for _ in range(1000):
+            messages.add_question(
+                database, full["id"], ids(full)[-1], "facture", [], indexed="facture", now=0.0
+            )
+    hits = (member.get(f"{ROOT}?q=facture").json or {})["data"]
+    assert [(hit["id"], hit["message_id"]) for hit in hits] == [
+        (full["id"], ids(full)[0]), (once["id"], ids(once)[0]),
+    ]  # fmt: skip
+
+
+def test_a_search_looks_the_words_up_once_and_reads_no_other_message(
+    app: Flask, database: sqlite3.Connection
+) -> None:
+    assert app
+    plan = [
+        row["detail"] for row in database.execute(f"EXPLAIN QUERY PLAN {words._FIND}", ("a", "b"))
+    ]
+    assert [line for line in plan if "messages" in line] == [
+        "SEARCH messages USING COVERING INDEX messages_conversation (conversation_id=?)"
+    ]
+    assert [line for line in plan if "message_words" in line] == [
+        "SCAN message_words VIRTUAL TABLE INDEX 0:M1"
+    ]
+    (once,) = (line for line in plan if "LIST SUBQUERY" in line)
+    assert "CORRELATED" not in once
 
 
 def test_deleting_a_person_deletes_what_they_said(

@@ -47,7 +47,7 @@ from atre.power.ups.guard import UpsGuard
 from atre.power.ups.state import UpsState
 from atre.power.ups.watch import Heard
 from atre.power.work_watch import WorkWatch
-from atre.sentence import Sentence
+from atre.sentence import Sentence, counted
 from atre.system.local_time import local_now
 
 # The figure of one second jumps; a few seconds are what a person calls now.
@@ -266,10 +266,12 @@ class PowerVerbs:
             return None
         minutes = self._calibration.num_minutes
         return Sentence(
-            f"Calibration: {minutes} minutes seen of at least {calibration.MIN_MINUTES}, at rest "
-            "and at work. Ask the box a few questions.",
-            f"Étalonnage\N{NO-BREAK SPACE}: {minutes} minutes vues sur {calibration.MIN_MINUTES} "
-            "au moins, au repos et au travail. Posez quelques questions au boîtier.",
+            f"Calibration: {counted(minutes, 'minute', 'minutes')} seen of at least "
+            f"{calibration.MIN_MINUTES}, at rest and at work. Ask the box a few questions.",
+            f"Étalonnage\N{NO-BREAK SPACE}: "
+            f"{counted(minutes, 'minute vue', 'minutes vues', french=True)} sur "
+            f"{calibration.MIN_MINUTES} au moins, au repos et au travail. Posez quelques questions "
+            "au boîtier.",
         )
 
 

@@ -17,7 +17,8 @@ class BackupPolicy(Message, frozen=True):
     """When backups run and how many stay.
 
     ``hour`` is the office's; ``targets`` None means every one that is present. ``upload_kib_s`` 0
-    is no limit. ``drill_every_days`` 0 leaves drills to people.
+    is no limit. ``drill_every_days`` 0 leaves drills to people. ``warn_after_days`` is how old the
+    newest backup may be before people are told; None follows the rhythm.
     """
 
     is_on: bool = True
@@ -30,6 +31,7 @@ class BackupPolicy(Message, frozen=True):
     with_models: bool = False
     drill_every_days: Annotated[int, Meta(ge=0, le=365)] = 7
     targets: list[str] | None = None
+    warn_after_days: Annotated[int, Meta(ge=1, le=365)] | None = None
 
 
 class JobKind(StrEnum):

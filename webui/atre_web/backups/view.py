@@ -12,6 +12,7 @@ from atre.ipc.backup_replies import (
 )
 from atre.ipc.media_messages import DiskReport, DiskState, Targets, TargetState
 from atre.sentence import Sentence
+from atre_web.backups.rhythm import BY_HAND_DAYS, DAILY_DAYS
 from atre_web.backups.words import Shown, job_shown, next_disk, proof, state_name
 from atre_web.panel.wording import gettext, moment, said, size
 
@@ -59,6 +60,8 @@ class BackupsPage:
     sftp_key: str
     policy: BackupPolicy
     is_restore_pending: bool
+    warn_daily: int = DAILY_DAYS
+    warn_by_hand: int = BY_HAND_DAYS
 
     @property
     def is_busy(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from atre.ipc.eco_messages import EcoReport, ThreadBasis
 from atre_web.panel.energy_words import joules
-from atre_web.panel.wording import decimal, gettext, is_french
+from atre_web.panel.wording import decimal, gettext, is_french, ngettext
 from atre_web.power import words
 
 _S_PER_MINUTE = 60.0
@@ -49,15 +49,23 @@ def _unload(eco: EcoReport) -> str:
     """Which of the two rules counts."""
     sleep_s = eco.sleep_after_s
     if sleep_s is not None and sleep_s <= eco.unload_after_s:
-        return gettext(
+        minutes = sleep_s / _S_PER_MINUTE
+        return ngettext(
+            "Le modèle quitte la mémoire après %(n)s minute sans question : c’est la veille des "
+            "réglages qui compte, elle est plus courte.",
             "Le modèle quitte la mémoire après %(n)s minutes sans question : c’est la veille des "
             "réglages qui compte, elle est plus courte.",
-            n=decimal(sleep_s / _S_PER_MINUTE),
+            minutes,
+            n=decimal(minutes),
         )
-    return gettext(
+    minutes = eco.unload_after_s / _S_PER_MINUTE
+    return ngettext(
+        "Le modèle quitte la mémoire après %(n)s minute sans question : c’est le mode éco qui "
+        "compte.",
         "Le modèle quitte la mémoire après %(n)s minutes sans question : c’est le mode éco qui "
         "compte.",
-        n=decimal(eco.unload_after_s / _S_PER_MINUTE),
+        minutes,
+        n=decimal(minutes),
     )
 
 

@@ -17,6 +17,7 @@ from atre.cli.backup.words import moment, proof, target_option
 from atre.cli.model.shared import size
 from atre.ipc.backup_messages import DrillBackup
 from atre.ipc.backup_replies import DrillReport
+from atre.sentence import counted
 from atre.terminal.language import say
 
 
@@ -51,10 +52,11 @@ def report_text(report: DrillReport) -> str:
                 f"{proof(report)}.",
             ),
             say(
-                f"{report.num_files} files, {size(report.size_bytes)}: every digest is right. "
-                f"{len(report.tables)} tables, {rows} rows: as many as were stored. The accounts "
-                "start.",
-                f"{report.num_files} fichiers, {size(report.size_bytes)}\u00a0: toutes les "
+                f"{counted(report.num_files, 'file', 'files')}, {size(report.size_bytes)}: every "
+                f"digest is right. {len(report.tables)} tables, {rows} rows: as many as were "
+                "stored. The accounts start.",
+                f"{counted(report.num_files, 'fichier', 'fichiers', french=True)}, "
+                f"{size(report.size_bytes)}\u00a0: toutes les "
                 f"empreintes sont justes. {len(report.tables)} tables, {rows} lignes\u00a0: autant "
                 "qu’au départ. Les comptes démarrent.",
             ),

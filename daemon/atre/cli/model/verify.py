@@ -6,6 +6,7 @@ import click
 from atre.cli.model.shared import bytes_shown, open_store
 from atre.errors import ModelStoreError
 from atre.models.verify import verify as find_damage
+from atre.sentence import counted
 from atre.terminal.language import lang_option, say
 from atre.terminal.options import data_dir_option
 
@@ -32,4 +33,9 @@ def verify(names: tuple[str, ...], data_dir: Path) -> None:
             )
         )
     count = len(manifests)
-    click.echo(say(f"{count} models are whole.", f"{count} modèles sont intacts."))
+    click.echo(
+        say(
+            counted(count, "model is whole.", "models are whole."),
+            counted(count, "modèle est intact.", "modèles sont intacts.", french=True),
+        )
+    )
