@@ -20,13 +20,13 @@ from atre.backup.drilling import drill
 from atre.backup.event import Ended, Event, Refused, encode
 from atre.backup.order import WorkOrder
 from atre.backup.place import Place
-from atre.backup.priority import give_way
 from atre.backup.program import find_program
 from atre.backup.restoring import fetch
 from atre.backup.session import Session, only_job_here, scratch
 from atre.backup.verifying import verify
 from atre.errors import AtreError, BackupError, BackupProblem
 from atre.ipc.backup_messages import CreateBackup, DrillBackup, VerifyBackup
+from atre.system.cpu_policy import give_way
 from atre.system.lifeline import end_with_parent
 
 _log = logging.getLogger(__name__)
