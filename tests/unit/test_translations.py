@@ -75,14 +75,17 @@ def catalogue(language: str) -> Catalog:
         return read_po(file, locale=language)
 
 
+def forms(text: object) -> list[str]:
+    """A sentence, or the forms of one about what is counted."""
+    return [str(each) for each in text] if isinstance(text, list | tuple) else [str(text)]
+
+
 def pairs(language: str) -> list[tuple[str, str]]:
     """Each French sentence with the other language's; of what is counted, both forms."""
     found: list[tuple[str, str]] = []
     for message in catalogue(language):
-        is_counted = isinstance(message.id, tuple)
-        french = message.id if is_counted else (message.id,)
-        other = message.string if is_counted else (message.string,)
-        found += [(str(a), str(b)) for a, b in zip(french, other, strict=True) if a]
+        french, other = forms(message.id), forms(message.string)
+        found += [(a, b) for a, b in zip(french, other, strict=True) if a]
     return found
 
 
@@ -176,7 +179,8 @@ def test_the_compiled_catalogue_is_up_to_date(language: str) -> None:
     wanted: dict[object, object] = {}
     for message in kept:
         if isinstance(message.id, tuple):
-            wanted |= {(message.id[0], place): each for place, each in enumerate(message.string)}
+            every = enumerate(forms(message.string))
+            wanted |= {(message.id[0], place): each for place, each in every}
         else:
             wanted[message.id] = message.string
     assert {french: other for french, other in loaded.items() if french} == wanted, (

@@ -105,7 +105,10 @@ def _verify(store: Store, order: VerifyModel, say: Say) -> None:
         problems = verify(store, manifest, progress=progress)
     if problems:
         raise ModelStoreError(
-            f"{' '.join(problems)} Remove {manifest.name}, then fetch or import it again.",
+            f"{' '.join(each.text for each in problems)} Remove {manifest.name}, then fetch or "
+            "import it again.",
+            f"{' '.join(each.text_fr for each in problems)} Retirez {manifest.name}, puis "
+            "téléchargez-le ou importez-le de nouveau.",
             problem=ModelProblem.DAMAGED,
         )
 

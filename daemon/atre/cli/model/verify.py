@@ -23,7 +23,13 @@ def verify(names: tuple[str, ...], data_dir: Path) -> None:
     for manifest in manifests:
         with bytes_shown(manifest.name, manifest.size_bytes) as progress:
             damage = find_damage(store, manifest, progress=progress)
-        problems += [f"{manifest.name}: {sentence}" for sentence in damage]
+        problems += [
+            say(
+                f"{manifest.name}: {sentence.text}",
+                f"{manifest.name}\N{NO-BREAK SPACE}: {sentence.text_fr}",
+            )
+            for sentence in damage
+        ]
     if problems:
         raise ModelStoreError(
             " ".join(problems)
