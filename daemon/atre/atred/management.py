@@ -64,6 +64,7 @@ from atre.ipc.power_messages import PowerRequest
 from atre.ipc.server import Connection, Server
 from atre.media.verbs import MediaVerbs
 from atre.plan.planning import ProfileNote
+from atre.power.caps.client import machine_caps
 from atre.power.sources import samplers_of
 from atre.power.ups.guard import UpsGuard
 from atre.sentence import Sentence
@@ -138,7 +139,9 @@ class ManagementDaemon:
         guard = UpsGuard(
             Intake(config.runtime_dir), on_change=lambda: nudge(config.runtime_dir / SLEEP)
         )
-        self._power = PowerVerbs(config, partial(samplers_of, on_ups=guard.hear), guard)
+        self._power = PowerVerbs(
+            config, partial(samplers_of, on_ups=guard.hear), guard, machine_caps()
+        )
         self._media = MediaVerbs(config.state_dir, config.data_dir)
         self._backups = BackupVerbs(
             config.data_dir,

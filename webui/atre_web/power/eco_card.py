@@ -6,7 +6,7 @@ from typing import Any
 from atre.ipc.eco_messages import EcoReport, ThreadBasis
 from atre_web.panel.energy_words import joules
 from atre_web.panel.wording import decimal, gettext, is_french, ngettext
-from atre_web.power import words
+from atre_web.power import cap_lines, words
 
 _S_PER_MINUTE = 60.0
 
@@ -27,6 +27,9 @@ def card(eco: EcoReport | None) -> dict[str, Any] | None:
         "state": _state(eco),
         "unload": _unload(eco) if eco.is_on else "",
         "threads": _threads(eco) if eco.is_on else "",
+        "caps": cap_lines.lines(eco.caps) if eco.is_on else [],
+        "caps_why": cap_lines.why(eco.caps) if eco.is_on else "",
+        "cap_figures": cap_lines.figures(eco.caps),
         "figures": [
             {
                 "threads": _count(each.threads, eco.max_threads),
