@@ -233,7 +233,7 @@ def test_verify_names_what_changed_and_a_new_copy_heals_it(store: Store) -> None
         put(store, lease, b"weights")
     assert verify(store, manifest) == []
     blob.unlink()
-    assert "is missing" in verify(store, manifest)[0]
+    assert "is missing" in verify(store, manifest)[0].text
 
 
 @pytest.mark.parametrize(
