@@ -158,7 +158,7 @@ class Box:
                     # A disk that knows no locks must not keep the box from starting.
                     with contextlib.suppress(OSError):
                         stack.enter_context(held_in_use(planned.embedder.path))
-                supervisor.start(_embedder(config_path, planned.embedder))
+                supervisor.start(_embedder(config_path, planned.embedder, self._config.model_unit))
             advise()
             # Before anything is announced: it says whether the box still waits for an owner.
             self._door = _open_door(config_path, run_key=self._ready_file is not None)
@@ -299,11 +299,12 @@ class Box:
         write_durably(self._ready_file, msgspec.json.format(msgspec.json.encode(ready)))
 
 
-def _embedder(config_path: Path, plan: EmbedderPlan) -> ChildSpec:
+def _embedder(config_path: Path, plan: EmbedderPlan, door: Path | None) -> ChildSpec:
     argv = _python("atre.embedder.process", "--config", str(config_path), "--lifeline")
     if plan.path is None:
-        return ChildSpec(_EMBEDDER, [*argv, *without_model(plan.no_model_reason)])
-    return ChildSpec(_EMBEDDER, [*argv, "--model", str(plan.path), "--threads", str(plan.threads)])
+        return ChildSpec(_EMBEDDER, [*argv, *without_model(plan.no_model_reason)], door)
+    argv += ["--model", str(plan.path), "--threads", str(plan.threads)]
+    return ChildSpec(_EMBEDDER, argv, door)
 
 
 def _management(config_path: Path) -> ChildSpec:
