@@ -16,12 +16,12 @@ import msgspec
 
 from atre import __version__
 from atre.backend_libraries import hiding
-from atre.backup.at_start import finish_restore
 from atre.box.advice import note_advice
 from atre.box.engine_seat import ENGINE, EngineSeat
 from atre.box.lobby import Lobby
 from atre.box.model_sleep import ModelSleep
 from atre.box.model_use import ModelUse
+from atre.box.orders import carry_out_orders
 from atre.box.speed_watch import SpeedWatch, soonest
 from atre.box.supervisor import ChildSpec, Supervisor
 from atre.choices import eco_choice, sleep_choice
@@ -121,7 +121,7 @@ class Box:
         with contextlib.ExitStack() as stack:
             _make_directories(self._config)
             stack.enter_context(_only_box_here(self._config))
-            finish_restore(self._config.data_dir)
+            carry_out_orders(self._config, _make_directories)
             _check_ports(self._config)
             # What the command line says is refused here, even where a choice counts in its place.
             sleep_choice.rules_of(sleep_choice.in_force(self._config).start)
