@@ -83,6 +83,9 @@ class _Link:
         if self.refused is not None and self.refused in network_file:
             raise OSError("no such port")
 
+    def in_force(self) -> bytes:
+        return self.used[-1] if self.used else b""
+
     def interfaces(self) -> list[str]:
         return ["enp1s0"]
 
@@ -161,6 +164,14 @@ def test_whatever_ends_the_box_takes_a_trial_back(tmp_path: Path) -> None:
     assert reason
     assert "restarted" in reason.text
     assert record.read(tmp_path).trial is None
+
+
+def test_a_box_whose_choice_was_erased_returns_to_the_router_at_its_start(tmp_path: Path) -> None:
+    link = _Link(used=[network_file(_fixed())])
+    _trial(tmp_path, link, _Timer()).start()
+    assert link.used[-1] == DHCP
+    _trial(tmp_path, link, _Timer()).start()
+    assert len(link.used) == 2, "nothing is told twice"
 
 
 def test_a_trial_is_taken_back_by_hand_and_excludes_another(tmp_path: Path) -> None:
@@ -254,7 +265,8 @@ class _Machine(NetworkdLink):
 # One who may do everything: who may call networkd is the rule's affair, in polkit.
 _BUS = """
 <busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen>
-<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow own="*"/><allow receive_sender="*"/>
+<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow own="*"/>
+<allow receive_sender="*"/>
 <allow user="*"/></policy></busconfig>
 """
 _PREPARE = """

@@ -74,9 +74,9 @@ def test_everything_that_can_be_said_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "english", "french"),
     [
-        (b"", "the key 'format' is missing", "la clé « format » manque"),
+        (b"", "the key 'format' is missing", "la clé « format » manque"),
         (b"format = 2", "format: 2 is none", "format"),
-        (b"format = 1\nofice = 3", "no key 'ofice'", "« ofice » n’existe pas"),
+        (b"format = 1\nofice = 3", "no key 'ofice'", "« ofice » n’existe pas"),
         (b"format = 1\n[office]\nnam = 'x'", "office: there is no key 'nam'", "office"),
         (b"format = 1\n[office]\nname = 3", "office.name: this must be: str", "il faut ici"),
         (b"format = 1\n[office]\nname = 'a\nb'", "line 3", "la ligne 3"),
@@ -216,7 +216,7 @@ def test_the_command_says_what_it_finds(tmp_path: Path) -> None:
     file.write_bytes(b"format = 1\nx = 1")
     done = runner.invoke(atre, ["provision", "check", str(file), "--lang", "fr"])
     assert done.exit_code == 1
-    assert "la clé « x » n’existe pas" in done.output
+    assert "la clé « x » n’existe pas" in done.output
     file.write_bytes(b"format = 1")
     where = ["--data-dir", str(tmp_path / "data"), "--lang", "en"]
     said = [runner.invoke(atre, ["provision", "apply", str(file), *where]).output for _ in range(2)]

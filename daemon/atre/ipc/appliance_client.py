@@ -16,6 +16,9 @@ from atre.ipc.appliance_messages import (
 )
 from atre.ipc.peer import Peer
 
+# networkd is told twice, and each time may take its ten seconds.
+_NETWORK_TIMEOUT_S = 25.0
+
 
 class ApplianceClient:
     """Asks ``atred`` about the machine. Cheap to make, safe to share between threads.
@@ -32,8 +35,7 @@ class ApplianceClient:
     def order_factory_reset(self, typed: str, by: str, *, restart: bool = True) -> Appliance:
         """Erase everything at the next start.
 
-        Raises InvalidRequestError (``param`` is ``typed``) unless ``typed`` is the serial,
-        ConflictError where this machine cannot be reset from here.
+        Raises InvalidRequestError (``param`` is ``typed``) unless ``typed`` is the serial.
         """
         request = OrderFactoryReset(typed=typed, by=by, restart=restart)
         return self._peer.ask(request, Appliance)
@@ -47,7 +49,8 @@ class ApplianceClient:
         Raises InvalidRequestError, whose ``param`` is the field at fault, and ConflictError while
         another change is on trial or where the network is not the box's to change.
         """
-        return self._peer.ask(ChangeNetwork(settings=settings), Appliance)
+        request = ChangeNetwork(settings=settings)
+        return self._peer.ask(request, Appliance, timeout_s=_NETWORK_TIMEOUT_S)
 
     def confirm_network(self, change_id: str) -> Appliance:
         """Keep what is on trial. Raises ConflictError if it was taken back already."""

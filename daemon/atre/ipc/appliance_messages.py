@@ -124,7 +124,6 @@ class Appliance(Message, frozen=True, kw_only=True):
     is_image: bool
     serial: str
     factory_reset: FactoryReset | None
-    factory_reset_refusal: Sentence | None
     presence: Presence | None
     lost_password_file: str
     reset_file: str

@@ -25,15 +25,15 @@ _log = logging.getLogger(__name__)
 
 _NOT_OURS = Sentence(
     "This machine's network is not the box's to change: its administrator sets the address.",
-    "Le réseau de cette machine ne relève pas du boîtier : son administrateur règle l’adresse.",
+    "Le réseau de cette machine ne relève pas du boîtier : son administrateur règle l’adresse.",
 )
 _NOBODY_CONFIRMED = Sentence(
     "Nobody confirmed the new address in time: the one before is back.",
-    "Personne n’a confirmé la nouvelle adresse à temps : la précédente est revenue.",
+    "Personne n’a confirmé la nouvelle adresse à temps : la précédente est revenue.",
 )
 _RESTARTED = Sentence(
     "The box restarted before the new address was confirmed: the one before is back.",
-    "Le boîtier a redémarré avant la confirmation de la nouvelle adresse : la précédente est "
+    "Le boîtier a redémarré avant la confirmation de la nouvelle adresse : la précédente est "
     "revenue.",
 )
 
@@ -68,10 +68,12 @@ class NetworkTrial:
         self._record = record.read(state_dir)
 
     def start(self) -> None:
-        """Take back a trial that another life of this daemon began."""
+        """Take back a trial that another life of this daemon began, and what a reset forgot."""
         with self._lock:
             if self._record.trial is not None:
                 self._take_back(_RESTARTED)
+            elif self._link.is_ours():
+                self._follow_record()
 
     def close(self) -> None:
         self._call_off()
@@ -118,7 +120,7 @@ class NetworkTrial:
                 )
                 raise StorageError(
                     f"The network did not take these settings ({error}); it is as before.",
-                    f"Le réseau n’a pas pris ces réglages ({error}) ; il est comme avant.",
+                    f"Le réseau n’a pas pris ces réglages ({error}) ; il est comme avant.",
                 ) from error
 
     def confirm(self, change_id: str) -> None:
@@ -128,7 +130,7 @@ class NetworkTrial:
             if trial is None or trial.id != change_id:
                 raise ConflictError(
                     "This address is no longer being tried: the one before is back.",
-                    "Cette adresse n’est plus à l’essai : la précédente est revenue.",
+                    "Cette adresse n’est plus à l’essai : la précédente est revenue.",
                 )
             self._write(replace(self._record, confirmed=trial.settings, trial=None))
             self._call_off()
@@ -138,6 +140,14 @@ class NetworkTrial:
         with self._lock:
             if self._record.trial is not None:
                 self._take_back(None)
+
+    def _follow_record(self) -> None:
+        wanted = network_file(self._record.confirmed)
+        try:
+            if self._link.in_force() != wanted:
+                self._link.use(wanted)
+        except OSError:
+            _log.exception("the address cannot be set; a restart of the machine does it")
 
     def _run_out(self, trial_id: str) -> None:
         with self._lock:

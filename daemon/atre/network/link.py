@@ -18,6 +18,9 @@ class Link(Protocol):
     def use(self, network_file: bytes) -> None:
         """Have the network be as this file says, empty for the machine's own settings."""
 
+    def in_force(self) -> bytes:
+        """What ``use`` was last told, by whomever."""
+
     def interfaces(self) -> list[str]:
         """The wired ports of this machine."""
 
@@ -50,6 +53,9 @@ class NetworkdLink:
         with self._file.open("r+b") as file:
             file.write(network_file)
             file.truncate()
+
+    def in_force(self) -> bytes:
+        return self._file.read_bytes()
 
     def interfaces(self) -> list[str]:
         if not self._net.is_dir():

@@ -24,7 +24,7 @@ def check(settings: NetworkSettings) -> None:
     if not _INTERFACE.fullmatch(settings.interface):
         raise InvalidRequestError(
             "A fixed address belongs to one port: say which, such as enp1s0.",
-            "Une adresse fixe appartient à un port : dites lequel, par exemple enp1s0.",
+            "Une adresse fixe appartient à un port : dites lequel, par exemple enp1s0.",
             param="interface",
         )
     address = _address(settings.address)
@@ -134,6 +134,6 @@ def _ip(text: str, param: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
         pass
     raise InvalidRequestError(
         f"{text[:50]!r} is no IP address; write one such as 192.168.1.1.",
-        f"« {text[:50]} » n’est pas une adresse IP ; écrivez par exemple 192.168.1.1.",
+        f"« {text[:50]} » n’est pas une adresse IP ; écrivez par exemple 192.168.1.1.",
         param=param,
     )

@@ -58,7 +58,7 @@ def apply_files(
         raise ConfigError(
             "This box has an owner already: its managers change it in the panel. A factory reset "
             "makes it ready for another file.",
-            "Ce boîtier a déjà un propriétaire : ses gestionnaires le règlent dans le panneau. Une "
+            "Ce boîtier a déjà un propriétaire : ses gestionnaires le règlent dans le panneau. Une "
             "remise à zéro le prépare pour un autre fichier.",
         )
     try:

@@ -92,7 +92,7 @@ def _check(found: Provision) -> None:
         raise _wrong(
             "office.time_zone",
             f"this machine does not know the time zone {zone!r}",
-            f"cette machine ne connaît pas le fuseau horaire « {zone} »",
+            f"cette machine ne connaît pas le fuseau horaire « {zone} »",
         )
     if found.network is not None:
         try:
@@ -126,8 +126,8 @@ def _is_authority(certificate: x509.Certificate) -> bool:
 
 # What msgspec says, and how it is said here.
 _WORDS = (
-    (r"Object contains unknown field `(.*)`", "there is no key {!r}", "la clé « {} » n’existe pas"),
-    (r"Object missing required field `(.*)`", "the key {!r} is missing", "la clé « {} » manque"),
+    (r"Object contains unknown field `(.*)`", "there is no key {!r}", "la clé « {} » n’existe pas"),
+    (r"Object missing required field `(.*)`", "the key {!r} is missing", "la clé « {} » manque"),
     (r"Invalid enum value (.*)", "{} is none of its values", "{} n’est pas une de ses valeurs"),
     (r"Expected `(.*)`, got .*", "this must be: {}", "il faut ici : {}"),
 )
@@ -142,8 +142,8 @@ def _in_words(said: str) -> tuple[str, str]:
 
 def _wrong(key: str, english: str, french: str) -> ConfigError:
     where = f"{key}: " if key else ""
-    where_fr = f"{key} : " if key else ""
+    where_fr = f"{key} : " if key else ""
     return ConfigError(
         f"atre-provision.toml: {where}{english.rstrip('.')}.",
-        f"atre-provision.toml : {where_fr}{french.rstrip('.')}.",
+        f"atre-provision.toml : {where_fr}{french.rstrip('.')}.",
     )

@@ -28,7 +28,7 @@ def check(data: bytes, signature: bytes | None, key_file: Path = PINNED_KEY) -> 
         raise ConfigError(
             "This box takes only a signed atre-provision.toml: put atre-provision.toml.sig beside "
             "it.",
-            "Ce boîtier n’accepte qu’un atre-provision.toml signé : mettez "
+            "Ce boîtier n’accepte qu’un atre-provision.toml signé : mettez "
             "atre-provision.toml.sig à côté.",
         )
     try:
@@ -37,7 +37,7 @@ def check(data: bytes, signature: bytes | None, key_file: Path = PINNED_KEY) -> 
         raise ConfigError(
             "atre-provision.toml.sig does not fit: the file was changed after it was signed, or "
             "signed with another key.",
-            "atre-provision.toml.sig ne correspond pas : le fichier a été modifié après sa "
+            "atre-provision.toml.sig ne correspond pas : le fichier a été modifié après sa "
             "signature, ou signé avec une autre clé.",
         ) from error
     return True
@@ -63,5 +63,5 @@ def _key(key_file: Path) -> Ed25519PublicKey | None:
 def _unusable(key_file: Path) -> ConfigError:
     return ConfigError(
         f"{key_file} is no Ed25519 public key in PEM: nothing can be provisioned.",
-        f"{key_file} n’est pas une clé publique Ed25519 en PEM : rien ne peut être préparé.",
+        f"{key_file} n’est pas une clé publique Ed25519 en PEM : rien ne peut être préparé.",
     )

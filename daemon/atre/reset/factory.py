@@ -24,7 +24,7 @@ def check_typed(data_dir: Path, typed: str) -> None:
     if typed.strip().casefold() != wanted.casefold():
         raise InvalidRequestError(
             f"To confirm, type the serial number of this box: {wanted}.",
-            f"Pour confirmer, tapez le numéro de série de ce boîtier : {wanted}.",
+            f"Pour confirmer, tapez le numéro de série de ce boîtier : {wanted}.",
             param="typed",
         )
 

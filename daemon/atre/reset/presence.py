@@ -82,7 +82,7 @@ def open_window(state_dir: Path, means: PresenceMeans, word: str, now: Uptime) -
         raise InvalidRequestError(
             f"Write a word of your own into the file: {MIN_WORD} to {_MAX_WORD} letters and digits "
             "on one line.",
-            f"Écrivez dans le fichier un mot à vous : {MIN_WORD} à {_MAX_WORD} lettres et chiffres "
+            f"Écrivez dans le fichier un mot à vous : {MIN_WORD} à {_MAX_WORD} lettres et chiffres "
             "sur une ligne.",
         )
     salt = secrets.token_hex(16)

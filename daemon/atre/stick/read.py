@@ -31,20 +31,20 @@ _log = logging.getLogger(__name__)
 
 _WORD_TAKEN = Sentence(
     "The word on the stick counts for a quarter of an hour: open the box's page “Lost password”.",
-    "Le mot de la clé USB compte pendant un quart d’heure : ouvrez la page « Mot de passe perdu » "
+    "Le mot de la clé USB compte pendant un quart d’heure : ouvrez la page « Mot de passe perdu » "
     "du boîtier.",
 )
 _RESETTING = Sentence(
     "The stick asked for a factory reset: the box starts anew and erases everything. Pull the "
     "stick out.",
-    "La clé USB a demandé la remise à zéro : le boîtier redémarre et efface tout. Retirez la clé.",
+    "La clé USB a demandé la remise à zéro : le boîtier redémarre et efface tout. Retirez la clé.",
 )
 _PROVISIONED = Sentence(
     "The box is set up as the stick says.", "Le boîtier est réglé comme le dit la clé USB."
 )
 _FOR_ANOTHER = Sentence(
     "The stick has a file for another box: its name must end with this box's serial number.",
-    "La clé USB a un fichier pour un autre boîtier : son nom doit finir par le numéro de série de "
+    "La clé USB a un fichier pour un autre boîtier : son nom doit finir par le numéro de série de "
     "celui-ci.",
 )
 
