@@ -59,7 +59,7 @@ def open_door(
             claim.take_up(connection, stored, uptime=uptime())
         provisioned.take_up(connection, config.state_dir)
         code = _claim_code(connection, uptime())
-        claim_news.keep(config, is_claimed=claim.state(connection).is_claimed)
+        claim_news.keep(config, is_claimed=claim.state(connection).is_claimed, code=code)
         return Door(
             first_key=None if has_key else keys.create(connection, "first", now=now)[1],
             run_key=_run_key(connection, now) if run_key else None,
