@@ -52,6 +52,13 @@ def test_systemd_understands_every_line_of_the_units(copies: Path) -> None:
     assert done.returncode == 0
 
 
+def test_whatever_can_be_enabled_is() -> None:
+    preset = (TREE / "usr/lib/systemd/system-preset/60-atre.preset").read_text()
+    enabled = set(re.findall(r"^enable (atre\S*)", preset, re.MULTILINE))
+    installed = {unit.name for unit in UNITS.iterdir() if "[Install]" in unit.read_text()}
+    assert enabled == installed | {"atre-rapl.service"}, "which is in the folder above"
+
+
 @needs_systemd
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_has_few_rights(copies: Path, name: str) -> None:
