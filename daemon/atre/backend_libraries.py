@@ -32,6 +32,7 @@ _HIDING = {
     "ROCm": _Hiding("HIP_VISIBLE_DEVICES", "-1", "libggml-hip.so"),
 }
 HIDEABLE = tuple(_HIDING)
+HIDING_VARIABLES = tuple(each.variable for each in _HIDING.values())
 
 
 def hiding(backends: Iterable[str]) -> dict[str, str]:

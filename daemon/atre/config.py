@@ -21,7 +21,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What a box was told: paths, listeners and models. Handed unchanged to every process.
 
     The model leaves memory after ``unload_after_s`` without a request, None for never, and in the
-    periods of ``sleep``, a calendar as ``atre.choices.sleep_rules`` reads it.
+    periods of ``sleep``, a calendar as ``atre.choices.sleep_rules`` reads it. ``model_unit`` is the
+    socket of the systemd unit that the processes with models run in, None for children of the box.
     """
 
     data_dir: Path
@@ -38,6 +39,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     queue_limit: int = 64
     unload_after_s: float | None = None
     sleep: str = ""
+    model_unit: Path | None = None
 
     def __post_init__(self) -> None:
         for name in ("port", "lan_port"):

@@ -17,6 +17,7 @@ import msgspec
 
 from atre import __version__
 from atre import config as configuration
+from atre.atred.appliance_verbs import ApplianceVerbs
 from atre.atred.backup_calendar import BackupCalendar
 from atre.atred.backup_verbs import BackupVerbs
 from atre.atred.model_verbs import ModelVerbs
@@ -36,6 +37,7 @@ from atre.errors import (
     InvalidRequestError,
     StorageError,
 )
+from atre.ipc.appliance_messages import ApplianceRequest
 from atre.ipc.backup_messages import BackupRequest
 from atre.ipc.box_messages import (
     BoxRequest,
@@ -88,7 +90,14 @@ _SETTLE_TIMEOUT_S = 8.0
 # Models and the support bundle take their time; the facts about the box never wait for them.
 _NUM_WORKERS = 2
 
-_SlowRequest = ModelRequest | PowerRequest | MediaRequest | BackupRequest | MakeSupportBundle
+_SlowRequest = (
+    ModelRequest
+    | PowerRequest
+    | MediaRequest
+    | BackupRequest
+    | MakeSupportBundle
+    | ApplianceRequest
+)
 _decoder = msgspec.msgpack.Decoder(ManagementRequest | BoxRequest | EnergyRequest | _SlowRequest)
 
 
@@ -143,12 +152,14 @@ class ManagementDaemon:
             config, partial(samplers_of, on_ups=guard.hear), guard, machine_caps()
         )
         self._media = MediaVerbs(config.state_dir, config.data_dir)
+        restart = partial(nudge, config.runtime_dir / RESTART_BOX)
         self._backups = BackupVerbs(
             config.data_dir,
             self._media.targets,
             config=config.runtime_dir / "config.json",
-            restart=lambda: nudge(config.runtime_dir / RESTART_BOX),
+            restart=restart,
         )
+        self._appliance = ApplianceVerbs(config, restart)
         self._calendar = BackupCalendar(self._backups, self._models)
         self._workers = ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="slow")
         self._server = Server(config.management_socket, self._on_frame, lambda _: None)
@@ -156,6 +167,7 @@ class ManagementDaemon:
     def start(self) -> None:
         self.renew_certificate()
         self._power.start()
+        self._appliance.start()
         self._server.start()
         self._calendar.start()
         # A claim since the first look found nobody on the socket to tell.
@@ -173,6 +185,7 @@ class ManagementDaemon:
         self._backups.close()
         self._models.close()
         self._power.close()
+        self._appliance.close()
         self._media.close()
         self._workers.shutdown(cancel_futures=True)
 
@@ -271,7 +284,7 @@ class ManagementDaemon:
         status = self._advertiser.status
         lan = self._config.lan
         certificate = self._served if lan else None
-        own = [self._issue] if self._issue else []
+        own = [*([self._issue] if self._issue else []), *self._appliance.disk_issues()]
         note = self._read_note()
         return BoxDescription(
             version=__version__,
@@ -342,6 +355,8 @@ class ManagementDaemon:
                 connection.send(self._power.answer(request))
             elif isinstance(request, MediaRequest):
                 connection.send(self._media.answer(request))
+            elif isinstance(request, ApplianceRequest):
+                connection.send(self._appliance.answer(request))
             elif isinstance(request, BackupRequest):
                 connection.send(self._backups.answer(request))
             else:

@@ -16,12 +16,12 @@ import msgspec
 
 from atre import __version__
 from atre.backend_libraries import hiding
-from atre.backup.at_start import finish_restore
 from atre.box.advice import note_advice
 from atre.box.engine_seat import ENGINE, EngineSeat
 from atre.box.lobby import Lobby
 from atre.box.model_sleep import ModelSleep
 from atre.box.model_use import ModelUse
+from atre.box.orders import carry_out_orders
 from atre.box.speed_watch import SpeedWatch, soonest
 from atre.box.supervisor import ChildSpec, Supervisor
 from atre.choices import eco_choice, sleep_choice
@@ -121,7 +121,7 @@ class Box:
         with contextlib.ExitStack() as stack:
             _make_directories(self._config)
             stack.enter_context(_only_box_here(self._config))
-            finish_restore(self._config.data_dir)
+            carry_out_orders(self._config, _make_directories)
             _check_ports(self._config)
             # What the command line says is refused here, even where a choice counts in its place.
             sleep_choice.rules_of(sleep_choice.in_force(self._config).start)
@@ -158,7 +158,7 @@ class Box:
                     # A disk that knows no locks must not keep the box from starting.
                     with contextlib.suppress(OSError):
                         stack.enter_context(held_in_use(planned.embedder.path))
-                supervisor.start(_embedder(config_path, planned.embedder))
+                supervisor.start(_embedder(config_path, planned.embedder, self._config.model_unit))
             advise()
             # Before anything is announced: it says whether the box still waits for an owner.
             self._door = _open_door(config_path, run_key=self._ready_file is not None)
@@ -299,11 +299,12 @@ class Box:
         write_durably(self._ready_file, msgspec.json.format(msgspec.json.encode(ready)))
 
 
-def _embedder(config_path: Path, plan: EmbedderPlan) -> ChildSpec:
+def _embedder(config_path: Path, plan: EmbedderPlan, door: Path | None) -> ChildSpec:
     argv = _python("atre.embedder.process", "--config", str(config_path), "--lifeline")
     if plan.path is None:
-        return ChildSpec(_EMBEDDER, [*argv, *without_model(plan.no_model_reason)])
-    return ChildSpec(_EMBEDDER, [*argv, "--model", str(plan.path), "--threads", str(plan.threads)])
+        return ChildSpec(_EMBEDDER, [*argv, *without_model(plan.no_model_reason)], door)
+    argv += ["--model", str(plan.path), "--threads", str(plan.threads)]
+    return ChildSpec(_EMBEDDER, argv, door)
 
 
 def _management(config_path: Path) -> ChildSpec:

@@ -250,10 +250,11 @@ class EngineSeat:
         argv += ["--config", str(self._config_path), "--lifeline"]
         argv += ["--socket", str(self._main_socket)]
         if planned.plan is None:
-            return ChildSpec(ENGINE, [*argv, *without_model(planned.no_model_reason)])
+            argv += without_model(planned.no_model_reason)
+            return ChildSpec(ENGINE, argv, self._config.model_unit)
         path = self._config.runtime_dir / "engine-plan.json"
         path.write_bytes(msgspec.json.format(msgspec.json.encode(planned.plan)))
-        return ChildSpec(ENGINE, [*argv, "--plan", str(path)])
+        return ChildSpec(ENGINE, [*argv, "--plan", str(path)], self._config.model_unit)
 
 
 def _plan(config: Config) -> Planned | Sentence:

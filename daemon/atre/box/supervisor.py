@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from atre.backend_libraries import HIDING_VARIABLES
 from atre.box.child_log import ChildLog
+from atre.box.own_unit import UnitProcess
 
 _log = logging.getLogger(__name__)
 
@@ -19,6 +21,9 @@ _RESTART_DELAYS_S = (0.1, 0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
 _STABLE_S = 60.0  # a child that lived this long starts again from the shortest delay
 _STOP_TIMEOUT_S = 10.0  # then the child is killed
 _NOTIFICATION_BYTES = 4096
+
+
+Process = subprocess.Popen[bytes] | UnitProcess
 
 
 class HasFileno(Protocol):
@@ -29,17 +34,21 @@ class HasFileno(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """A process to keep running; it ends when its standard input closes."""
+    """A process to keep running; it ends when its standard input closes.
+
+    ``door`` is the socket of the systemd unit that it runs in, None for a child of our own.
+    """
 
     name: str
     argv: Sequence[str]
+    door: Path | None = None
 
 
 @dataclass(slots=True, eq=False)
 class _Child:
     spec: ChildSpec
     notifications: socket.socket
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
     started_s: float = 0.0
     restart_at_s: float | None = None
     num_failures: int = 0
@@ -104,7 +113,7 @@ class Supervisor:
         child = self._children.get(name)
         if child is None:
             return
-        _end(child)
+        self._end_process(child)
         child.is_ready = False
         child.num_failures = 0
         self._spawn(child)
@@ -158,27 +167,57 @@ class Supervisor:
         os.close(self._signals_send)
 
     def _end(self, child: _Child) -> None:
-        _end(child)
+        self._end_process(child)
         self._selector.unregister(child.notifications)
         child.notifications.close()
         (self._runtime_dir / f"notify-{child.spec.name}.sock").unlink(missing_ok=True)
+
+    def _end_process(self, child: _Child) -> None:
+        process = child.process
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            name = child.spec.name
+            _log.warning("%s did not stop in %.0f s; killing it.", name, _STOP_TIMEOUT_S)
+            process.kill()
+            process.wait(_STOP_TIMEOUT_S)
+        self._let_go(process)
+
+    def _let_go(self, process: Process) -> None:
+        if isinstance(process, UnitProcess):
+            self._selector.unregister(process)
+            process.close()
+        elif process.stdin:
+            process.stdin.close()
 
     def _spawn(self, child: _Child) -> None:
         address = self._runtime_dir / f"notify-{child.spec.name}.sock"
         child.restart_at_s = None
         child.started_s = time.monotonic()
         child.told = {}
-        child.process = subprocess.Popen(
-            child.spec.argv,
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=os.environ | {"NOTIFY_SOCKET": str(address)},
-            start_new_session=True,  # Ctrl-C in the terminal goes to us, who stop them in order
-        )
         log = ChildLog(self._logs_dir, child.spec.name)
-        log.write(f"started as process {child.process.pid}".encode())
+        if child.spec.door:
+            child.process = self._spawn_in_unit(child, child.spec.door, str(address))
+            log.write(b"started in its own unit")
+        else:
+            child.process = _spawn_here(child.spec, str(address))
+            log.write(f"started as process {child.process.pid}".encode())
         if child.process.stderr:
             log.follow(child.process.stderr)
+
+    def _spawn_in_unit(self, child: _Child, door: Path, address: str) -> UnitProcess:
+        # What was found out about this machine's drivers is said in variables of theirs.
+        environment = {name: os.environ[name] for name in HIDING_VARIABLES if name in os.environ}
+        process = UnitProcess(door, child.spec.argv, environment | {"NOTIFY_SOCKET": address})
+        self.watch(process, lambda: self._look_after(child))
+        return process
+
+    def _look_after(self, child: _Child) -> None:
+        if child.process and child.process.poll() is not None:
+            self._bury(child, child.process)
 
     def _handle_signals(self) -> None:
         numbers = os.read(self._signals_receive, _NOTIFICATION_BYTES)
@@ -186,21 +225,19 @@ class Supervisor:
             self._stopping = True
             return
         for child in list(self._children.values()):
-            if child.process and child.process.poll() is not None:
-                self._bury(child, child.process.returncode)
+            self._look_after(child)
 
-    def _bury(self, child: _Child, returncode: int) -> None:
+    def _bury(self, child: _Child, process: Process) -> None:
         now_s = time.monotonic()
         if now_s - child.started_s > _STABLE_S:
             child.num_failures = 0
         delay_s = restart_delay_s(child.num_failures)
         child.num_failures += 1
         child.is_ready = False
-        if child.process and child.process.stdin:
-            child.process.stdin.close()
+        how = _describe(process)
+        self._let_go(process)
         child.process = None
         child.restart_at_s = now_s + delay_s
-        how = _describe(returncode)
         ChildLog(self._logs_dir, child.spec.name).write(f"ended ({how})".encode())
         _log.error("%s ended (%s); restarting it.", child.spec.name, how)
         self._on_change(child.spec.name)
@@ -232,20 +269,18 @@ def restart_delay_s(num_failures: int) -> float:
     return _RESTART_DELAYS_S[min(num_failures, len(_RESTART_DELAYS_S) - 1)]
 
 
-def _end(child: _Child) -> None:
-    process = child.process
-    if process is None:
-        return
-    process.terminate()
-    try:
-        process.wait(_STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        _log.warning("%s did not stop in %.0f s; killing it.", child.spec.name, _STOP_TIMEOUT_S)
-        process.kill()
-        process.wait()
-    if process.stdin:
-        process.stdin.close()
+def _spawn_here(spec: ChildSpec, address: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        spec.argv,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"NOTIFY_SOCKET": address},
+        start_new_session=True,  # Ctrl-C in the terminal goes to us, who stop them in order
+    )
 
 
-def _describe(returncode: int) -> str:
-    return f"signal {-returncode}" if returncode < 0 else f"exit status {returncode}"
+def _describe(process: Process) -> str:
+    if isinstance(process, UnitProcess):
+        return "the journal of its unit says how"
+    code = process.returncode
+    return f"signal {-code}" if code < 0 else f"exit status {code}"

@@ -17,6 +17,8 @@ from atre.cli.discover import discover
 from atre.cli.doctor import doctor
 from atre.cli.model import model
 from atre.cli.power import power
+from atre.cli.provision import provision
+from atre.cli.reset import reset
 from atre.cli.serve import serve
 from atre.cli.space import space
 from atre.errors import AtreError
@@ -51,6 +53,7 @@ def main() -> None:
 
 for _verb in (
     serve, model, backup, certificate, power, space, detect, doctor, discover, bench,
+    provision, reset,
 ):  # fmt: skip
     main.add_command(_verb)
 for _entry in entry_points(group="atre.commands"):

@@ -75,6 +75,12 @@ from atre.terminal.options import data_dir_option
     show_default="the program's own",
     help="Hardware profiles to choose from.",
 )
+@click.option(
+    "--model-unit",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="SOCKET",
+    help="Have systemd run the models' processes in the unit behind this socket.",
+)
 @lang_option
 def serve(
     *,
@@ -92,6 +98,7 @@ def serve(
     plain_http_api: bool,
     unload_after_min: float | None,
     sleep: str,
+    model_unit: Path | None,
 ) -> None:
     """Run the box: engine, panel and API, until Ctrl-C."""
     logging.basicConfig(level=logging.INFO, format="atre: %(message)s", stream=sys.stderr)
@@ -111,6 +118,7 @@ def serve(
         queue_limit=queue_limit,
         unload_after_s=None if unload_after_min is None else unload_after_min * 60,
         sleep=sleep,
+        model_unit=model_unit.absolute() if model_unit else None,
     )
     Box(
         config,

@@ -113,6 +113,21 @@ def new_code(connection: sqlite3.Connection, source: Source, *, uptime: float) -
     return claim_code.printed(digits)
 
 
+def take_up(connection: sqlite3.Connection, stored: str, *, uptime: float) -> None:
+    """Let the code on the label count again, by its hash, on a box that is nobody's."""
+    connection.execute(
+        "UPDATE claim SET code = ?, source = 'label', opened_s = ?"
+        " WHERE claimed_at IS NULL AND source != 'label'",
+        (stored, uptime),
+    )
+
+
+def stored_code(connection: sqlite3.Connection) -> str | None:
+    """The hash of the code that counts now."""
+    code: str | None = connection.execute("SELECT code FROM claim").fetchone()["code"]
+    return code
+
+
 def open_window(connection: sqlite3.Connection, *, uptime: float) -> None:
     """Let the code be used for the next hour; without a code this changes nothing."""
     connection.execute("UPDATE claim SET opened_s = ? WHERE code IS NOT NULL", (uptime,))
@@ -188,7 +203,7 @@ def _check_code(connection: sqlite3.Connection, typed: str, now: float) -> str |
     wait_s = throttle.wait_s(connection, "", now=now, limit=BY_CLAIM)
     if wait_s is not None:
         return WrongCode(wait_s)
-    code: str | None = connection.execute("SELECT code FROM claim").fetchone()["code"]
+    code = stored_code(connection)
     if not passwords.is_right(digits, code) or code is None:
         throttle.record_failure(connection, "", now=now, limit=BY_CLAIM)
         return WrongCode(throttle.wait_s(connection, "", now=now, limit=BY_CLAIM))

@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from atre.errors import InvalidRequestError
+from atre.reset import factory
 from atre.sentence import counted
 from atre.terminal.language import lang_option, say
 from atre.terminal.options import data_dir_option, json_option
@@ -82,6 +83,8 @@ def new(data_dir: Path) -> None:
     """Make the code of a box without an owner, for its label, and print it."""
     with database(data_dir) as connection:
         code = claim.new_code(connection, "label", uptime=time.monotonic())
+        # After a factory reset it is the label's code again, whoever used it meanwhile.
+        factory.keep_label_code(data_dir, claim.stored_code(connection) or "")
         _record(connection, "claim.new")
     click.echo(code)
     click.echo(

@@ -3,6 +3,7 @@
 
 import logging
 
+from atre.choices import claim_note
 from atre.choices.owner_mark import set_mark
 from atre.config import Config
 from atre.errors import AtreError, StorageError
@@ -11,10 +12,11 @@ from atre.ipc.client import ManagementClient
 _log = logging.getLogger(__name__)
 
 
-def keep(config: Config, *, is_claimed: bool) -> None:
-    """Leave the mark that ``atred`` starts by. Raises StorageError."""
+def keep(config: Config, *, is_claimed: bool, code: str | None = None) -> None:
+    """Leave the mark that ``atred`` starts by, and the code for the screen. Raises StorageError."""
     try:
         set_mark(config.state_dir, waits=not is_claimed)
+        claim_note.leave(config.runtime_dir, code)
     except OSError as error:
         raise StorageError(
             f"{config.state_dir} cannot be written ({error}). Free some disk space."

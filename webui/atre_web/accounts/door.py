@@ -9,7 +9,8 @@ from contextlib import closing
 import msgspec
 
 from atre.config import Config
-from atre_web.accounts import claim, claim_news, keys
+from atre.reset import factory
+from atre_web.accounts import claim, claim_news, keys, provisioned
 from atre_web.accounts.database import connect, transaction
 from atre_web.accounts.integrity import check_integrity
 from atre_web.accounts.migrations import migrate
@@ -54,8 +55,11 @@ def open_door(
             for key in keys.list_keys(connection)
         )
         keys.delete_run_keys(connection)
+        if stored := factory.label_code(config.data_dir):
+            claim.take_up(connection, stored, uptime=uptime())
+        provisioned.take_up(connection, config.state_dir)
         code = _claim_code(connection, uptime())
-        claim_news.keep(config, is_claimed=claim.state(connection).is_claimed)
+        claim_news.keep(config, is_claimed=claim.state(connection).is_claimed, code=code)
         return Door(
             first_key=None if has_key else keys.create(connection, "first", now=now)[1],
             run_key=_run_key(connection, now) if run_key else None,
