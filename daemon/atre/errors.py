@@ -21,6 +21,7 @@ AtreError
 │  └─ DiskFullError             the box's own disk takes nothing new
 ├─ ModelStoreError              a model cannot be stored, found, fetched or removed
 ├─ BackupError                  a backup cannot be made, read, proven or brought back
+├─ UpdateError                  another version of the box cannot be had, kept or left
 ├─ DiscoveryError               the box could not be announced or found
 ├─ MediaError                   a backup target cannot be used as was asked
 └─ BenchmarkError               a server could not be measured
@@ -250,6 +251,40 @@ class BackupError(AtreError):
 
     def __init__(
         self, message: str, french: str, *, problem: BackupProblem = BackupProblem.OTHER
+    ) -> None:
+        super().__init__(message, french)
+        self.problem = problem
+
+
+class UpdateProblem(StrEnum):
+    """What an UpdateError is about, for programs and for the panel's own words; never renamed."""
+
+    ABSENT = "updates_absent"
+    BUSY = "update_running"
+    CHANNEL = "other_channel"
+    COMPATIBLE = "other_product"
+    DAMAGED = "bundle_damaged"
+    EXPIRED = "go_back_expired"
+    NO_BACKUP = "no_backup_before"
+    NO_BUNDLE = "no_bundle"
+    NO_JOB = "no_update_job"
+    NO_PREVIOUS = "no_previous_version"
+    NO_ROOM = "disk_full"
+    NOT_ALLOWED = "channel_off"
+    OFFLINE = "channel_unreachable"
+    OLDER = "bundle_older"
+    OTHER = "update_error"
+    SIGNATURE = "bundle_unsigned"
+    STEP = "version_between"
+    UNCONFIRMED = "version_on_trial"
+    WRITING = "update_writing"
+
+
+class UpdateError(AtreError):
+    """Another version of the box cannot be had, kept or left; ``problem`` says which of these."""
+
+    def __init__(
+        self, message: str, french: str, *, problem: UpdateProblem = UpdateProblem.OTHER
     ) -> None:
         super().__init__(message, french)
         self.problem = problem
