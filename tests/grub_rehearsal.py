@@ -69,9 +69,9 @@ def rehearse(work: Path, cases: Sequence[Files]) -> list[Ran]:
     _run("mcopy", "-s", "-i", f"{disk}@@{_MIB}", tree, "::/")
     rule = GRUB_CFG.read_text().split(_START)[0]
     calls = "".join(
-        f"set atre_case={number}\nset atre_dir=(hd0,gpt1)/tree/c{number}/atre\n"
-        f"set atre_a=(hd0,gpt1)/tree/c{number}/a\nset atre_b=(hd0,gpt1)/tree/c{number}/b\natre_choose\n"
-        for number in range(len(cases))
+        f"set atre_case={number}\nset atre_dir={folder}/atre\n"
+        f"set atre_a={folder}/a\nset atre_b={folder}/b\natre_choose\n"
+        for number, folder in enumerate(f"(hd0,gpt1)/tree/c{n}" for n in range(len(cases)))
     )
     said = _emulate(work, disk, f"{_LOADERS}{rule}\n{calls}\nexit\n")
     back = work / "back"

@@ -50,6 +50,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def other(slot: Slot) -> Slot:
+    """The slot that is not this one."""
     return "b" if slot == "a" else "a"
 
 
