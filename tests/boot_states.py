@@ -3,7 +3,8 @@
 
 from collections.abc import Iterator
 
-from atre.updates.boot_rule import Choice, Slot, write_choice, write_try
+from atre.system.slot import Slot
+from atre.updates.boot_rule import Choice, write_choice, write_try
 
 TRIAL = "0badcafe"
 BOTH: frozenset[Slot] = frozenset({"a", "b"})

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from atre.errors import UpdateError, UpdateProblem
+from atre.system.slot import Slot
 from atre.updates import failure
 from atre.updates.boot_choice import is_good, primary, with_bad, with_good, with_primary
-from atre.updates.boot_rule import Choice, Slot, other
+from atre.updates.boot_rule import Choice, other
 from atre.updates.installer import BundleFacts, OnProgress, SlotFacts, SystemFacts
 
 _COMPATIBLE = "atre-x86-64"

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from atre.updates.boot_rule import Slot
+from atre.system.slot import Slot
 
 GRUB_CFG = Path(__file__).parents[1] / "image-build" / "boot" / "grub.cfg"
 _START = "# Here the start itself begins.\n"

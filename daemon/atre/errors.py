@@ -143,6 +143,7 @@ class ClosedReason(StrEnum):
 
     BATTERY_LOW = "battery_low"
     ON_BATTERY = "on_battery"
+    UPDATING = "updating"
 
 
 _CLOSED = {
@@ -157,6 +158,12 @@ _CLOSED = {
         "again when the power is back.",
         "Le courant est coupé et l’onduleur est presque vide\N{NO-BREAK SPACE}: le boîtier "
         "s’arrête. Réessayez quand le courant sera revenu.",
+    ),
+    ClosedReason.UPDATING: Sentence(
+        "The box is about to restart with another version: it ends the answers it began and takes "
+        "nothing new. Ask again in a few minutes.",
+        "Le boîtier va redémarrer avec une autre version\N{NO-BREAK SPACE}: il finit les réponses "
+        "en cours et n’en commence pas d’autre. Réessayez dans quelques minutes.",
     ),
 }
 

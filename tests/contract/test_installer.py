@@ -7,7 +7,7 @@ is refused here with that reason, and written in the tests of the image.
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from tests.contract.rauc_service import Keys, RaucService, make_bundle, missing
@@ -36,7 +36,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         pytest.skip(missing())
     keys, stranger = Keys(tmp_path / "keys", "release"), Keys(tmp_path / "keys", "stranger")
 
-    def bundle(*, is_ours: bool = True, **asked: str) -> Path:
+    def bundle(*, is_ours: bool = True, **asked: Any) -> Path:
         return make_bundle(tmp_path, keys if is_ours else stranger, **asked)
 
     with RaucService(tmp_path, keys) as service:

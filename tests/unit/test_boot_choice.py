@@ -5,8 +5,9 @@ import pytest
 from tests.boot_states import BOTH, damaged
 
 from atre.errors import UpdateError
+from atre.system.slot import Slot
 from atre.updates.boot_choice import BootFiles
-from atre.updates.boot_rule import TRIES, Slot, start, tries, write_try
+from atre.updates.boot_rule import TRIES, start, tries, write_try
 from atre.updates.boot_verbs import answer
 
 

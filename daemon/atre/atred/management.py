@@ -22,6 +22,9 @@ from atre.atred.backup_verbs import BackupVerbs
 from atre.atred.model_verbs import ModelVerbs
 from atre.atred.power_verbs import PowerVerbs
 from atre.atred.support import support_archive
+from atre.atred.update_calendar import UpdateCalendar
+from atre.atred.update_surroundings import find_installer, surroundings
+from atre.atred.update_verbs import UpdateVerbs
 from atre.certificate import served
 from atre.certificate.names import BoxNames
 from atre.choices import sleep_choice
@@ -62,6 +65,7 @@ from atre.ipc.model_messages import ModelRequest
 from atre.ipc.nudge import RESTART, RESTART_BOX, SLEEP, nudge
 from atre.ipc.power_messages import PowerRequest
 from atre.ipc.server import Connection, Server
+from atre.ipc.update_messages import UpdateRequest
 from atre.media.verbs import MediaVerbs
 from atre.plan.planning import ProfileNote
 from atre.power.sources import samplers_of
@@ -70,6 +74,8 @@ from atre.sentence import Sentence
 from atre.space.reserve import make_whole
 from atre.system.lifeline import end_with_parent
 from atre.system.notify import notify
+from atre.updates.channel import read_channel
+from atre.updates.look import Sources
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +92,9 @@ _SETTLE_TIMEOUT_S = 8.0
 # Models and the support bundle take their time; the facts about the box never wait for them.
 _NUM_WORKERS = 2
 
-_SlowRequest = ModelRequest | PowerRequest | MediaRequest | BackupRequest | MakeSupportBundle
+_SlowRequest = (
+    ModelRequest | PowerRequest | MediaRequest | BackupRequest | UpdateRequest | MakeSupportBundle
+)
 _decoder = msgspec.msgpack.Decoder(ManagementRequest | BoxRequest | EnergyRequest | _SlowRequest)
 
 
@@ -145,6 +153,12 @@ class ManagementDaemon:
             restart=lambda: nudge(config.runtime_dir / RESTART_BOX),
         )
         self._calendar = BackupCalendar(self._backups, self._models)
+        installer = find_installer()
+        sources = Sources(
+            config.data_dir / "updates", installer, read_channel(), self._media.folders
+        )
+        self._updates = UpdateVerbs(config, installer, sources, surroundings(config, self._backups))
+        self._update_calendar = UpdateCalendar(self._updates)
         self._workers = ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="slow")
         self._server = Server(config.management_socket, self._on_frame, lambda _: None)
 
@@ -153,6 +167,7 @@ class ManagementDaemon:
         self._power.start()
         self._server.start()
         self._calendar.start()
+        self._update_calendar.start()
         # A claim since the first look found nobody on the socket to tell.
         if not waits_for_owner(self._config.state_dir):
             self._advertiser.end_setup()
@@ -165,6 +180,8 @@ class ManagementDaemon:
         self._advertiser.close()
         self._server.close()
         self._calendar.close()
+        self._update_calendar.close()
+        self._updates.close()
         self._backups.close()
         self._models.close()
         self._power.close()
@@ -339,6 +356,8 @@ class ManagementDaemon:
                 connection.send(self._media.answer(request))
             elif isinstance(request, BackupRequest):
                 connection.send(self._backups.answer(request))
+            elif isinstance(request, UpdateRequest):
+                connection.send(self._updates.answer(request))
             else:
                 connection.send(self._models.answer(request))
         except AtreError as error:

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from atre.errors import UpdateError, UpdateProblem
 from atre.system.durable import write_durably
+from atre.system.slot import Slot
 from atre.updates.boot_rule import (
     TRIES,
     Choice,
-    Slot,
     newest,
     read_choice,
     tries,

@@ -8,13 +8,12 @@ is wrong, the last good slot starts; if that cannot be read, the other one.
 """
 
 from collections.abc import Collection
-from typing import Literal
 
 import msgspec
 
+from atre.system.slot import Slot
 from atre.updates.env_block import pack, unpack, with_values
 
-Slot = Literal["a", "b"]
 SLOTS: tuple[Slot, Slot] = ("a", "b")
 
 # One start is the trial; the others are for power cuts, which leave no other trace.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from atre.errors import UpdateError
+from atre.system.slot import KERNEL_COMMAND_LINE, Slot, read_started
 from atre.updates.boot_choice import (
     BootFiles,
     first_choice,
@@ -20,8 +21,7 @@ from atre.updates.boot_choice import (
     with_good,
     with_primary,
 )
-from atre.updates.boot_rule import SLOTS, Choice, Slot
-from atre.updates.command_line import KERNEL_COMMAND_LINE, read_started
+from atre.updates.boot_rule import SLOTS, Choice
 
 # Where the EFI system partition is mounted when somebody looks (systemd-gpt-auto-generator(8)).
 _FOLDER = Path("/efi/atre")

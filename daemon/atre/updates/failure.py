@@ -5,7 +5,6 @@ import re
 
 from atre.errors import UpdateError, UpdateProblem
 from atre.sentence import Sentence
-from atre.system.bus import BusError, NoBusError
 
 ABSENT = Sentence(
     "This box cannot update itself: it is not the ready-made system with two slots (RAUC does not "
@@ -84,24 +83,10 @@ _KNOWN = (
     (r"Already processing|busy", _BUSY, UpdateProblem.BUSY),
 )  # fmt: skip
 
-_GONE = {
-    "org.freedesktop.DBus.Error.ServiceUnknown",
-    "org.freedesktop.DBus.Error.NameHasNoOwner",
-    "org.freedesktop.DBus.Error.AccessDenied",
-    "org.freedesktop.DBus.Error.Spawn.ServiceNotFound",
-}
-
 
 def absent() -> UpdateError:
     """There is no service that writes slots."""
     return UpdateError(ABSENT.text, ABSENT.text_fr, problem=UpdateProblem.ABSENT)
-
-
-def error_of(error: BusError) -> UpdateError:
-    """The error for what the bus answered."""
-    if isinstance(error, NoBusError) or not error.name or error.name in _GONE:
-        return absent()
-    return said(str(error))
 
 
 def said(words: str) -> UpdateError:

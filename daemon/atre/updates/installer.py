@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from atre.updates.boot_rule import Slot
+from atre.system.slot import Slot
 
 OnProgress = Callable[[float], None]
 

@@ -10,12 +10,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from atre.errors import UpdateError
-from atre.system.bus import BusError
+from atre.system.bus import BusError, NoBusError
+from atre.system.slot import Slot
 from atre.updates import failure
-from atre.updates.boot_rule import Slot
 from atre.updates.installer import BundleFacts, OnProgress, SlotFacts, SystemFacts
 from atre.updates.rauc_bus import LOST, RaucBus
 
+_GONE = {
+    "org.freedesktop.DBus.Error.ServiceUnknown",
+    "org.freedesktop.DBus.Error.NameHasNoOwner",
+    "org.freedesktop.DBus.Error.AccessDenied",
+    "org.freedesktop.DBus.Error.Spawn.ServiceNotFound",
+}
 _UNKNOWN_METHOD = "org.freedesktop.DBus.Error.UnknownMethod"
 _META = "atre"  # of [meta.atre] in a bundle's manifest
 # A stick at USB 2 speed, a slow disk and a gigabyte; RAUC itself never gives up.
@@ -57,7 +63,7 @@ class Rauc:
             facts = self._run_raw(lambda: self._bus.inspect(str(bundle)))
         except BusError as error:
             if error.name != _UNKNOWN_METHOD:
-                raise failure.error_of(error) from error
+                raise _error(error) from error
         else:
             update, meta = facts.get("update", {}), facts.get("meta", {})
             return BundleFacts(
@@ -107,7 +113,7 @@ class Rauc:
         try:
             return self._run_raw(make, patience_s)
         except BusError as error:
-            raise failure.error_of(error) from error
+            raise _error(error) from error
 
     def _run_raw(self, make: Callable[[], Coroutine[Any, Any, T]], patience_s: float = 0.0) -> T:
         async def connected() -> T:
@@ -143,3 +149,9 @@ def _time(text: object) -> float | None:
         return dt.datetime.fromisoformat(str(text)).timestamp() if text else None
     except ValueError:
         return None
+
+
+def _error(error: BusError) -> UpdateError:
+    if isinstance(error, NoBusError) or not error.name or error.name in _GONE:
+        return failure.absent()
+    return failure.said(str(error))

@@ -51,7 +51,7 @@ class RaucBus:
     async def inspect(self, bundle: str) -> dict[str, Any]:
         """RAUC's ``InspectBundle`` (1.10 or later), variants taken away."""
         body: list[Any] = [bundle, {}]
-        return _plain((await self._call("InspectBundle", "sa{sv}", body, _SLOW_S))[0])
+        return dict(_plain((await self._call("InspectBundle", "sa{sv}", body, _SLOW_S))[0]))
 
     async def info(self, bundle: str) -> tuple[str, str]:
         """Compatible and version, of an older RAUC."""

@@ -2,9 +2,9 @@
 """What the loader told the kernel: which slot it started, and whether on trial."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from atre.updates.boot_rule import Slot
+Slot = Literal["a", "b"]
 
 KERNEL_COMMAND_LINE = Path("/proc/cmdline")
 
