@@ -16,6 +16,7 @@ from atre.cli.model import model
 from atre.cli.power import power
 from atre.cli.serve import serve
 from atre.cli.space import space
+from atre.cli.update import update
 from atre.errors import AtreError
 from atre.terminal.language import in_french
 
@@ -39,7 +40,7 @@ def main() -> None:
 
 
 for _verb in (
-    serve, model, backup, certificate, power, space, detect, doctor, discover, bench,
+    serve, model, backup, update, certificate, power, space, detect, doctor, discover, bench,
 ):  # fmt: skip
     main.add_command(_verb)
 for _entry in entry_points(group="atre.commands"):

@@ -114,6 +114,8 @@ def _digest(file: Path) -> str:
 
 
 def _unreachable(address: str, error: Exception) -> UpdateError:
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     return UpdateError(
         f"{address[:200]} cannot be had ({reason}). Look at the office's line and try again, or "

@@ -68,6 +68,11 @@ class HealthGate:
             self._note(health)
             self._clocks.sleep(_PAUSE_S)
 
+    def give_up_without_box(self) -> Verdict:
+        """The box itself never began, so there was nobody to ask."""
+        self._give_up(_NO_BOX)
+        return Verdict.GIVE_UP
+
     def _kept(self) -> bool:
         try:
             self._installer.keep_running()
@@ -122,4 +127,9 @@ _UNSAID = Health(
         "everything passed, but the boot files could not be written.",
         "tout était en ordre, mais les fichiers de démarrage n’ont pas pu être écrits.",
     ),
+)
+_NO_BOX = Health(
+    (),
+    Check.DATA,
+    Sentence("the box did not begin to start.", "le boîtier n’a pas commencé à démarrer."),
 )
