@@ -21,6 +21,7 @@ from atre.cli.provision import provision
 from atre.cli.reset import reset
 from atre.cli.serve import serve
 from atre.cli.space import space
+from atre.cli.update import update
 from atre.errors import AtreError
 from atre.terminal.click_words import in_language_of
 from atre.terminal.language import in_french
@@ -52,7 +53,7 @@ def main() -> None:
 
 
 for _verb in (
-    serve, model, backup, certificate, power, space, detect, doctor, discover, bench,
+    serve, model, backup, update, certificate, power, space, detect, doctor, discover, bench,
     provision, reset,
 ):  # fmt: skip
     main.add_command(_verb)
