@@ -21,6 +21,7 @@ AtreError
 │  └─ DiskFullError             the box's own disk takes nothing new
 ├─ ModelStoreError              a model cannot be stored, found, fetched or removed
 ├─ BackupError                  a backup cannot be made, read, proven or brought back
+├─ BurnInError                  a unit cannot be tested, sealed, or its report believed
 ├─ DiscoveryError               the box could not be announced or found
 ├─ MediaError                   a backup target cannot be used as was asked
 └─ BenchmarkError               a server could not be measured
@@ -253,6 +254,10 @@ class BackupError(AtreError):
     ) -> None:
         super().__init__(message, french)
         self.problem = problem
+
+
+class BurnInError(AtreError):
+    """A unit cannot be tested or sealed, or its report cannot be believed."""
 
 
 class DiscoveryError(AtreError):
