@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import psutil
@@ -32,6 +32,19 @@ _PLAN = EnginePlan(
 )  # fmt: skip
 
 
+class Rounds(Turn):
+    """A turn in which a watcher looks so often."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(3600.0)
+        self._left = count
+
+    def wait(self, seconds: float) -> bool:
+        del seconds
+        self._left -= 1
+        return self._left == 0
+
+
 def over() -> Turn:
     """A turn without time: a probe works once."""
     return Turn(0.0)
@@ -46,11 +59,11 @@ def test_good_memory_keeps_every_bit_as_0_and_as_1() -> None:
     assert (found.patterns, found.wrong_words, found.first_wrong) == (2, 0, "")
 
 
-class Weak(np.ndarray):  # type: ignore[type-arg]
+class Weak(np.ndarray):
     """Words of which one always has its lowest bit set."""
 
-    def __setitem__(self, key: object, value: object) -> None:
-        super().__setitem__(key, value)  # type: ignore[no-untyped-call]
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, value)
         self.view(np.ndarray)[5] |= np.uint64(1)
 
 
@@ -113,7 +126,7 @@ class Forgetful(io.FileIO):
 
 def test_a_disk_that_gives_back_something_else_is_found_out(tmp_path: Path) -> None:
     def open_file(folder: Path) -> IO[bytes]:
-        return Forgetful(folder / "file")  # type: ignore[return-value]
+        return Forgetful(folder / "file")
 
     found = DiskProbe(tmp_path, 2**12, open_file=open_file).run(over())
     assert (found.wrong_pieces, found.rounds) == (1, 1)
@@ -121,7 +134,7 @@ def test_a_disk_that_gives_back_something_else_is_found_out(tmp_path: Path) -> N
 
 def test_an_error_of_the_disk_ends_its_test_alone(tmp_path: Path) -> None:
     def open_file(folder: Path) -> IO[bytes]:
-        return Forgetful(folder / "file", OSError(5, os.strerror(5)))  # type: ignore[return-value]
+        return Forgetful(folder / "file", OSError(5, os.strerror(5)))
 
     found = DiskProbe(tmp_path, 2**12, open_file=open_file).run(over())
     assert (found.problem, found.rounds, found.write_bytes_s) == (os.strerror(5), 0, None)
@@ -238,14 +251,12 @@ def test_the_highest_word_of_each_sensor_is_kept_and_throttling_counted(tmp_path
     counter.parent.mkdir(parents=True)
     counter.write_text("3\n")
     words = iter([50.0, 71.0, 60.0])
-    turn = Turn(3600.0)
 
     def read() -> Iterator[Peak]:
         yield Peak(sensor="cpu/0", max_c=next(words), limit_c=100.0)
         counter.write_text("5\n")
 
-    turn.wait = lambda _seconds: words.__length_hint__() == 0  # type: ignore[method-assign]
-    found = ThermalProbe(tmp_path, read).run(turn)
+    found = ThermalProbe(tmp_path, read).run(Rounds(3))
     assert found.peaks == (Peak(sensor="cpu/0", max_c=71.0, limit_c=100.0),)
     assert found.throttled == 2
 
@@ -273,9 +284,7 @@ class Plug:
 
 def test_power_is_told_with_its_source_and_time() -> None:
     plug, seconds = Plug(), iter([0.0, 1.0, 2.0])
-    turn = Turn(3600.0)
-    turn.wait = lambda _seconds: seconds.__length_hint__() == 0  # type: ignore[method-assign]
-    found = PowerProbe(lambda: [plug], clock=lambda: next(seconds)).run(turn)
+    found = PowerProbe(lambda: [plug], clock=lambda: next(seconds)).run(Rounds(3))
     assert (found.mean_w, found.max_w, found.covered_s) == (20.0, 20.0, 2.0)
     assert found.sources == "plug:x"
     assert plug.closed

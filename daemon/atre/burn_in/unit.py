@@ -14,13 +14,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from atre.choices.unit_file import FOLDER, adopted
 from atre.errors import BurnInError
 from atre.hardware.dmi import FILLERS, read_product
 from atre.hardware.tree import Tree
 from atre.system.durable import write_durably
 
-# Beside what a backup takes: another machine that is restored from it is another unit.
-FOLDER = "unit"
 _KEY = "unit.key"
 _SERIALS = ("sys/class/dmi/id/product_serial", "sys/firmware/devicetree/base/serial-number")
 
@@ -34,11 +33,15 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def unit(data_dir: Path, serial: str = "", root: Path = Path("/")) -> Unit:
-    """This unit; ``serial`` counts before the firmware's word. Raises BurnInError."""
+    """This unit; ``serial`` counts before the reseller's file, that before the firmware's word.
+
+    Raises BurnInError.
+    """
     tree = Tree(root)
+    given = adopted(data_dir)
     product = read_product(tree)
     return Unit(
-        serial=serial or serial_number(tree),
+        serial=serial or (given.serial if given else serial_number(tree)),
         product=" ".join(filter(None, (product.vendor, product.name))),
         key=fingerprint(unit_key(data_dir).public_key()),
     )

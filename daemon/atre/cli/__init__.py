@@ -14,6 +14,7 @@ from atre.cli.discover import discover
 from atre.cli.doctor import doctor
 from atre.cli.model import model
 from atre.cli.power import power
+from atre.cli.seal import seal
 from atre.cli.serve import serve
 from atre.cli.space import space
 from atre.errors import AtreError
@@ -39,7 +40,7 @@ def main() -> None:
 
 
 for _verb in (
-    serve, model, backup, certificate, power, space, detect, doctor, discover, bench,
+    serve, model, backup, certificate, power, space, detect, doctor, seal, discover, bench,
 ):  # fmt: skip
     main.add_command(_verb)
 for _entry in entry_points(group="atre.commands"):

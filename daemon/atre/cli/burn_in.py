@@ -33,12 +33,14 @@ from atre.burn_in.run import Progress as OnProgress
 from atre.burn_in.smart import read_smart
 from atre.burn_in.soak import SoakProbe
 from atre.burn_in.thermals import ThermalProbe
-from atre.burn_in.unit import FOLDER, unit, unit_key
+from atre.burn_in.unit import unit, unit_key
 from atre.burn_in.verdict import has_passed, judge
+from atre.choices.unit_file import FOLDER
 from atre.cli.detect import look
 from atre.hardware.detect import detect
 from atre.hardware.machine import Memory
 from atre.space.words import in_words
+from atre.system.ownership import give_to_owner
 from atre.terminal.language import in_french, say
 
 REPORT = "burn-in.json"
@@ -72,6 +74,7 @@ def burn_in(
     )
     for place in (data_dir / FOLDER / REPORT, *([to] if to else [])):
         write_signed(report, key, place)
+    give_to_owner(data_dir / FOLDER, data_dir)
     return report
 
 

@@ -113,6 +113,17 @@ def new_code(connection: sqlite3.Connection, source: Source, *, uptime: float) -
     return claim_code.printed(digits)
 
 
+def take_label(connection: sqlite3.Connection, stored: str, *, uptime: float) -> None:
+    """Let the code count of which the reseller printed a label; ``stored`` is its hash.
+
+    A box that is somebody's stays what it is.
+    """
+    connection.execute(
+        "UPDATE claim SET code = ?, source = 'label', opened_s = ? WHERE claimed_at IS NULL",
+        (stored, uptime),
+    )
+
+
 def open_window(connection: sqlite3.Connection, *, uptime: float) -> None:
     """Let the code be used for the next hour; without a code this changes nothing."""
     connection.execute("UPDATE claim SET opened_s = ? WHERE code IS NOT NULL", (uptime,))

@@ -5,9 +5,11 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import msgspec
 
+from atre.choices.unit_file import adopted
 from atre.config import Config
 from atre_web.accounts import claim, claim_news, keys
 from atre_web.accounts.database import connect, transaction
@@ -54,6 +56,7 @@ def open_door(
             for key in keys.list_keys(connection)
         )
         keys.delete_run_keys(connection)
+        _take_label(connection, config.data_dir, uptime())
         code = _claim_code(connection, uptime())
         claim_news.keep(config, is_claimed=claim.state(connection).is_claimed)
         return Door(
@@ -62,6 +65,13 @@ def open_door(
             claim_path=_claim_path(connection, code),
             claim_code=code,
         )
+
+
+def _take_label(connection: sqlite3.Connection, data_dir: Path, uptime: float) -> None:
+    """Let the code on the label count, which the reseller gave this unit as a hash."""
+    now, given = claim.state(connection), adopted(data_dir)
+    if given is not None and not now.is_claimed and now.source != "label":
+        claim.take_label(connection, given.claim, uptime=uptime)
 
 
 def _claim_code(connection: sqlite3.Connection, uptime: float) -> str | None:
