@@ -171,7 +171,7 @@ def test_a_unit_keeps_its_key_and_another_has_another(tmp_path: Path) -> None:
     mine = unit(tmp_path / "a").key
     assert unit(tmp_path / "a").key == mine != unit(tmp_path / "b").key
     assert mine == fingerprint(unit_key(tmp_path / "a").public_key())
-    assert (tmp_path / "a" / "unit" / "unit.key").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "a" / "factory" / "unit.key").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_maker_s_filler_is_no_serial_number(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_a_short_burn_in_of_this_machine_is_kept_and_signed(
         "--burn-in", "--minutes", "0.001", "--serial", "SN-7", "--report", str(copy), "--json",
         "--data-dir", str(box),
     )  # fmt: skip
-    kept = read_signed(box / "unit" / "burn-in.json")
+    kept = read_signed(box / "factory" / "burn-in.json")
     assert kept == read_signed(copy)
     assert kept == msgspec.json.decode(told[told.index("{") :], type=Report)
     assert kept.unit == Unit(serial="SN-7", product=kept.unit.product, key=kept.unit.key)

@@ -23,6 +23,7 @@ from atre.choices.owner_mark import waits_for_owner
 from atre.choices.unit_file import UnitFile, adopted, in_toml, read_unit_file
 from atre.cli import main
 from atre.config import Config
+from atre.discovery.host_name import load_box_id, load_host_label
 from atre.errors import ConfigError
 from atre.models.import_files import candidates, import_model
 from atre.plan.planning import factory_model_path, model_store
@@ -74,7 +75,7 @@ def bench(tmp_path: Path, given: UnitFile) -> tuple[Path, Path]:
     """A unit that ran on the bench and passed, and the file that the kit wrote for it."""
     data_dir, unit_file = tmp_path / "box", tmp_path / "AT-0001.toml"
     open_door(config(data_dir), run_key=True)
-    write_signed(make_report(data_dir), unit_key(data_dir), data_dir / "unit" / "burn-in.json")
+    write_signed(make_report(data_dir), unit_key(data_dir), data_dir / "factory" / "burn-in.json")
     for name in ("logs/atred.log", "tls/ca.key", "secrets/plug", "state/box-id", "state/race.json"):
         (data_dir / name).parent.mkdir(parents=True, exist_ok=True)
         (data_dir / name).write_text("x")
@@ -176,15 +177,15 @@ def test_sealing_removes_the_bench_and_keeps_the_unit(
     assert "Removed: logs" in told
     kept = remaining(data_dir)
     assert {
-        "lock", "state/host-name", "state/race.json", "unit/unit.toml", "unit/unit.key",
-        "unit/burn-in.json",
+        "lock", "state/race.json", "factory/serial", "factory/host-name", "factory/claim-code",
+        "factory/unit.key", "factory/burn-in.json",
     } <= kept  # fmt: skip
-    assert all(name.startswith(("lock", "state/", "unit/", "models/")) for name in kept)
+    assert all(name.startswith(("lock", "state/", "factory/", "models/")) for name in kept)
     assert not kept & {"state/box-id", "models/partial/half.gguf", "state/waits-for-owner"}
-    assert (data_dir / "state" / "host-name").read_text() == "atre-7f3a\n"
     assert adopted(data_dir) == given
     again, told = seal(data_dir)
     assert (again, "Removed: —" in told) == (0, True)
+    assert load_host_label(data_dir / "state", load_box_id(data_dir / "state")) == "atre-7f3a"
 
 
 def test_the_code_on_the_label_claims_a_sealed_unit_and_no_other_does(

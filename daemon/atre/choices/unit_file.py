@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a reseller gave this unit: its serial number, its name, and the hash of its label's code.
 
-The file stands beside what backups take, in ``unit/``: a box that is restored on another unit keeps
-the label that is stuck on that one.
+They stand in ``factory/``, which no backup takes and no factory reset touches: the label stays on
+the unit, whatever happens to what is in it.
 """
 
 import re
@@ -15,10 +15,10 @@ from atre.errors import ConfigError
 from atre.system.durable import write_durably
 from atre.system.host_name import is_host_name
 
-FOLDER = "unit"
-_NAME = "unit.toml"
+FOLDER = "factory"
+_SERIAL_FILE, _NAME_FILE, _CLAIM_FILE = "serial", "host-name", "claim-code"
 _MAX_BYTES = 2**14
-_SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
 # As ``atre_web.accounts.passwords`` writes it; only the hash of the code is ever on a unit.
 _HASH = re.compile(
     r"\$argon2id\$v=19\$m=\d{1,7},t=\d{1,3},p=\d{1,2}\$[\w+/]{16,64}\$[\w+/]{32,128}"
@@ -71,17 +71,31 @@ def read_unit_file(path: Path) -> UnitFile:
 
 def adopted(data_dir: Path) -> UnitFile | None:
     """What this unit was given; None for nothing, or for what cannot be read any more."""
-    path = data_dir / FOLDER / _NAME
+    folder = data_dir / FOLDER
     try:
-        return read_unit_file(path) if path.exists() else None
-    except ConfigError:
+        serial, name, claim = (
+            (folder / file).read_text("utf-8").strip()
+            for file in (_SERIAL_FILE, _NAME_FILE, _CLAIM_FILE)
+        )
+        return UnitFile(serial=serial, name=name, claim=claim)
+    except (OSError, UnicodeDecodeError, ConfigError):
         return None
 
 
 def adopt(data_dir: Path, given: UnitFile) -> None:
     """Keep it; the box takes name and code from its next start on. Raises OSError."""
-    write_durably(data_dir / FOLDER / _NAME, in_toml(given).encode())
-    write_durably(data_dir / "state" / "host-name", f"{given.name}\n".encode())
+    for file, text in (
+        (_SERIAL_FILE, given.serial),
+        (_NAME_FILE, given.name),
+        (_CLAIM_FILE, given.claim),
+    ):
+        write_durably(data_dir / FOLDER / file, f"{text}\n".encode())
+
+
+def given_name(data_dir: Path) -> str | None:
+    """The host name on the label, None for a box without one."""
+    given = adopted(data_dir)
+    return given.name if given else None
 
 
 def in_toml(unit: UnitFile) -> str:

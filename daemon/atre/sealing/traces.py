@@ -13,9 +13,8 @@ from atre.choices.owner_mark import MARK
 from atre.choices.unit_file import FOLDER
 
 # Measured on this very machine: the office need not wait for it again.
-_MEASURED = ("race.json", "speed.json", "power-baseline.json", "power-calibration.json")
+_MEASURED = frozenset({"race.json", "speed.json", "power-baseline.json", "power-calibration.json"})
 _KEPT = frozenset({"lock", "models", FOLDER, "state"})
-_KEPT_STATE = frozenset({"host-name", *_MEASURED})
 
 
 def traces(data_dir: Path, partial_dir: Path) -> list[Path]:
@@ -25,7 +24,7 @@ def traces(data_dir: Path, partial_dir: Path) -> list[Path]:
     that the box is nobody's goes after it, for without it the database is somebody's.
     """
     found = [path for path in _entries(data_dir) if path.name not in _KEPT]
-    found += [path for path in _entries(data_dir / "state") if path.name not in _KEPT_STATE]
+    found += [path for path in _entries(data_dir / "state") if path.name not in _MEASURED]
     found += _entries(partial_dir)
     return sorted(found, key=lambda path: (path.name == MARK, path.name.endswith(".db"), path))
 
