@@ -22,6 +22,7 @@ AtreError
 ├─ ModelStoreError              a model cannot be stored, found, fetched or removed
 ├─ BackupError                  a backup cannot be made, read, proven or brought back
 ├─ UpdateError                  another version of the box cannot be had, kept or left
+├─ BurnInError                  a unit cannot be tested, sealed, or its report believed
 ├─ DiscoveryError               the box could not be announced or found
 ├─ MediaError                   a backup target cannot be used as was asked
 └─ BenchmarkError               a server could not be measured
@@ -295,6 +296,10 @@ class UpdateError(AtreError):
     ) -> None:
         super().__init__(message, french)
         self.problem = problem
+
+
+class BurnInError(AtreError):
+    """A unit cannot be tested or sealed, or its report cannot be believed."""
 
 
 class DiscoveryError(AtreError):

@@ -115,7 +115,7 @@ def root(tmp_path: Path) -> Path:
             TREE / "usr/lib/tmpfiles.d/atre.conf",
         ],
     ):
-        done = subprocess.run(argv, check=False, capture_output=True, text=True)
+        done = subprocess.run(list(map(str, argv)), check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     return tmp_path
 

@@ -19,6 +19,7 @@ from atre.cli.model import model
 from atre.cli.power import power
 from atre.cli.provision import provision
 from atre.cli.reset import reset
+from atre.cli.seal import seal
 from atre.cli.serve import serve
 from atre.cli.space import space
 from atre.cli.update import update
@@ -53,7 +54,7 @@ def main() -> None:
 
 
 for _verb in (
-    serve, model, backup, update, certificate, power, space, detect, doctor, discover, bench,
+    serve, model, backup, update, certificate, power, space, detect, doctor, seal, discover, bench,
     provision, reset,
 ):  # fmt: skip
     main.add_command(_verb)
