@@ -96,29 +96,29 @@ def _page(rows: list[str], facts: dict[str, str]) -> str:
         f"By `python -m tests.benchmarks.chat_pages`: an office of {NUM_PEOPLE} people with "
         f"{NUM_MESSAGES:,} messages, a third of them of the person who asks, in {len(_WORDS)} "
         f"words that nearly every message has; {_ROUNDS} rounds, one request at a time. The bar is "
-        "100 ms of the server's time at p95."
+        "100 ms of the server's time at p95; where other work wants the same processors, the time "
+        "on the processor is what the page itself takes."
     )
-    head = (
-        "## The chat's pages\n",
-        f"{how}\n",
-        "| page | median | p95 | longest |",
-        "|---" * 4 + "|",
-    )
+    columns = "| page | median | p95 | longest | on the processor: median | p95 |"
+    head = ("## The chat's pages\n", f"{how}\n", columns, "|---" * 6 + "|")
     return "\n".join([*head, *rows, "", as_list(facts)])
 
 
 def _row(client: FlaskClient, name: str, path: str) -> str:
-    taken_ms = []
+    taken_s, worked_s = [], []
     for _ in range(_ROUNDS):
-        started_s = time.perf_counter()
+        started_s, worked_before_s = time.perf_counter(), time.process_time()
         answer = client.get(path, headers={"Accept-Language": "fr"})
-        taken_ms.append((time.perf_counter() - started_s) * 1000)
+        worked_s.append(time.process_time() - worked_before_s)
+        taken_s.append(time.perf_counter() - started_s)
         if answer.status_code != 200:
             raise click.ClickException(f"{path}: {answer.status}")
-    p95 = statistics.quantiles(taken_ms, n=20)[-1]
-    return (
-        f"| {name} | {statistics.median(taken_ms):.0f} ms | {p95:.0f} ms | {max(taken_ms):.0f} ms |"
-    )
+    cells = (*_middle_and_p95(taken_s), max(taken_s), *_middle_and_p95(worked_s))
+    return f"| {name} | {' | '.join(f'{each * 1000:.0f} ms' for each in cells)} |"
+
+
+def _middle_and_p95(seconds: list[float]) -> tuple[float, float]:
+    return statistics.median(seconds), statistics.quantiles(seconds, n=20)[-1]
 
 
 def _fill(connection: sqlite3.Connection) -> tuple[str, str]:
