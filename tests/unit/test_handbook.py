@@ -118,6 +118,8 @@ QUESTIONS = {
     "fr": {
         "quel disque usb brancher pour les sauvegardes": "backup-disk",
         "le disque est plein, plus de place": "full-disk",
+        "tout effacer et repartir de zéro": "factory-reset",
+        "donner une adresse fixe au boîtier": "fixed-address",
         "comment changer de modèle ?": "change-model",
         "je voudrais installer un modèle plus puissant": "change-model",
         "où mettre mon fichier gguf": "change-model",
@@ -184,6 +186,8 @@ QUESTIONS = {
     "en": {
         "which usb disk can I plug in for backups": "backup-disk",
         "the disk is full, no room left": "full-disk",
+        "erase everything, factory reset": "factory-reset",
+        "give the box a fixed address": "fixed-address",
         "how do I change the model?": "change-model",
         "install a bigger model": "change-model",
         "what address do I open on my laptop": "open-the-panel",

@@ -118,7 +118,8 @@ class Appliance(Message, frozen=True, kw_only=True):
 
     ``serial`` is what must be typed before a factory reset, and names the file on a USB stick.
     ``disk_problem`` says why nothing is known of the disks, None where something is.
-    ``lost_password_file`` and ``reset_file`` are the names such a stick's file must have.
+    ``lost_password_file`` and ``reset_file`` are the names such a stick's file must have; the one
+    line of the first is a word of its writer's own, which is then the code.
     """
 
     is_image: bool
