@@ -239,7 +239,7 @@ def test_settings_are_sent_and_what_is_refused_is_named(manager: FlaskClient, me
         ({}, ["en marche", "après 5 minutes", "mode éco qui compte", "avec 4 des 8 fils",
               "8 (tous, sans le mode éco)", "40 W", "2,5 J",
               "plafonnée à 9 W ; 15 W sans", "réglée sur l’économie",
-              "pas plafonnée : Installez-le",
+              "pas plafonnée. Installez-le",
               "60 % de la puissance", "Sans plafond"]),
         ({"caps": CapReport(level=1.0, basis=CapBasis.OFF)}, ["pas de limite de puissance"]),
         ({"sleep_after_s": 120.0}, ["après 2 minutes", "veille des réglages qui compte"]),

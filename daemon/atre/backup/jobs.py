@@ -13,7 +13,13 @@ from atre.backup.event import Event, decode
 from atre.backup.job_record import JobRecord
 from atre.backup.order import WorkOrder
 from atre.errors import BackupError, BackupProblem
-from atre.ipc.backup_messages import CreateBackup, DrillBackup, StageRestore, VerifyBackup
+from atre.ipc.backup_messages import (
+    CreateBackup,
+    DrillBackup,
+    StageRestore,
+    ThinBackup,
+    VerifyBackup,
+)
 from atre.ipc.backup_replies import BackupJob, JobKind
 from atre.system.child_jobs import ChildJobs
 
@@ -24,6 +30,7 @@ _KINDS = {
     VerifyBackup: JobKind.VERIFY,
     DrillBackup: JobKind.DRILL,
     StageRestore: JobKind.RESTORE,
+    ThinBackup: JobKind.THIN,
 }
 
 

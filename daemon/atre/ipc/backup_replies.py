@@ -40,6 +40,7 @@ class JobKind(StrEnum):
     BACKUP = "backup"
     VERIFY = "verify"
     DRILL = "drill"
+    THIN = "thin"
     RESTORE = "restore"
 
 
@@ -179,7 +180,11 @@ class WantedModel(Message, frozen=True):
 
 
 class BackupOverview(Message, frozen=True):
-    """Backups at one moment; ``program`` is restic's version, or "" and the problem why not."""
+    """Backups at one moment; ``program`` is restic's version, or "" and the problem why not.
+
+    ``ahead_until`` is the newest backup's date where that is in the future: the clock jumped, and
+    until then nothing is backed up or let go by itself.
+    """
 
     unit: str
     program: str
@@ -192,6 +197,7 @@ class BackupOverview(Message, frozen=True):
     restore: RestoreState | None
     wanted_models: list[WantedModel]
     next_at: float | None
+    ahead_until: float | None = None
 
 
 class Snapshot(Message, frozen=True):

@@ -133,6 +133,7 @@ TABLE: dict[str, Access] = {
     "POST /backups/create": _MANAGE,
     "POST /backups/verify": _MANAGE,
     "POST /backups/drill": _MANAGE,
+    "POST /backups/thin": _MANAGE,
     "POST /backups/cancel": _MANAGE,
     "POST /backups/policy": _MANAGE,
     "POST /backups/targets/disk": _MANAGE,

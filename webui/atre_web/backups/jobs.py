@@ -5,7 +5,13 @@ import msgspec
 from msgspec.structs import replace
 from werkzeug.wrappers import Response
 
-from atre.ipc.backup_messages import BackupOrder, CreateBackup, DrillBackup, VerifyBackup
+from atre.ipc.backup_messages import (
+    BackupOrder,
+    CreateBackup,
+    DrillBackup,
+    ThinBackup,
+    VerifyBackup,
+)
 from atre.ipc.backup_replies import BackupPolicy
 from atre_web.backups.blueprint import backups, blueprint
 from atre_web.backups.page import do, page
@@ -31,6 +37,12 @@ def verify() -> Response:
 def drill() -> Response:
     """Bring the newest backup back beside the box, as proof."""
     return _start(DrillBackup(target=field("target")), "backup.drill")
+
+
+@blueprint.post("/backups/thin")
+def thin() -> Response:
+    """Let old backups go now."""
+    return _start(ThinBackup(target=field("target")), "backup.thin")
 
 
 @blueprint.post("/backups/cancel")

@@ -49,6 +49,7 @@ def _names() -> dict[str, str]:
         "backup.create": gettext("A lancé une sauvegarde"),
         "backup.verify": gettext("A fait relire des sauvegardes"),
         "backup.drill": gettext("A fait prouver une sauvegarde"),
+        "backup.thin": gettext("A fait partir de vieilles sauvegardes"),
         "backup.cancel": gettext("A annulé un travail de sauvegarde"),
         "backup.policy": gettext("A changé le rythme des sauvegardes"),
         "backup.target.add": gettext("A ajouté une destination de sauvegarde"),

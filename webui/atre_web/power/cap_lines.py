@@ -70,7 +70,7 @@ def _name(state: CapState, *, is_one: bool) -> str:
 
 def _state(state: CapState) -> str:
     if state.reason is not None:
-        return gettext("pas plafonnée : %(reason)s", reason=said(state.reason))
+        return gettext("pas plafonnée. %(reason)s", reason=said(state.reason))
     if state.kind is CapKind.PREFERENCE:
         if state.before is not None:
             return gettext("réglée sur l’économie ; remise ensuite comme avant.")
