@@ -118,6 +118,7 @@ QUESTIONS = {
     "fr": {
         "quel disque usb brancher pour les sauvegardes": "backup-disk",
         "le disque est plein, plus de place": "full-disk",
+        "Comment installer une mise à jour depuis une clé USB ?": "update-the-box",
         "comment changer de modèle ?": "change-model",
         "je voudrais installer un modèle plus puissant": "change-model",
         "où mettre mon fichier gguf": "change-model",
@@ -184,6 +185,7 @@ QUESTIONS = {
     "en": {
         "which usb disk can I plug in for backups": "backup-disk",
         "the disk is full, no room left": "full-disk",
+        "How do I go back to the previous version?": "update-the-box",
         "how do I change the model?": "change-model",
         "install a bigger model": "change-model",
         "what address do I open on my laptop": "open-the-panel",
