@@ -109,3 +109,22 @@ def test_the_rule_for_disks_keeps_those_of_the_system_out_of_reach() -> None:
             re.findall(r'action id="org\.freedesktop\.udisks2\.([^"]+)"', policy.read_text())
         )
         assert set(allowed) <= known
+
+
+_GATE = SYSTEMD / "appliance" / "usr" / "lib" / "systemd" / "system" / "atre-health-gate.service"
+
+
+@_HAS_ANALYZE
+def test_the_health_gate_has_few_rights_and_its_failure_starts_the_machine_anew() -> None:
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", _GATE],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    unit = _GATE.read_text()
+    assert "FailureAction=reboot-force" in unit
+    assert "update confirm --wait" in unit
+    # A box that never becomes ready must not keep its judge from beginning.
+    assert "After=atre.service" not in unit
