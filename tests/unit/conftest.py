@@ -111,6 +111,9 @@ class EngineStandIn:
         self.asked.append(Answering(request))
         return self.asked[-1]
 
+    def incarnation(self) -> tuple[int, int] | None:
+        return None
+
     def describe(self) -> Any:
         raise EngineUnavailableError("not asked here")
 
