@@ -41,8 +41,9 @@ fix: setup ## Format, and mend what the linter can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## Race this engine against llama-server (about a quarter of an hour, on a quiet machine)
+bench: setup ## Race this engine against llama-server and time the chat's pages (a quarter of an hour, on a quiet machine)
 	@$(BIN)/python -m tests.benchmarks --page docs/performance.md $(ARGS)
+	@$(BIN)/python -m tests.benchmarks.chat_pages --page docs/performance.md
 
 load: setup ## Have forty people use a box at once, and tell how long its pages take
 	@ATRE_LOAD_ROUNDS=20 $(BIN)/python -m pytest -q tests/integration/test_load.py $(ARGS)

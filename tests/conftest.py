@@ -10,6 +10,8 @@ from types import ModuleType
 
 import psutil
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 # An upper bound for what ends by itself once it was told to.
 _PATIENCE_S = 5.0
@@ -20,11 +22,21 @@ _PATIENCE_S = 5.0
 _TOGETHER = {"faults": "disks", "media": "disks", "browser": "browser"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file on one worker, so that what its tests share is started once."""
-    for item in items:
-        group = _TOGETHER.get(item.path.parent.name, str(item.path))
-        item.add_marker(pytest.mark.xdist_group(group))
+class _ByFile(LoadFileScheduling):  # type: ignore[misc]
+    """Keeps a file on one worker, so that what its tests share is started once.
+
+    Not by marks of groups: from pytest 9.2 on, pytest-xdist 3.8 overlooks them and deals out single
+    tests (https://github.com/pytest-dev/pytest-xdist/issues/1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return _TOGETHER.get(Path(file).parent.name, file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile:
+    """Called where ``-n`` asks for workers."""
+    return _ByFile(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,8 @@ AtreError
 │  └─ DiskFullError             the box's own disk takes nothing new
 ├─ ModelStoreError              a model cannot be stored, found, fetched or removed
 ├─ BackupError                  a backup cannot be made, read, proven or brought back
+├─ UpdateError                  another version of the box cannot be had, kept or left
+├─ BurnInError                  a unit cannot be tested, sealed, or its report believed
 ├─ DiscoveryError               the box could not be announced or found
 ├─ MediaError                   a backup target cannot be used as was asked
 └─ BenchmarkError               a server could not be measured
@@ -142,6 +144,7 @@ class ClosedReason(StrEnum):
 
     BATTERY_LOW = "battery_low"
     ON_BATTERY = "on_battery"
+    UPDATING = "updating"
 
 
 _CLOSED = {
@@ -156,6 +159,12 @@ _CLOSED = {
         "again when the power is back.",
         "Le courant est coupé et l’onduleur est presque vide\N{NO-BREAK SPACE}: le boîtier "
         "s’arrête. Réessayez quand le courant sera revenu.",
+    ),
+    ClosedReason.UPDATING: Sentence(
+        "The box is about to restart with another version: it ends the answers it began and takes "
+        "nothing new. Ask again in a few minutes.",
+        "Le boîtier va redémarrer avec une autre version\N{NO-BREAK SPACE}: il finit les réponses "
+        "en cours et n’en commence pas d’autre. Réessayez dans quelques minutes.",
     ),
 }
 
@@ -253,6 +262,44 @@ class BackupError(AtreError):
     ) -> None:
         super().__init__(message, french)
         self.problem = problem
+
+
+class UpdateProblem(StrEnum):
+    """What an UpdateError is about, for programs and for the panel's own words; never renamed."""
+
+    ABSENT = "updates_absent"
+    BUSY = "update_running"
+    CHANNEL = "other_channel"
+    COMPATIBLE = "other_product"
+    DAMAGED = "bundle_damaged"
+    EXPIRED = "go_back_expired"
+    NO_BACKUP = "no_backup_before"
+    NO_BUNDLE = "no_bundle"
+    NO_JOB = "no_update_job"
+    NO_PREVIOUS = "no_previous_version"
+    NO_ROOM = "disk_full"
+    NOT_ALLOWED = "channel_off"
+    OFFLINE = "channel_unreachable"
+    OLDER = "bundle_older"
+    OTHER = "update_error"
+    SIGNATURE = "bundle_unsigned"
+    STEP = "version_between"
+    UNCONFIRMED = "version_on_trial"
+    WRITING = "update_writing"
+
+
+class UpdateError(AtreError):
+    """Another version of the box cannot be had, kept or left; ``problem`` says which of these."""
+
+    def __init__(
+        self, message: str, french: str, *, problem: UpdateProblem = UpdateProblem.OTHER
+    ) -> None:
+        super().__init__(message, french)
+        self.problem = problem
+
+
+class BurnInError(AtreError):
+    """A unit cannot be tested or sealed, or its report cannot be believed."""
 
 
 class DiscoveryError(AtreError):

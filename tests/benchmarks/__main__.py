@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-import os
-import platform
 import shlex
 import shutil
 import signal
-import subprocess
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import click
-import psutil
 from tests.benchmarks.bars import Outcome, heavy_outcome, race_outcomes
+from tests.benchmarks.circumstances import circumstances, load_now
 from tests.benchmarks.llama_server import Peer, build_llama_server
 from tests.benchmarks.own_cost import gateway_outcome, memory_outcomes, turn_outcomes
 from tests.benchmarks.page import bars_table, page
 from tests.benchmarks.random_model import SHAPE, RandomModel, write_random_model
+from tests.benchmarks.section import write_section
 from tests.benchmarks.servers import Box, Running, llama_server, measure
 
 from atre.bench.report import Report, bandwidth_share
@@ -86,12 +84,17 @@ class Contest:
     show_default=True,
     help="Where llama-server is built and the servers work.",
 )
-@click.option("--page", "page_file", type=click.Path(path_type=Path), help="Write the page there.")
+@click.option(
+    "--page",
+    "page_file",
+    type=click.Path(path_type=Path),
+    help="Write this benchmark's part of that page.",
+)
 def main(rounds: int, cache: Path, page_file: Path | None) -> None:
     """Race this engine against llama-server and hold it to its bars."""
     # A service manager's stop must also stop the servers that were started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    load = os.getloadavg()[0]
+    load = load_now()
     cache = cache.absolute()
     peer = build_llama_server(cache)
     directory = cache / "work"
@@ -117,7 +120,8 @@ def main(rounds: int, cache: Path, page_file: Path | None) -> None:
             "ours": contest.ours,
             **{f"llama-server, {slots} slots": each for slots, each in contest.theirs.items()},
         }
-        page_file.write_text(page(_facts(contest, peer, load), outcomes, reports, SHAPE), "utf-8")
+        text = page(_facts(contest, peer, load), outcomes, reports, SHAPE)
+        write_section(page_file, "make bench", text)
         click.echo(f"bench: wrote {page_file}", err=True)
 
 
@@ -125,12 +129,7 @@ def _facts(contest: Contest, peer: Peer, load: float) -> dict[str, str]:
     first = contest.ours[0]
     plan: EnginePlan = contest.box.plan
     facts = {
-        "date": first.started_at,
-        "commit": _commit(),
-        "machine": f"{_cpu_name()}, {psutil.cpu_count()} processors, "
-        f"{psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}, "
-        f"Python {platform.python_version()}",
-        "load before the first round": f"{load:.1f} processes that wanted to run",
+        **circumstances(load=load, started_at=first.started_at),
         "llama-cpp-python": f"{peer.version}, and llama-server from its sources: "
         f"`cmake {' '.join(peer.flags)}`",
         "ours": f"`atre serve`, profile's own choice: {plan.threads} threads, context "
@@ -144,24 +143,6 @@ def _facts(contest: Contest, peer: Peer, load: float) -> dict[str, str]:
             f"{(first.step_bytes or 0) / 1e6:.0f} MB a token, {share:.0%} of that limit"
         )
     return facts
-
-
-def _commit() -> str:
-    def git(*arguments: str) -> str:
-        done = subprocess.run(["git", *arguments], check=False, capture_output=True, text=True)
-        return done.stdout.strip() or "unknown"
-
-    changed = git("status", "--porcelain", "--untracked-files=no")
-    return git("rev-parse", "--short=12", "HEAD") + ("" if changed == "unknown" else ", changed")
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 if __name__ == "__main__":

@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Words the outcome of ``make bench`` as the page that docs/performance.md holds."""
+"""Words the outcome of ``make bench`` as its part of docs/performance.md."""
 
 from collections.abc import Mapping, Sequence
 
 from tests.benchmarks.bars import Outcome
+from tests.benchmarks.circumstances import as_list
 
 from atre.bench.measure import Figures, medians
 from atre.bench.report import Report
 
-_HEAD = """# Performance
+_HEAD = """## Against llama-server
 
 Written by `make bench`, which anybody can run: it builds llama-server from the sources inside the \
 installed llama-cpp-python, makes a model with random weights, and has `atre bench` measure both \
 servers in turn through their HTTP front doors. Figures below a bar are printed like the others.
 """
 
-_HOW = """## How it is measured
+_HOW = """### How it is measured
 
 - The servers run one at a time, in the order ours, llama-server, ours, llama-server, …; each is \
 started afresh for each round. A figure is the median over the rounds, a ratio that of medians.
@@ -47,21 +48,20 @@ def page(
     reports: Mapping[str, Sequence[Report]],
     shape: str,
 ) -> str:
-    """The whole page, in Markdown; ``facts`` say under what circumstances was measured."""
-    circumstances = "\n".join(f"- {name}: {value}" for name, value in facts.items())
+    """The part of the page, in Markdown; ``facts`` say under what circumstances was measured."""
     missed = [outcome for outcome in outcomes if not outcome.is_met]
     verdict = f"{len(outcomes) - len(missed)} of {len(outcomes)} bars are met."
     return "\n".join(
         [
             _HEAD,
-            "## Bars\n",
+            "### Bars\n",
             "Ratios are ours ÷ llama-server's unless a unit is given.\n",
             bars_table(outcomes),
             f"\n{verdict}\n",
-            "## Machine and versions\n",
-            f"{circumstances}\n",
+            "### Machine and versions\n",
+            f"{as_list(facts)}\n",
             _HOW.format(shape=shape),
-            "## All figures\n",
+            "### All figures\n",
             "Medians over the rounds; times in milliseconds.\n",
             _figures_table(reports),
         ]

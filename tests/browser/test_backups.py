@@ -78,6 +78,7 @@ def _print_and_type_back(page: "Page") -> str:
 
 def _restore(page: "Page", disk: Path, key: str) -> None:
     """As a person does, without JavaScript; a wrong key may be typed again."""
+    page.locator("button.primary").click()  # the link holds the code
     page.locator("#path").fill(str(disk))
     page.locator("#key").fill("une clé qui n’ouvre rien")
     page.locator("button.primary").click()

@@ -2,7 +2,8 @@
 """From a box that is nobody's to the first answer of an invited colleague."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,11 @@ PASSWORD = "quatre mots à la suite"
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
 
-@pytest.fixture(scope="module")
-def box(new_box: Any) -> Any:
-    """A box that is nobody's until the first test."""
-    return new_box
+@pytest.fixture
+def fresh(serve_unclaimed: Callable[..., Any], tmp_path: Path) -> Iterator[Any]:
+    """A box that is nobody's, and no other test's."""
+    with serve_unclaimed(tmp_path) as running:
+        yield running
 
 
 class Hand:
@@ -35,10 +37,10 @@ class Hand:
         self.num_fields += 1
 
 
-def test_a_fresh_box_to_a_colleagues_first_answer(visit: Callable[..., Any], box: Any) -> None:
-    marie = Hand(visit(**PHONE))
+def test_a_fresh_box_to_a_colleagues_first_answer(fresh: Any, visit: Callable[..., Any]) -> None:
+    marie = Hand(visit(at=fresh.url, **PHONE))
     # As from a terminal: a navigation that no page started.
-    marie.page.goto(box.link)
+    marie.page.goto(fresh.link)
     marie.fill("Votre nom", "Marie Roy")
     marie.fill("Identifiant", "marie")
     marie.fill("Mot de passe", PASSWORD)
@@ -53,7 +55,7 @@ def test_a_fresh_box_to_a_colleagues_first_answer(visit: Callable[..., Any], box
     link = marie.page.locator("#link").inner_text()
     assert marie.page.locator("svg.qr").is_visible()
 
-    luc = Hand(visit(**PHONE))
+    luc = Hand(visit(at=fresh.url, **PHONE))
     luc.page.goto(link)
     assert luc.page.get_by_label("Votre nom").input_value() == "Luc"
     luc.fill("Identifiant", "luc")
@@ -65,7 +67,7 @@ def test_a_fresh_box_to_a_colleagues_first_answer(visit: Callable[..., Any], box
     assert (marie.num_fields, marie.num_clicks) == (4, 5)
     assert (luc.num_fields, luc.num_clicks) == (2, 2)
 
-    again = visit()
+    again = visit(at=fresh.url)
     again.goto(link)
     assert "déjà servi" in again.get_by_role("alert").inner_text()
 

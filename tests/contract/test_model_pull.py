@@ -11,9 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
-from atre.errors import ModelLoadError, ModelStoreError
+from atre.errors import ModelLoadError, ModelProblem, ModelStoreError
 from atre.models.catalogue import load_catalogue
 from atre.models.download import Pace
 from atre.models.hub import parse_address
@@ -22,6 +23,7 @@ from atre.models.pull import find, pull, request_for
 from atre.models.store import Store
 from atre.models.unfinished import forget_unfinished, partial_path, unfinished
 from atre.models.verify import verify
+from atre.space.limits import SpaceLimits, limits_path
 
 if TYPE_CHECKING:
     from tests.fake_hub import FakeHub
@@ -207,6 +209,19 @@ def test_a_full_disk_is_known_before_the_first_byte(store: Store, hub: "FakeHub"
     with pytest.raises(ModelStoreError, match="Nothing was written"):
         bring(store, hub, reserve_bytes=2**60)
     assert hub.gets() == []
+
+
+def test_a_limit_on_all_models_is_known_before_the_first_byte(store: Store, hub: "FakeHub") -> None:
+    state_dir = store.root.parent / "state"
+    state_dir.mkdir(parents=True)
+    limits_path(state_dir).write_bytes(msgspec.json.encode(SpaceLimits(models=100_000)))
+    with pytest.raises(ModelStoreError, match="more than the limit") as refused:
+        bring(store, hub)
+    assert refused.value.problem is ModelProblem.OVER_LIMIT
+    assert hub.gets() == []
+    assert store.names() == []
+    limits_path(state_dir).write_bytes(msgspec.json.encode(SpaceLimits(models=10**9)))
+    assert bring(store, hub).files
 
 
 def test_what_is_no_model_is_refused_although_its_digest_is_right(

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -7,25 +6,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from tests.discovery.lan_namespaces import Lan
+from tests.discovery import lan_namespaces
+from tests.discovery.lan_namespaces import Lan
 
 _TOOLS = ("ip", "unshare", "dbus-daemon", "avahi-daemon", "avahi-browse", "avahi-publish")
-
-
-def _load(name: str) -> ModuleType:
-    # importlib mode puts no test folder on sys.path.
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def missing_part() -> str | None:
@@ -48,10 +34,10 @@ def lan_tools() -> ModuleType:
     reason = missing_part()
     if reason is not None:
         pytest.skip(reason)
-    return _load("lan_namespaces")
+    return lan_namespaces
 
 
 @pytest.fixture
-def lan(lan_tools: ModuleType, tmp_path: Path) -> "Iterator[Lan]":
+def lan(lan_tools: ModuleType, tmp_path: Path) -> Iterator[Lan]:
     with lan_tools.Lan(tmp_path) as lan:
         yield lan

@@ -1,47 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-import importlib.util
 import re
 import socket
 import ssl
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 import gguf
 import openai
 import pytest
+from tests.integration import caller as caller_module
+from tests.integration import namespaces as namespaces_module
+from tests.integration import running_box as running_box_module
+from tests.integration import slow_model as slow_model_module
+from tests.integration import wire as wire_module
+from tests.integration.caller import Caller
+from tests.integration.namespaces import Cable
+from tests.integration.running_box import RunningBox
 
 from atre.config import default_profiles_dir
 from atre.plan.planning import factory_model_path
 
-if TYPE_CHECKING:
-    from tests.integration.caller import Caller
-    from tests.integration.namespaces import Cable
-    from tests.integration.running_box import RunningBox
-
-BoxStarter = Callable[..., "RunningBox"]
+BoxStarter = Callable[..., RunningBox]
 LAN_PORT = 8443
-CallerMaker = Callable[["RunningBox", str | None], "Caller"]
+CallerMaker = Callable[[RunningBox, str | None], Caller]
 OutsiderMaker = Callable[..., openai.OpenAI]
-
-
-def _load(name: str) -> ModuleType:
-    # importlib mode puts no test folder on sys.path.
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-running_box_module = _load("running_box")
-caller_module = _load("caller")
-namespaces_module = _load("namespaces")
 
 
 def _profiles(directory: Path, *, slots: int, batch_tokens: int) -> list[str]:
@@ -76,7 +60,7 @@ def four_slots(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.fixture(scope="session")
 def slow_model() -> ModuleType:
     """The module of that name."""
-    return _load("slow_model")
+    return slow_model_module
 
 
 @pytest.fixture(scope="session")
@@ -93,9 +77,9 @@ def one_slot(tmp_path_factory: pytest.TempPathFactory, slow_model: ModuleType) -
 
 
 @pytest.fixture(scope="session")
-def box(tmp_path_factory: pytest.TempPathFactory, four_slots: list[str]) -> "Iterator[RunningBox]":
+def box(tmp_path_factory: pytest.TempPathFactory, four_slots: list[str]) -> Iterator[RunningBox]:
     """The factory model on loopback, for tests that do not disturb the box."""
-    made: RunningBox = running_box_module.RunningBox(tmp_path_factory.mktemp("box"), *four_slots)
+    made = RunningBox(tmp_path_factory.mktemp("box"), *four_slots)
     with ExitStack() as stack:
         stack.callback(made.clean_up)
         made.start()
@@ -103,11 +87,9 @@ def box(tmp_path_factory: pytest.TempPathFactory, four_slots: list[str]) -> "Ite
 
 
 @pytest.fixture(scope="session")
-def slow_box(
-    tmp_path_factory: pytest.TempPathFactory, one_slot: list[str]
-) -> "Iterator[RunningBox]":
+def slow_box(tmp_path_factory: pytest.TempPathFactory, one_slot: list[str]) -> Iterator[RunningBox]:
     """A slow model, one slot and one place in the queue."""
-    made: RunningBox = running_box_module.RunningBox(tmp_path_factory.mktemp("slow-box"), *one_slot)
+    made = RunningBox(tmp_path_factory.mktemp("slow-box"), *one_slot)
     with ExitStack() as stack:
         stack.callback(made.clean_up)
         made.start()
@@ -119,10 +101,8 @@ def start_box(tmp_path: Path, four_slots: list[str]) -> Iterator[BoxStarter]:
     """Start a box for one test alone: ``start_box(*options)``; a later option wins."""
     with ExitStack() as stack:
 
-        def start(*options: str) -> "RunningBox":
-            made: RunningBox = running_box_module.RunningBox(
-                tmp_path / "box", *four_slots, *options
-            )
+        def start(*options: str) -> RunningBox:
+            made = RunningBox(tmp_path / "box", *four_slots, *options)
             stack.callback(made.clean_up)
             made.start()
             return made
@@ -134,11 +114,10 @@ def start_box(tmp_path: Path, four_slots: list[str]) -> Iterator[BoxStarter]:
 def make_caller() -> CallerMaker:
     """A caller of a box over HTTP on loopback, with a key or with none."""
 
-    def make(box: "RunningBox", key: str | None) -> "Caller":
-        made: Caller = caller_module.Caller(
+    def make(box: RunningBox, key: str | None) -> Caller:
+        return Caller(
             lambda: socket.create_connection(("127.0.0.1", box.port), caller_module.TIMEOUT_S), key
         )
-        return made
 
     return make
 
@@ -151,9 +130,7 @@ def make_outsider() -> Iterator[OutsiderMaker]:
     """
     with ExitStack() as stack:
 
-        def make(
-            box: "RunningBox", *, strict: bool = True, key: str | None = None
-        ) -> openai.OpenAI:
+        def make(box: RunningBox, *, strict: bool = True, key: str | None = None) -> openai.OpenAI:
             made = openai.OpenAI(
                 base_url=box.ready["api_base"],
                 api_key=key or box.key,
@@ -167,19 +144,19 @@ def make_outsider() -> Iterator[OutsiderMaker]:
 
 
 @pytest.fixture(scope="session")
-def client(box: "RunningBox", make_caller: CallerMaker) -> "Caller":
+def client(box: RunningBox, make_caller: CallerMaker) -> Caller:
     """Somebody with a key of the shared box."""
     return make_caller(box, box.key)
 
 
 @pytest.fixture(scope="session")
-def slow_client(slow_box: "RunningBox", make_caller: CallerMaker) -> "Caller":
+def slow_client(slow_box: RunningBox, make_caller: CallerMaker) -> Caller:
     """Somebody with a key of the slow box."""
     return make_caller(slow_box, slow_box.key)
 
 
 @pytest.fixture(scope="session")
-def cable(namespaces: ModuleType) -> "Iterator[Cable]":
+def cable(namespaces: ModuleType) -> Iterator[Cable]:
     """The box's machine and another one."""
     with namespaces.Cable("it") as made:
         yield made
@@ -187,12 +164,12 @@ def cable(namespaces: ModuleType) -> "Iterator[Cable]":
 
 @pytest.fixture(scope="session")
 def lan_box(
-    tmp_path_factory: pytest.TempPathFactory, one_slot: list[str], cable: "Cable"
-) -> "Iterator[RunningBox]":
+    tmp_path_factory: pytest.TempPathFactory, one_slot: list[str], cable: Cable
+) -> Iterator[RunningBox]:
     """A slow box that also serves the LAN, on a machine of its own."""
     directory = tmp_path_factory.mktemp("lan-box")
     options = ["--lan", *one_slot]
-    made: RunningBox = running_box_module.RunningBox(directory, *options, prefix=cable.in_box())
+    made = RunningBox(directory, *options, prefix=cable.in_box())
     with ExitStack() as stack:
         stack.callback(made.clean_up)
         made.start()
@@ -200,7 +177,7 @@ def lan_box(
 
 
 @pytest.fixture(scope="session")
-def lan_client(lan_box: "RunningBox", cable: "Cable") -> "Caller":
+def lan_client(lan_box: RunningBox, cable: Cable) -> Caller:
     """Somebody on the other machine, who trusts the box's certificate and has a key."""
     return _lan_caller(lan_box, cable)
 
@@ -208,14 +185,12 @@ def lan_client(lan_box: "RunningBox", cable: "Cable") -> "Caller":
 @pytest.fixture
 def start_lan_box(
     tmp_path: Path, four_slots: list[str]
-) -> Iterator[Callable[..., tuple["RunningBox", "Caller"]]]:
+) -> Iterator[Callable[..., tuple[RunningBox, Caller]]]:
     """Start a box that serves the LAN at the end of a cable, for one test alone."""
     with ExitStack() as stack:
 
-        def start(cable: "Cable", *options: str) -> tuple["RunningBox", "Caller"]:
-            made: RunningBox = running_box_module.RunningBox(
-                tmp_path, "--lan", *four_slots, *options, prefix=cable.in_box()
-            )
+        def start(cable: Cable, *options: str) -> tuple[RunningBox, Caller]:
+            made = RunningBox(tmp_path, "--lan", *four_slots, *options, prefix=cable.in_box())
             stack.callback(made.clean_up)
             made.start()
             return made, _lan_caller(made, cable)
@@ -224,25 +199,23 @@ def start_lan_box(
 
 
 @pytest.fixture(scope="session")
-def make_caller_in() -> Callable[..., "Caller"]:
+def make_caller_in() -> Callable[..., Caller]:
     """A caller in clear from the other machine: ``make_caller_in(cable, address, port, key)``."""
 
-    def make(cable: "Cable", address: str, port: int, key: str | None) -> "Caller":
-        made: Caller = caller_module.Caller(lambda: cable.connect(cable.peer, address, port), key)
-        return made
+    def make(cable: Cable, address: str, port: int, key: str | None) -> Caller:
+        return Caller(lambda: cable.connect(cable.peer, address, port), key)
 
     return make
 
 
-def _lan_caller(box: "RunningBox", cable: "Cable") -> "Caller":
+def _lan_caller(box: RunningBox, cable: Cable) -> Caller:
     context = ssl.create_default_context(cafile=str(box.data_dir / "tls" / "ca.crt"))
 
     def connect() -> socket.socket:
         plain = cable.connect(cable.peer, namespaces_module.BOX_ADDRESS, LAN_PORT)
         return context.wrap_socket(plain, server_hostname=namespaces_module.BOX_ADDRESS)
 
-    made: Caller = caller_module.Caller(connect, box.key)
-    return made
+    return Caller(connect, box.key)
 
 
 @pytest.fixture(scope="session")
@@ -263,7 +236,7 @@ def running_box() -> ModuleType:
 @pytest.fixture(scope="session")
 def wire() -> ModuleType:
     """The module of that name."""
-    return _load("wire")
+    return wire_module
 
 
 @pytest.fixture(scope="session")

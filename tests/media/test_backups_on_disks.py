@@ -5,11 +5,11 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.media.seen_from_here import SeenFromHere
 
 from atre.errors import BackupProblem, MediaError
 from atre.ipc.backup_messages import CreateBackup, ListSnapshots, SetBackupPolicy
@@ -21,7 +21,6 @@ from atre.ipc.backup_replies import (
     Stage,
 )
 from atre.ipc.media_messages import AddDiskTarget, DiskReport, TargetState
-from atre.media.disk import Disk
 from atre.media.udisks import UDisks
 
 if TYPE_CHECKING:
@@ -29,29 +28,6 @@ if TYPE_CHECKING:
     from tests.media.real_udisks import RealUDisks
 
 Eventually = Callable[[Callable[[], bool]], None]
-
-
-class SeenFromHere:
-    """UDisks2 mounts in a namespace of its own: the same places, as this process reaches them."""
-
-    def __init__(self, disks: UDisks, root: Path) -> None:
-        self._disks = disks
-        self._root = root
-        self.unmount, self.release = disks.unmount, disks.release
-        self.format, self.close = disks.format, disks.close
-
-    def disks(self) -> list[Disk]:
-        return [
-            replace(each, mount_points=tuple(str(self._here(at)) for at in each.mount_points))
-            for each in self._disks.disks()
-        ]
-
-    def mount(self, disk: Disk) -> Path:
-        place = self._disks.mount(disk)
-        return place if disk.mount_points else self._here(str(place))
-
-    def _here(self, place: str) -> Path:
-        return self._root / place.lstrip("/")
 
 
 @pytest.fixture

@@ -96,7 +96,11 @@ def test_a_box_lives_on_from_a_server(
     assert empty.value.problem is BackupProblem.EMPTY
     unit = office.verbs.describe().unit
     wrong = ListSnapshots(target="nas", unit=unit, key="douze tasses ou plus")
-    assert refusal(lambda: new.ask(wrong, SnapshotListing)).problem is BackupProblem.WRONG_KEY
+    refused = refusal(lambda: new.ask(wrong, SnapshotListing))
+    assert refused.problem is BackupProblem.WRONG_KEY
+    slots = [path.name for path in server.backups.glob("atre-*/keys/*")]
+    assert len(slots) == 2
+    assert all(f"key id {slot[:8]}" in str(refused) for slot in slots)
     right = ListSnapshots(target="nas", unit=unit, key=sheet.key)
     (only,) = new.ask(right, SnapshotListing).snapshots
     new.do(StageRestore(target="nas", snapshot=only.id, unit=unit, key=sheet.key))

@@ -111,7 +111,7 @@ def root(tmp_path: Path) -> Path:
         ["systemd-sysusers", f"--root={tmp_path}", str(users)],
         ["systemd-tmpfiles", f"--root={tmp_path}", "--create", str(places)],
     ):
-        done = subprocess.run(argv, check=False, capture_output=True, text=True)
+        done = subprocess.run(list(map(str, argv)), check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     return tmp_path
 

@@ -70,8 +70,7 @@ def client(config: Config, restarts: list[str], tmp_path: Path) -> Iterator[Appl
     reports.mkdir()
     worn = {"model_name": "Example", "nvme_smart_health_information_log": {"percentage_used": 95}}
     (reports / "nvme0.json").write_text(json.dumps(worn))
-    daemon = ManagementDaemon(config)
-    daemon._appliance = ApplianceVerbs(
+    appliance = ApplianceVerbs(
         config,
         lambda: restarts.append("restart"),
         trial=NetworkTrial(config.state_dir, _Link(), timer=lambda _delay_s, _call: lambda: None),
@@ -79,6 +78,7 @@ def client(config: Config, restarts: list[str], tmp_path: Path) -> Iterator[Appl
         uptime=lambda: EARLY,
         image_mark=reports,
     )
+    daemon = ManagementDaemon(config, appliance)
     daemon.start()
     yield ApplianceClient(config.management_socket)
     daemon.close()

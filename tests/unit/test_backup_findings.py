@@ -49,6 +49,17 @@ replace = msgspec.structs.replace
         ({}, {"targets": []}, ["backup_never"]),
         ({"last_backup_at": NOW - 5 * 86400}, {}, ["backup_old"]),
         ({"last_backup_at": NOW - 3 * 86400}, {}, []),
+        ({"last_backup_at": NOW - 30 * 86400}, {"policy": BackupPolicy(is_on=False)}, []),
+        (
+            {"last_backup_at": NOW - 32 * 86400},
+            {"policy": BackupPolicy(is_on=False)},
+            ["backup_old"],
+        ),
+        (
+            {"last_backup_at": NOW - 3 * 86400},
+            {"policy": BackupPolicy(warn_after_days=2)},
+            ["backup_old"],
+        ),
         ({}, {"sheet": SheetState.UNCONFIRMED}, ["backup_sheet"]),
         ({"last_proven": None}, {}, ["backup_unproven"]),
         ({"state": TargetState.PULLED}, {}, ["backup_pulled"]),

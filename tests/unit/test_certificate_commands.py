@@ -28,7 +28,7 @@ def daemon(data_dir: Path) -> Iterator[ManagementDaemon]:
     for directory in (config.runtime_dir, config.state_dir):
         directory.mkdir()
     made = ManagementDaemon(config)
-    made.renew_certificate()
+    made.certificate.renew()
     made._server.start()
     yield made
     made.close()

@@ -9,8 +9,13 @@ from pathlib import Path
 import click
 import msgspec
 import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+from babel.support import Translations
 from click.testing import CliRunner
+from tests.unit.test_translations import forms
 
+from atre import terminal
 from atre.cli import main
 from atre.config import Config
 from atre.discovery.found import Found, Record, found
@@ -20,6 +25,23 @@ from atre_web.accounts.door import open_door
 
 # Measures servers, for developers.
 _ENGLISH_ONLY = {"atre bench"}
+_LOCALE = Path(terminal.__file__).parent / "locale" / "fr" / "LC_MESSAGES"
+_FOR_PROGRAMMERS = {
+    "Arguments take exactly one parameter declaration, got {length}: {decls}.",
+    "Boolean option {decl!r} cannot use the same flag for true/false.",
+    "Choice({choices})",
+    "Could not determine name for option with declarations {decls!r}",
+    "Name '{name}' defined twice",
+    (
+        "No options defined but a name was passed ({name}). Did you mean to declare an argument "
+        "instead? Did you mean to pass '--{name}'?"
+    ),
+    "Unknown color {colour!r}",
+    "Unknown standard stream '{name}'",
+    "Value must be an iterable.",
+    "Windows error: {error}",
+    "d",  # of a day, in the time that a progress bar has left
+}
 _RECORD = Record(name="Âtre", host="a.local.", addresses=("10.0.0.2",), port=8443, txt={"tls": "1"})
 _SILENT = found(
     _RECORD, verified=False, reason=Sentence("It did not answer.", "Il n’a pas répondu.")
@@ -94,7 +116,7 @@ def test_an_error_of_ours_is_said_in_the_language_asked_for(
         raise DiscoveryError("No network.", "Aucun réseau.")
 
     monkeypatch.setattr(import_module("atre.cli.discover"), "browse", browse)
-    assert say("fr", "discover").stderr == "Error: Aucun réseau.\n"
+    assert say("fr", "discover").stderr == "Erreur\N{NO-BREAK SPACE}: Aucun réseau.\n"
     assert say("en", "discover").stderr == "Error: No network.\n"
 
 
@@ -113,9 +135,12 @@ def test_an_error_of_ours_is_said_in_the_language_asked_for(
         ("key create first", "Il y a déjà une clé", "already a key"),
         ("key revoke first", "Clé révoquée", "Revoked"),
         ("key revoke nobody", "Aucune clé en service", "No live key"),
+        ("model pull nobody", "n’est pas au catalogue", "not in the catalogue"),
+        ("model import /proc/self/fdinfo", "ne contient aucun fichier .gguf", "holds no .gguf"),
+        ("model import /dev/null --name É", "ne peut pas s’appeler", "cannot be called"),
         ("model remove nobody", "Aucun modèle 'nobody'", "No model 'nobody'"),
         ("model remove", "Nommez un modèle", "Name a model"),
-        ("model verify", "0 modèles sont intacts", "0 models are whole"),
+        ("model verify", "0 modèle est intact", "0 models are whole"),
         ("certificate show", "Aucun boîtier ne tourne", "No box runs"),
     ],
 )
@@ -132,6 +157,61 @@ def test_what_a_manager_runs_speaks_both(
     assert french not in said["en"]
     assert french in said["fr"]
     assert english not in said["fr"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "french", "english"),
+    [
+        ("detect --help", "Utilisation\u00a0:", "Usage:"),
+        ("detect --help", "Options\u00a0:", "Options:"),
+        ("model pull", "Il manque l’argument", "Missing argument"),
+        ("detect --nonsense", "L’option '--nonsense' n’existe pas", "No such option"),
+        ("model nonsense", "La commande 'nonsense' n’existe pas", "No such command"),
+        ("discover --timeout x", "'x' n’est pas un nombre", "'x' is not a valid float"),
+        ("model import /nowhere", "'/nowhere'\u00a0: introuvable", "does not exist"),
+        ("model import", "Pour de l’aide", "for help"),
+        ("space --models -1", "hors des bornes", "not in the range"),
+    ],
+)
+@pytest.mark.parametrize("place", ["first", "last", "terminal"])
+def test_click_speaks_the_language_asked_for(
+    arguments: str, french: str, english: str, place: str
+) -> None:
+    other = {"fr": "en_US.UTF-8", "en": "fr_FR.UTF-8"}
+    for language, there, not_there in (("fr", french, english), ("en", english, french)):
+        # A terminal in the other language, unless it is to decide.
+        environment = {"LC_ALL": f"{language}_CA.UTF-8" if place == "terminal" else other[language]}
+        verbs = arguments.split()
+        if place == "first":
+            leaf = 2 if verbs[0] == "model" else 1
+            verbs[leaf:leaf] = [f"--lang={language}"]
+        elif place == "last":
+            verbs += ["--lang", language]
+        said = CliRunner().invoke(main, verbs, env={"COLUMNS": "200", **environment}).output
+        assert there in said
+        assert not_there not in said
+
+
+def test_what_click_can_say_to_a_person_is_in_french() -> None:
+    """Sentences for whoever writes a command, not for who runs it, stay in English."""
+    said: set[str] = set()
+    keywords = {"_": None, "ngettext": (1, 2)}
+    for _, _, text, _, _ in extract_from_dir(
+        Path(click.__file__).parent, [("**.py", "python")], keywords=keywords
+    ):
+        said.add(text if isinstance(text, str) else text[0])
+    with (_LOCALE / "click.mo").open("rb") as file:
+        french = Translations(file)._catalog
+    there = {key[0] if isinstance(key, tuple) else key for key in french}
+    assert said - there == _FOR_PROGRAMMERS
+    with (_LOCALE / "click.po").open("rb") as file:
+        written = read_po(file, locale="fr")
+    for message in written:
+        if message.id:
+            ids, strings = forms(message.id), forms(message.string)
+            compiled = dict(french)
+            assert compiled.get(ids[0], compiled.get((ids[0], 0))) == strings[0], "compile it again"
+            assert not re.search(r" [:;?!]|«[^\u00a0]", "".join(strings))
 
 
 @pytest.mark.parametrize("arguments", ["claim show", "user list", "key list", "model list"])

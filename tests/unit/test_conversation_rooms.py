@@ -17,28 +17,18 @@ from atre_web.accounts import people
 from atre_web.accounts.authorisation import routes
 from atre_web.accounts.database import transaction
 from atre_web.accounts.principal import Role
-from atre_web.chat import attachment_limit, messages
+from atre_web.chat import attachment_limit, messages, words
 from atre_web.openai.document import openapi_document
 
 
-@pytest.fixture
-def engine(asked_engine: Any) -> Any:
-    return asked_engine
-
-
-@pytest.fixture
-def app(chat_app: Flask) -> Flask:
-    return chat_app
-
-
 def test_nobody_reaches_the_conversations_of_others(
-    app: Flask, engine: Any, sign_in: Callable[[Role], FlaskClient]
+    chat_app: Flask, asked_engine: Any, sign_in: Callable[[Role], FlaskClient]
 ) -> None:
     member, manager = sign_in("member"), sign_in("manager")
     talk = begin(member, "Mon secret")
-    finish(app, engine)
+    finish(chat_app, asked_engine)
     own = begin(manager, "Le mien")
-    finish(app, engine)
+    finish(chat_app, asked_engine)
     path, question, answer = f"{ROOT}/{talk['id']}", *ids(talk)
     body = {"question": "x"}
     for other in (
@@ -72,11 +62,11 @@ def test_nobody_reaches_the_conversations_of_others(
 
 
 def test_a_file_is_found_by_its_name_and_the_page_says_that_its_text_is_not(
-    app: Flask, engine: Any, member: FlaskClient
+    chat_app: Flask, asked_engine: Any, member: FlaskClient
 ) -> None:
     file = {"name": "Devis-toiture.csv", "text": "ardoise;12"}
     talk = begin(member, "Combien ?", attachments=[file])
-    finish(app, engine)
+    finish(chat_app, asked_engine)
 
     def ids_of(words: str) -> list[str]:
         return [each["id"] for each in (member.get(f"{ROOT}?q={words}").json or {})["data"]]
@@ -87,19 +77,19 @@ def test_a_file_is_found_by_its_name_and_the_page_says_that_its_text_is_not(
     question = ids(talk)[0]
     body = {"question": "Autrement", "replaces": question}
     assert member.post(f"{ROOT}/{talk['id']}/questions", json=body).status_code == 201
-    finish(app, engine)
+    finish(chat_app, asked_engine)
     assert ids_of("devis autrement") == [talk["id"]]
     page = member.get("/history", headers={"Accept": "text/html", "Accept-Language": "fr"}).text
     assert "mais pas le texte de ces fichiers" in page
 
 
 def test_search_finds_words_whatever_their_endings_and_forgets_what_is_deleted(
-    app: Flask, engine: Any, member: FlaskClient, database: sqlite3.Connection
+    chat_app: Flask, asked_engine: Any, member: FlaskClient, database: sqlite3.Connection
 ) -> None:
     talk = begin(member, "Où sont les factures ?")
-    finish(app, engine, "Dans l’armoire métallique.")
+    finish(chat_app, asked_engine, "Dans l’armoire métallique.")
     begin(member, "Autre chose")
-    finish(app, engine)
+    finish(chat_app, asked_engine)
     for asked in ("facture", "FACTURES", "metalliques armoire", "armoi"):
         (hit,) = (member.get(ROOT, query_string={"q": asked}).json or {})["data"]
         assert hit["id"] == talk["id"], asked
@@ -114,14 +104,49 @@ def test_search_finds_words_whatever_their_endings_and_forgets_what_is_deleted(
     assert not any(b"factur" in bytes(row[0]) for row in blocks), "not a word is left on the disk"
 
 
+def test_a_conversation_full_of_a_word_hides_no_other_that_has_it_once(
+    chat_app: Flask, asked_engine: Any, member: FlaskClient, database: sqlite3.Connection
+) -> None:
+    once = begin(member, "Une facture")
+    finish(chat_app, asked_engine)
+    full = begin(member, "Facture")
+    finish(chat_app, asked_engine)
+    with transaction(database):
+        for _ in range(1000):
+            messages.add_question(
+                database, full["id"], ids(full)[-1], "facture", [], indexed="facture", now=0.0
+            )
+    hits = (member.get(f"{ROOT}?q=facture").json or {})["data"]
+    assert [(hit["id"], hit["message_id"]) for hit in hits] == [
+        (full["id"], ids(full)[0]), (once["id"], ids(once)[0]),
+    ]  # fmt: skip
+
+
+def test_a_search_looks_the_words_up_once_and_reads_no_other_message(
+    chat_app: Flask, database: sqlite3.Connection
+) -> None:
+    assert chat_app
+    plan = [
+        row["detail"] for row in database.execute(f"EXPLAIN QUERY PLAN {words._FIND}", ("a", "b"))
+    ]
+    assert [line for line in plan if "messages" in line] == [
+        "SEARCH messages USING COVERING INDEX messages_conversation (conversation_id=?)"
+    ]
+    assert [line for line in plan if "message_words" in line] == [
+        "SCAN message_words VIRTUAL TABLE INDEX 0:M1"
+    ]
+    (once,) = (line for line in plan if "LIST SUBQUERY" in line)
+    assert "CORRELATED" not in once
+
+
 def test_deleting_a_person_deletes_what_they_said(
-    app: Flask, engine: Any, sign_in: Callable[[Role], FlaskClient],
+    chat_app: Flask, asked_engine: Any, sign_in: Callable[[Role], FlaskClient],
     database: sqlite3.Connection,
 ) -> None:  # fmt: skip
     member, manager = sign_in("member"), sign_in("manager")
     for client in (member, manager):
         begin(client, "Parlons factures", attachments=[{"name": "a.txt", "text": "b"}])
-        finish(app, engine)
+        finish(chat_app, asked_engine)
         client.post("/prompts", data={"title": "T", "text": "x", "shared": "on"})
     gone = people.by_login(database, "member")
     assert gone is not None
@@ -136,10 +161,10 @@ def test_deleting_a_person_deletes_what_they_said(
 
 
 def test_a_conversation_as_long_as_it_gets_can_be_deleted(
-    member: FlaskClient, app: Flask, engine: Any, database: sqlite3.Connection
+    member: FlaskClient, chat_app: Flask, asked_engine: Any, database: sqlite3.Connection
 ) -> None:
     talk = begin(member)
-    finish(app, engine)
+    finish(chat_app, asked_engine)
     parent = ids(talk)[-1]
     with transaction(database):
         for _ in range(3000):
@@ -177,9 +202,11 @@ def test_garbage_is_refused_with_a_sentence(member: FlaskClient, body: Any) -> N
     assert (member.get(ROOT).json or {})["data"] == []
 
 
-def test_titles_and_forms_stand_anything(app: Flask, engine: Any, member: FlaskClient) -> None:
+def test_titles_and_forms_stand_anything(
+    chat_app: Flask, asked_engine: Any, member: FlaskClient
+) -> None:
     talk = begin(member, "\x00\x1b[31m\u202e" + "é" * 100_000)
-    finish(app, engine)
+    finish(chat_app, asked_engine)
     assert talk["title"].isprintable()
     path = f"{ROOT}/{talk['id']}"
     for title in ("", "\u202e", "\x00"):
@@ -194,7 +221,9 @@ def test_titles_and_forms_stand_anything(app: Flask, engine: Any, member: FlaskC
     assert member.get("/?prompt=nothing").status_code == 404
 
 
-def test_a_plain_form_asks_attaches_and_reads(app: Flask, engine: Any, member: FlaskClient) -> None:
+def test_a_plain_form_asks_attaches_and_reads(
+    chat_app: Flask, asked_engine: Any, member: FlaskClient
+) -> None:
     name = "<b>\u202eliste.csv"
     answer = member.post(
         "/chat",
@@ -205,12 +234,12 @@ def test_a_plain_form_asks_attaches_and_reads(app: Flask, engine: Any, member: F
     path = answer.headers["Location"].partition("#")[0]
     waiting = member.get(path, headers={"Accept": "text/html"}).text
     assert '<noscript><meta http-equiv="refresh"' in waiting
-    finish(app, engine, "**Zoé**")
+    finish(chat_app, asked_engine, "**Zoé**")
     page = member.get(path, headers={"Accept": "text/html"}).text
     assert "<bdi>&lt;b&gt;liste.csv</bdi>" in page
     assert "<strong>Zoé</strong>" in page
     assert 'http-equiv="refresh"' not in page
-    assert "Zoé" in (engine.asked[0].request.messages or [])[0].content
+    assert "Zoé" in (asked_engine.asked[0].request.messages or [])[0].content
     binary = {"question": "?", "files": (BytesIO(b"\x89PNG\x00\x01"), "photo.png")}
     refused = member.post(path, data=binary, headers={"Accept": "text/html"})
     assert refused.status_code == 400
@@ -254,7 +283,7 @@ def test_another_site_cannot_ask_in_ones_name(member: FlaskClient) -> None:
         assert member.post("/chat", data={"question": "x"}, headers=headers).status_code == 403
 
 
-def test_every_json_route_is_in_the_openapi_document(app: Flask) -> None:
+def test_every_json_route_is_in_the_openapi_document(chat_app: Flask) -> None:
     written = {
         (re.sub(r"\{(\w+)\}", "<>", path), method.upper())
         for path, operations in openapi_document()["paths"].items()
@@ -262,7 +291,7 @@ def test_every_json_route_is_in_the_openapi_document(app: Flask) -> None:
     }
     served = {
         (re.sub(r"<[^>]+>", "<>", rule), method)
-        for method, rule in routes(app)
+        for method, rule in routes(chat_app)
         if rule.startswith((ROOT, "/api/panel/prompts", "/api/panel/attachments"))
     }
     assert len(served) == 11
@@ -270,7 +299,7 @@ def test_every_json_route_is_in_the_openapi_document(app: Flask) -> None:
 
 
 def test_files_beyond_the_managers_limit_are_refused_and_words_are_not(
-    app: Flask, engine: Any, member: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    chat_app: Flask, asked_engine: Any, member: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = SpaceLimits(attachments=10)
     monkeypatch.setattr(attachment_limit, "read_limits", lambda _: limits)
@@ -278,7 +307,7 @@ def test_files_beyond_the_managers_limit_are_refused_and_words_are_not(
     refused = member.post(ROOT, json={"question": "x", "attachments": large})
     assert refused.status_code == 400
     talk = begin(member, "x", attachments=[{"name": "a.txt", "text": "b" * 6}])
-    finish(app, engine)
+    finish(chat_app, asked_engine)
     # Asked otherwise, its files are kept once more.
     again = {"question": "y", "replaces": ids(read(member, talk))[0]}
     assert member.post(f"{ROOT}/{talk['id']}/questions", json=again).status_code == 400

@@ -246,3 +246,11 @@ def test_a_reader_that_never_reads_does_not_hold_the_engine_up(
         engine.log.begin(0.0)
         for number in range(20_000):  # far more than a socket and our buffer hold
             engine.log.record(float(number + 1), [], [(each, 1) for each in range(50)], None)
+
+
+def test_on_a_machine_without_a_meter_nobody_waits() -> None:
+    bench = Bench()
+    bench.machine.public_source = ""
+    told: list[RequestEnergy] = []
+    bench.ledger.ask(["s-1"], told.append)
+    assert told == [RequestEnergy(is_metered=False)]

@@ -12,6 +12,7 @@ from atre.ipc.energy_client import EnergyClient
 from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.messages import Finished, FinishReason
 from atre.ipc.power_basis import Basis
+from atre.ipc.server import Connection, Server
 from atre_web import create_app
 from atre_web.accounts.door import open_door
 from atre_web.openai.usage import energy_object, usage
@@ -62,3 +63,23 @@ def test_a_reply_holds_no_energy_where_nobody_knows_it() -> None:
 
 def test_a_daemon_that_is_down_costs_the_figure_and_nothing_else(tmp_path: Path) -> None:
     assert EnergyClient(tmp_path / "nobody.sock").of(["s-1"]) == RequestEnergy()
+
+
+@pytest.mark.parametrize(("is_metered", "num_asked"), [(False, 1), (True, 3)])
+def test_a_box_without_a_meter_is_not_asked_at_each_answer(
+    tmp_path: Path, *, is_metered: bool, num_asked: int
+) -> None:
+    asked: list[bytes] = []
+
+    def answer(connection: Connection, body: bytes) -> None:
+        asked.append(body)
+        connection.send(RequestEnergy(is_metered=is_metered))
+
+    server = Server(tmp_path / "atred.sock", answer, lambda _: None)
+    server.start()
+    try:
+        client = EnergyClient(tmp_path / "atred.sock")
+        assert [client.of([f"s-{number}"]).j for number in range(3)] == [None] * 3
+    finally:
+        server.close()
+    assert len(asked) == num_asked

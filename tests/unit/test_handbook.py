@@ -19,6 +19,10 @@ from atre.handbook.page import (
 )
 from atre.handbook.plain import plain
 
+with pytest.MonkeyPatch.context() as _patch:
+    _patch.syspath_prepend(str(Path(__file__).parents[2] / "image-build" / "reseller"))
+    from reseller_kit.commands import kit as reseller_kit
+
 DIRECTORY = default_handbook_dir()
 FILES = sorted(DIRECTORY.glob("*/*.md"))
 MAX_LINES = 40
@@ -53,7 +57,7 @@ def test_a_page_is_short_and_holds_to_the_form(path: Path) -> None:
 def test_a_page_names_only_commands_and_options_that_exist(path: Path) -> None:
     known = {
         option
-        for verb in atre.commands.values()
+        for verb in (*atre.commands.values(), reseller_kit)
         for command in (verb, *(verb.commands.values() if isinstance(verb, click.Group) else ()))
         for parameter in command.params
         if isinstance(parameter, click.Option)
@@ -116,6 +120,7 @@ QUESTIONS = {
         "le disque est plein, plus de place": "full-disk",
         "tout effacer et repartir de zéro": "factory-reset",
         "donner une adresse fixe au boîtier": "fixed-address",
+        "Comment installer une mise à jour depuis une clé USB ?": "update-the-box",
         "comment changer de modèle ?": "change-model",
         "je voudrais installer un modèle plus puissant": "change-model",
         "où mettre mon fichier gguf": "change-model",
@@ -184,6 +189,7 @@ QUESTIONS = {
         "the disk is full, no room left": "full-disk",
         "erase everything, factory reset": "factory-reset",
         "give the box a fixed address": "fixed-address",
+        "How do I go back to the previous version?": "update-the-box",
         "how do I change the model?": "change-model",
         "install a bigger model": "change-model",
         "what address do I open on my laptop": "open-the-panel",

@@ -71,9 +71,9 @@ def test_an_unsure_guess_is_settled_without_the_model() -> None:
     reply = plan.reply("I am sure of it.", 1.0)
     assert reply.source is None
     assert [link.page for link in reply.suggestions] == [
-        "keep-the-data",
+        "back-up",
         "about-atre",
-        "measure-the-speed",
+        "keep-the-data",
     ]
     assert all(link.title in reply.text for link in reply.suggestions)
 

@@ -20,6 +20,8 @@ from atre.errors import (
     QueueFullError,
     QuotaError,
     RequestError,
+    UpdateError,
+    UpdateProblem,
 )
 from atre.ipc.client import EngineClient
 from atre.ipc.failure import error_from, failure
@@ -65,6 +67,7 @@ def test_a_frame_that_is_too_long_is_refused_before_it_is_read() -> None:
         InvalidRequestError("no", "non", param="stop"),
         ModelLoadError("cut short", "tronqué"),
         ModelStoreError("full", "plein", problem=ModelProblem.DISK_FULL),
+        UpdateError("older", "ancien", problem=UpdateProblem.OLDER),
         EngineUnavailableError("gone"),
     ],
 )

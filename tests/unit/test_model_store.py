@@ -228,12 +228,12 @@ def test_verify_names_what_changed_and_a_new_copy_heals_it(store: Store) -> None
     blob = store.blobs(manifest)[0]
     blob.chmod(0o600)
     blob.write_bytes(b"weighty")
-    assert "has changed" in verify(store, manifest)[0]
+    assert "has changed" in verify(store, manifest)[0].text
     with store.lease() as lease:
         put(store, lease, b"weights")
     assert verify(store, manifest) == []
     blob.unlink()
-    assert "is missing" in verify(store, manifest)[0]
+    assert "is missing" in verify(store, manifest)[0].text
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 
+import msgspec
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from atre.config import Config
-from atre.handbook.page import default_handbook_dir
+from atre.handbook.page import default_handbook_dir, load_pages
 from atre_web import create_app
 from atre_web.panel import help_pages, language
+from atre_web.panel.help_groups import grouped
 from atre_web.panel.markdown import to_html
 
 
@@ -146,3 +148,14 @@ def test_the_panels_languages_are_the_handbooks() -> None:
     shelf: help_pages._Shelf = app.extensions["atre.handbook"]
     sizes = {each: len(shelf.handbook.pages(each)) for each in language.LANGUAGES}
     assert min(sizes.values()) == max(sizes.values()) > 0
+
+
+def test_a_page_of_no_group_is_listed_with_the_managers() -> None:
+    pages = [page for page in load_pages(default_handbook_dir()) if page.language == "fr"]
+    stray = msgspec.structs.replace(pages[0], name="stray")
+    groups = dict(grouped([*pages, stray]))
+    assert list(groups) == ["everybody", "manager", "data", "programs"]
+    listed = [page.name for each in groups.values() for page in each]
+    assert sorted(listed) == sorted([*(page.name for page in pages), "stray"])
+    assert groups["manager"][-1].name == "stray"
+    assert [group for group, _ in grouped(pages[:1])] == ["everybody"]

@@ -13,6 +13,7 @@ from tests.unit.test_metrics import BUCKET, POWER
 from tests.unit.test_office_pages import FORM
 
 from atre.errors import EngineUnavailableError, InvalidRequestError
+from atre.ipc.cap_messages import CapBasis, CapFigures, CapKind, CapReport, CapState
 from atre.ipc.eco_messages import EcoMode, EcoReport, EcoSettings, ThreadBasis, ThreadFigures
 from atre.ipc.energy_messages import EnergyBucket, EnergyShares
 from atre.ipc.power_basis import Basis
@@ -45,6 +46,21 @@ ECO = EcoReport(
         ThreadFigures(threads=8, power_w=40.0, tokens_s=10.0, j_token=4.0),
         ThreadFigures(threads=4, power_w=20.0, tokens_s=8.0, j_token=2.5),
     ],
+    caps=CapReport(
+        level=0.6, basis=CapBasis.PLAIN,
+        caps=[
+            CapState(
+                name="rapl:package-0", kind=CapKind.PROCESSOR, now=9.0, low=6.0, usual=15.0,
+                before=15.0,
+            ),
+            CapState(name="epp", kind=CapKind.PREFERENCE, now=2.0, low=1.0, usual=3.0, before=3.0),
+            CapState(
+                name="nvml", kind=CapKind.CARD,
+                reason=Sentence("Install it.", "Installez-le."),
+            ),
+        ],
+        figures=[CapFigures(level=1.0, power_w=20.0, tokens_s=8.0, j_token=2.5)],
+    ),
 )  # fmt: skip
 
 
@@ -221,7 +237,11 @@ def test_settings_are_sent_and_what_is_refused_is_named(manager: FlaskClient, me
     ("changes", "words"),
     [
         ({}, ["en marche", "après 5 minutes", "mode éco qui compte", "avec 4 des 8 fils",
-              "8 (tous, sans le mode éco)", "40 W", "2,5 J"]),
+              "8 (tous, sans le mode éco)", "40 W", "2,5 J",
+              "plafonnée à 9 W ; 15 W sans", "réglée sur l’économie",
+              "pas plafonnée. Installez-le",
+              "60 % de la puissance", "Sans plafond"]),
+        ({"caps": CapReport(level=1.0, basis=CapBasis.OFF)}, ["pas de limite de puissance"]),
         ({"sleep_after_s": 120.0}, ["après 2 minutes", "veille des réglages qui compte"]),
         ({"basis": ThreadBasis.HALF, "figures": []}, ["la moitié", "Rien n’est encore mesuré"]),
         ({"threads": None, "max_threads": None}, ["Aucun modèle n’est en mémoire"]),

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from tests.unit.test_power_page import ECO, UPS
 
 from atre.cli.power import words
+from atre.cli.power.table import eco_lines
 from atre.ipc.power_messages import Supply
 from atre.sentence import Sentence
 
@@ -32,3 +33,18 @@ def test_eco_mode_is_one_line() -> None:
         "Mode éco : en marche, — des — fils d’exécution."
     )
     assert plain(words.eco(replace(ECO, is_on=False), french=True)) == "Mode éco : ne joue pas."
+
+
+def test_each_cap_is_one_line_with_its_state_or_its_reason() -> None:
+    package, preference, card = ECO.caps.caps
+    assert plain(words.cap(package, french=False)) == (
+        "Processor power (rapl:package-0): capped at 9.0 W, 15.0 W without eco mode."
+    )
+    assert plain(words.cap(replace(package, before=None), french=True)) == (
+        "Puissance du processeur (rapl:package-0) : pas plafonnée, 9,0 W."
+    )
+    assert words.cap(preference, french=False).endswith("set to save power.")
+    assert plain(words.cap(card, french=True)).endswith("pas plafonnée : Installez-le.")
+    assert [line.plain for line in eco_lines(replace(ECO, is_on=False), french=False)] == [
+        "Eco mode: not in force."
+    ]

@@ -17,10 +17,11 @@ from tests.unit.test_rapl import RANGE_UJ, write_domain
 
 from atre.hardware.tree import Tree
 from atre.power.machine_power import span_between
-from atre.power.rapl_reader import RaplReader, listen
+from atre.power.rapl_reader import RaplReader
 from atre.power.reading import Basis, Reading, Scope
 from atre.power.samplers.rapl import FORBIDDEN, RaplFiles
 from atre.power.samplers.rapl_socket import RaplSocket
+from atre.power.user_socket import listen
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests at once over all listeners, and answers that end with their person's account."""
 
+import socket
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,13 @@ from flask.testing import FlaskClient
 from tests.conversations import PATIENCE_S, begin, desk_of, live_of
 
 from atre.errors import ForbiddenError, QuotaError
+from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.messages import Accepted, Delta
 from atre_web.accounts import keys, people
 from atre_web.accounts.meter import Meter
 from atre_web.accounts.principal import Principal
 from atre_web.accounts.running import Running
-from atre_web.openai import relay
+from atre_web.openai import standing
 
 LUC = Principal(kind="session", name="", id="s", person_id="luc", role="member")
 
@@ -93,6 +96,30 @@ def test_closing_an_account_ends_its_answers(
     assert desk_of(app).find(live.answer_id) is None
 
 
+def test_closing_an_account_ends_its_embeddings(
+    app: Flask, member: FlaskClient, database: sqlite3.Connection, tmp_path: Path
+) -> None:
+    app.extensions["atre.embedder"] = EmbedderClient(tmp_path / "e")
+    who = people.by_login(database, "member")
+    assert who
+    with (
+        socket.socket(socket.AF_UNIX) as embedder,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        embedder.bind(str(tmp_path / "e"))
+        embedder.listen()
+        answer = pool.submit(member.post, "/v1/embeddings", json={"input": "Bonjour"})
+        job, _ = embedder.accept()
+        with job:
+            job.settimeout(PATIENCE_S)
+            assert job.recv(65536)
+            people.disable(database, who.id, version=who.version, now=1.0)
+            assert job.recv(65536) == b"", "the job still runs"
+        refused = answer.result(PATIENCE_S)
+    assert refused.status_code == 403
+    assert "closed while" in refused.text
+
+
 def test_signing_out_ends_no_answer_and_revoking_a_key_does(
     app: Flask, database: sqlite3.Connection, member: FlaskClient
 ) -> None:
@@ -114,7 +141,7 @@ def test_signing_out_ends_no_answer_and_revoking_a_key_does(
 
 @pytest.fixture
 def app(chat_app: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
-    monkeypatch.setattr(relay, "_CHECK_S", 0.02)
+    monkeypatch.setattr(standing, "_CHECK_S", 0.02)
     return chat_app
 
 

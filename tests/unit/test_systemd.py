@@ -15,7 +15,9 @@ _HAS_ANALYZE = pytest.mark.skipif(
 
 
 @_HAS_ANALYZE
-@pytest.mark.parametrize("name", ["atre.service", "atre-rapl.service"])
+@pytest.mark.parametrize(
+    "name", ["atre.service", "atre-rapl.service", "atre-caps.service", "atre-nvidia-caps.service"]
+)
 def test_the_unit_says_what_systemd_understands(tmp_path: Path, name: str) -> None:
     # The program it starts is not in /opt here; everything else is checked as it stands.
     unit = re.sub(r"/opt/atre/\.venv/bin/\w+", "/bin/true", (SYSTEMD / name).read_text())
@@ -66,6 +68,36 @@ def test_the_reader_of_energy_has_its_one_right_and_hardly_another() -> None:
     assert {right.partition("=")[2] for right in rights} == {"CAP_DAC_READ_SEARCH"}
 
 
+@_HAS_ANALYZE
+@pytest.mark.parametrize(
+    ("name", "right", "writable"),
+    [
+        (
+            "atre-caps.service",
+            "CAP_DAC_OVERRIDE",
+            {"-/sys/devices/virtual/powercap", "-/sys/devices/system/cpu/cpufreq"},
+        ),
+        ("atre-nvidia-caps.service", "CAP_SYS_ADMIN", set()),
+    ],
+)
+def test_who_caps_power_has_one_right_and_may_write_nothing_else(
+    name: str, right: str, writable: set[str]
+) -> None:
+    unit = SYSTEMD / name
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    lines = [line for line in unit.read_text().splitlines() if re.match(r"\w+=", line)]
+    assert {line.partition("=")[2] for line in lines if "Capabilit" in line} == {right}
+    paths = [line.partition("=")[2] for line in lines if line.startswith("ReadWritePaths")]
+    assert set(" ".join(paths).split()) == writable
+    assert {"PrivateNetwork=yes", "ProtectSystem=strict", "ProtectKernelTunables=yes"} <= set(lines)
+
+
 def test_the_rule_for_disks_keeps_those_of_the_system_out_of_reach() -> None:
     rule = (SYSTEMD / "50-atre-disks.rules").read_text()
     allowed = re.findall(r'"([a-z-]+)"', rule.partition("var allowed")[2].partition("]")[0])
@@ -77,3 +109,22 @@ def test_the_rule_for_disks_keeps_those_of_the_system_out_of_reach() -> None:
             re.findall(r'action id="org\.freedesktop\.udisks2\.([^"]+)"', policy.read_text())
         )
         assert set(allowed) <= known
+
+
+_GATE = SYSTEMD / "appliance" / "usr" / "lib" / "systemd" / "system" / "atre-health-gate.service"
+
+
+@_HAS_ANALYZE
+def test_the_health_gate_has_few_rights_and_its_failure_starts_the_machine_anew() -> None:
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", _GATE],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    unit = _GATE.read_text()
+    assert "FailureAction=reboot-force" in unit
+    assert "update confirm --wait" in unit
+    # A box that never becomes ready must not keep its judge from beginning.
+    assert "After=atre.service" not in unit

@@ -61,9 +61,13 @@ def sources() -> set[str]:
     """Every French sentence that the code and the templates mark for translation."""
     with (TRANSLATIONS / "babel.cfg").open(encoding="utf-8") as mapping:
         methods, options = parse_mapping_cfg(mapping)  # type: ignore[no-untyped-call]
-    keywords = {"_": None, "gettext": None}
+    keywords = {"_": None, "gettext": None, "ngettext": (1, 2)}
     found = extract_from_dir(ROOT, methods, options, keywords=keywords)
-    return {text for _, _, text, _, _ in found if isinstance(text, str)}
+    return {
+        text
+        for _, _, texts, _, _ in found
+        for text in (texts if isinstance(texts, tuple) else (texts,))
+    }
 
 
 def catalogue(language: str) -> Catalog:
@@ -71,8 +75,18 @@ def catalogue(language: str) -> Catalog:
         return read_po(file, locale=language)
 
 
+def forms(text: object) -> list[str]:
+    """A sentence, or the forms of one about what is counted."""
+    return [str(each) for each in text] if isinstance(text, list | tuple) else [str(text)]
+
+
 def pairs(language: str) -> list[tuple[str, str]]:
-    return [(str(message.id), str(message.string)) for message in catalogue(language) if message.id]
+    """Each French sentence with the other language's; of what is counted, both forms."""
+    found: list[tuple[str, str]] = []
+    for message in catalogue(language):
+        french, other = forms(message.id), forms(message.string)
+        found += [(a, b) for a, b in zip(french, other, strict=True) if a]
+    return found
 
 
 def test_there_is_something_to_translate() -> None:
@@ -90,8 +104,9 @@ def test_every_sentence_is_translated_and_none_is_left_over(language: str) -> No
 
 @pytest.mark.parametrize("language", CATALOGUES)
 def test_no_entry_is_fuzzy_or_empty(language: str) -> None:
-    doubtful = [m.id for m in catalogue(language) if m.id and (m.fuzzy or not m.string)]
+    doubtful = [m.id for m in catalogue(language) if m.id and m.fuzzy]
     assert doubtful == []
+    assert [french for french, other in pairs(language) if not other] == []
 
 
 @pytest.mark.parametrize("language", CATALOGUES)
@@ -158,7 +173,16 @@ def test_templates_hold_no_sentence_outside_the_catalogue() -> None:
 @pytest.mark.parametrize("language", CATALOGUES)
 def test_the_compiled_catalogue_is_up_to_date(language: str) -> None:
     with (TRANSLATIONS / language / "LC_MESSAGES" / "messages.mo").open("rb") as file:
-        compiled = {
-            french: other for french, other in Translations(file)._catalog.items() if french
-        }
-    assert compiled == dict(pairs(language)), "see translations/README.md"
+        loaded = Translations(file)._catalog
+    # Of what is counted, the compiled file has only the first of the French forms.
+    kept = [message for message in catalogue(language) if message.id]
+    wanted: dict[object, object] = {}
+    for message in kept:
+        if isinstance(message.id, tuple):
+            every = enumerate(forms(message.string))
+            wanted |= {(message.id[0], place): each for place, each in every}
+        else:
+            wanted[message.id] = message.string
+    assert {french: other for french, other in loaded.items() if french} == wanted, (
+        "see translations/README.md"
+    )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the box says of hardware and plans is there in both languages."""
 
+import ast
 import inspect as python
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 from tests.bilingual import is_french
 
+from atre import models
 from atre.cli import main
 from atre.engine_plan import EnginePlan, with_words
 from atre.errors import ConfigError, DiscoveryError
@@ -63,6 +65,20 @@ def test_every_line_of_detect_has_the_same_facts_in_both_languages(name: str) ->
 @pytest.mark.parametrize("cpu", [Cpu(), Cpu(physical_cores=4, logical_cpus=8, allowed_cpus=1)])
 def test_threads_are_explained_in_both_languages(cpu: Cpu, policy: str | int) -> None:
     is_french(count_threads(cpu, policy)[1])  # type: ignore[arg-type]
+
+
+def test_every_error_of_models_is_in_both_languages() -> None:
+    """``atre model pull``, ``import``, ``verify`` and the panel say them to people."""
+    raised = [
+        node
+        for path in Path(models.__file__).parent.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in {"ModelLoadError", "ModelStoreError"}
+    ]
+    assert len(raised) > 40
+    assert [ast.unparse(node) for node in raised if len(node.args) != 2] == []
 
 
 def test_a_plan_cannot_lack_a_language() -> None:

@@ -47,6 +47,7 @@ from atre.ipc.backup_messages import (
     SetBackupPolicy,
     ShowSheet,
     StageRestore,
+    ThinBackup,
     UndoRestore,
     VerifyBackup,
 )
@@ -97,6 +98,7 @@ class BackupVerbs:
             CreateBackup: self._start,
             VerifyBackup: self._start,
             DrillBackup: self._start,
+            ThinBackup: self._start,
             StageRestore: self._start,
             CancelBackup: self._cancel,
             ListSnapshots: self._list,
@@ -144,7 +146,8 @@ class BackupVerbs:
         find_program()
         stack = contextlib.ExitStack()
         try:
-            is_read = isinstance(request, StageRestore | DrillBackup)
+            # Letting backups go is what a full target needs.
+            is_read = isinstance(request, StageRestore | DrillBackup | ThinBackup)
             target = stack.enter_context(self._open(request.target, is_read=is_read))
             if isinstance(request, StageRestore) and not request.unit:
                 request = replace(request, unit=self._likely_unit(units_at(target)))

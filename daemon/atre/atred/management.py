@@ -2,15 +2,16 @@
 """``atred``, the management daemon: the box on the LAN, its certificate, its models, its power."""
 
 import contextlib
-import datetime as dt
 import logging
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -20,10 +21,13 @@ from atre import config as configuration
 from atre.atred.appliance_verbs import ApplianceVerbs
 from atre.atred.backup_calendar import BackupCalendar
 from atre.atred.backup_verbs import BackupVerbs
+from atre.atred.certificate_verbs import CertificateVerbs
 from atre.atred.model_verbs import ModelVerbs
 from atre.atred.power_verbs import PowerVerbs
 from atre.atred.support import support_archive
-from atre.certificate import served
+from atre.atred.update_calendar import UpdateCalendar
+from atre.atred.update_surroundings import find_installer, surroundings
+from atre.atred.update_verbs import UpdateVerbs
 from atre.certificate.names import BoxNames
 from atre.choices import sleep_choice
 from atre.choices.owner_mark import waits_for_owner
@@ -51,6 +55,7 @@ from atre.ipc.energy_messages import EnergyRequest
 from atre.ipc.failure import failure
 from atre.ipc.intake import Intake
 from atre.ipc.media_messages import MediaRequest
+from atre.ipc.message import Message
 from atre.ipc.messages import (
     BoxDescription,
     CertificateSource,
@@ -64,14 +69,19 @@ from atre.ipc.model_messages import ModelRequest
 from atre.ipc.nudge import RESTART, RESTART_BOX, SLEEP, nudge
 from atre.ipc.power_messages import PowerRequest
 from atre.ipc.server import Connection, Server
+from atre.ipc.update_messages import UpdateRequest
 from atre.media.verbs import MediaVerbs
 from atre.plan.planning import ProfileNote
+from atre.power.caps.client import machine_caps
 from atre.power.sources import samplers_of
 from atre.power.ups.guard import UpsGuard
 from atre.sentence import Sentence
 from atre.space.reserve import make_whole
+from atre.system.cpu_policy import never_preempt
 from atre.system.lifeline import end_with_parent
 from atre.system.notify import notify
+from atre.updates.channel import read_channel
+from atre.updates.look import Sources
 
 _log = logging.getLogger(__name__)
 
@@ -95,6 +105,7 @@ _SlowRequest = (
     | BackupRequest
     | MakeSupportBundle
     | ApplianceRequest
+    | UpdateRequest
 )
 _decoder = msgspec.msgpack.Decoder(ManagementRequest | BoxRequest | EnergyRequest | _SlowRequest)
 
@@ -107,6 +118,7 @@ def main(config_path: Path, *, lifeline: bool) -> None:
     logging.basicConfig(level=logging.INFO, format="atred: %(message)s", stream=sys.stderr)
     if lifeline:
         end_with_parent()
+    never_preempt()
     config = configuration.load(config_path)
     daemon = ManagementDaemon(config)
     stop = threading.Event()
@@ -119,20 +131,17 @@ def main(config_path: Path, *, lifeline: bool) -> None:
     notify("READY=1")
     while not stop.wait(_RENEWAL_CHECK_S):
         make_whole(config.data_dir)
-        daemon.renew_certificate()
+        daemon.certificate.renew()
     daemon.close()
 
 
 class ManagementDaemon:
     """Keeps the box findable and its certificate right, and answers on ``atred.sock``."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, appliance: ApplianceVerbs | None = None) -> None:
         self._config = config
         self._started_at = time.time()
-        self._lock = threading.Lock()
-        self._served: served.Served | None = None
         self.settled = threading.Event()
-        self._issue: Sentence | None = None
         self._advertiser = Advertiser(
             config.state_dir,
             https_port=config.lan_port,
@@ -141,11 +150,14 @@ class ManagementDaemon:
             is_wanted=discovery_choice.read(config.state_dir),
             on_change=self._on_change,
         )
+        self.certificate = CertificateVerbs(config.tls_dir, self._names)
         self._models = ModelVerbs(config)
         guard = UpsGuard(
             Intake(config.runtime_dir), on_change=lambda: nudge(config.runtime_dir / SLEEP)
         )
-        self._power = PowerVerbs(config, partial(samplers_of, on_ups=guard.hear), guard)
+        self._power = PowerVerbs(
+            config, partial(samplers_of, on_ups=guard.hear), guard, machine_caps()
+        )
         self._media = MediaVerbs(config.state_dir, config.data_dir)
         restart = partial(nudge, config.runtime_dir / RESTART_BOX)
         self._backups = BackupVerbs(
@@ -154,17 +166,33 @@ class ManagementDaemon:
             config=config.runtime_dir / "config.json",
             restart=restart,
         )
-        self._appliance = ApplianceVerbs(config, restart)
+        self._appliance = appliance or ApplianceVerbs(config, restart)
         self._calendar = BackupCalendar(self._backups, self._models)
+        installer = find_installer()
+        sources = Sources(
+            config.data_dir / "updates", installer, read_channel(), self._media.folders
+        )
+        self._updates = UpdateVerbs(config, installer, sources, surroundings(config, self._backups))
+        self._update_calendar = UpdateCalendar(self._updates)
+        self._rooms: tuple[tuple[Any, Callable[[Any], Message]], ...] = (
+            (ModelRequest, self._models.answer),
+            (PowerRequest, self._power.answer),
+            (MediaRequest, self._media.answer),
+            (BackupRequest, self._backups.answer),
+            (ApplianceRequest, self._appliance.answer),
+            (UpdateRequest, self._updates.answer),
+            (MakeSupportBundle, lambda _: SupportBundle(archive=support_archive(config.logs_dir))),
+        )
         self._workers = ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="slow")
         self._server = Server(config.management_socket, self._on_frame, lambda _: None)
 
     def start(self) -> None:
-        self.renew_certificate()
+        self.certificate.renew()
         self._power.start()
         self._appliance.start()
         self._server.start()
         self._calendar.start()
+        self._update_calendar.start()
         # A claim since the first look found nobody on the socket to tell.
         if not waits_for_owner(self._config.state_dir):
             self._advertiser.end_setup()
@@ -177,6 +205,8 @@ class ManagementDaemon:
         self._advertiser.close()
         self._server.close()
         self._calendar.close()
+        self._update_calendar.close()
+        self._updates.close()
         self._backups.close()
         self._models.close()
         self._power.close()
@@ -185,58 +215,9 @@ class ManagementDaemon:
         self._workers.shutdown(cancel_futures=True)
 
     def _on_change(self) -> None:
-        self.renew_certificate()
+        self.certificate.renew()
         if self._advertiser.state is not DiscoveryState.PROBING:
             self.settled.set()
-
-    def renew_certificate(self) -> None:
-        """Make the certificate say the box's present name and addresses."""
-        with self._lock:
-            try:
-                self._served = served.refresh(
-                    self._config.tls_dir, self._names(), dt.datetime.now(dt.UTC)
-                )
-                self._issue = None
-            except OSError as error:
-                self._issue = Sentence(
-                    f"The certificate cannot be written: {error}. Free some disk space.",
-                    f"Le certificat ne peut pas être écrit\N{NO-BREAK SPACE}: {error}. Libérez "
-                    "de la place sur le disque.",
-                )
-                _log.exception("the certificate cannot be written")
-
-    def use_certificate(self, request: UseCertificate) -> None:
-        """Serve the owner's certificate. Raises InvalidRequestError if it cannot be served."""
-        with self._lock:
-            try:
-                served.use_imported(
-                    self._config.tls_dir,
-                    request.certificate,
-                    request.key,
-                    request.chain,
-                    self._names(),
-                    dt.datetime.now(dt.UTC),
-                )
-            except OSError as error:
-                raise StorageError(
-                    f"The certificate cannot be written: {error}.",
-                    f"Le certificat ne peut pas être écrit : {error}.",
-                ) from error
-        self.renew_certificate()
-
-    def reset_certificate(self, request: ResetCertificate) -> None:
-        """Serve the box's own certificate."""
-        with self._lock:
-            try:
-                served.forget_imported(self._config.tls_dir)
-                if request.authority:
-                    served.forget_authority(self._config.tls_dir)
-            except OSError as error:
-                raise StorageError(
-                    f"The certificate cannot be removed: {error}.",
-                    f"Le certificat ne peut pas être retiré : {error}.",
-                ) from error
-        self.renew_certificate()
 
     def set_discovery(self, request: SetDiscovery) -> None:
         """Announce the box or keep silent, now and after the next start."""
@@ -278,8 +259,11 @@ class ManagementDaemon:
     def describe(self) -> BoxDescription:
         status = self._advertiser.status
         lan = self._config.lan
-        certificate = self._served if lan else None
-        own = [*([self._issue] if self._issue else []), *self._appliance.disk_issues()]
+        certificate = self.certificate.served if lan else None
+        own = [
+            *([self.certificate.issue] if self.certificate.issue else []),
+            *self._appliance.disk_issues(),
+        ]
         note = self._read_note()
         return BoxDescription(
             version=__version__,
@@ -328,9 +312,9 @@ class ManagementDaemon:
     def _carry_out(self, request: ManagementRequest | BoxRequest) -> None:
         match request:
             case UseCertificate():
-                self.use_certificate(request)
+                self.certificate.use(request)
             case ResetCertificate():
-                self.reset_certificate(request)
+                self.certificate.reset(request)
             case EndSetup():
                 self._advertiser.end_setup()
             case SetDiscovery():
@@ -344,18 +328,8 @@ class ManagementDaemon:
 
     def _answer(self, connection: Connection, request: _SlowRequest) -> None:
         try:
-            if isinstance(request, MakeSupportBundle):
-                connection.send(SupportBundle(archive=support_archive(self._config.logs_dir)))
-            elif isinstance(request, PowerRequest):
-                connection.send(self._power.answer(request))
-            elif isinstance(request, MediaRequest):
-                connection.send(self._media.answer(request))
-            elif isinstance(request, ApplianceRequest):
-                connection.send(self._appliance.answer(request))
-            elif isinstance(request, BackupRequest):
-                connection.send(self._backups.answer(request))
-            else:
-                connection.send(self._models.answer(request))
+            answer = next(answer for kind, answer in self._rooms if isinstance(request, kind))
+            connection.send(answer(request))
         except AtreError as error:
             connection.send(failure(error))
         except Exception:  # noqa: BLE001 -- a surprise must not leave its caller waiting

@@ -34,6 +34,7 @@ from atre.ipc.power_messages import (
 from atre.power import calibration, history, totals
 from atre.power.activity import EngineActivity
 from atre.power.baseline import Baseline
+from atre.power.caps.client import Caps
 from atre.power.eco_keeper import EcoKeeper, cap_threads
 from atre.power.ledger import EnergyLedger
 from atre.power.machine_power import coverage
@@ -47,7 +48,7 @@ from atre.power.ups.guard import UpsGuard
 from atre.power.ups.state import UpsState
 from atre.power.ups.watch import Heard
 from atre.power.work_watch import WorkWatch
-from atre.sentence import Sentence
+from atre.sentence import Sentence, counted
 from atre.system.local_time import local_now
 
 # The figure of one second jumps; a few seconds are what a person calls now.
@@ -61,7 +62,8 @@ BuildSamplers = Callable[[PowerSettings, str], Sequence[Sampler]]
 class PowerVerbs:
     """The meter of the box and what is asked of it; safe to call from several threads.
 
-    ``build`` makes the samplers for settings and the plug's password.
+    ``build`` makes the samplers for settings and the plug's password; ``caps`` are what eco mode
+    may lower.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class PowerVerbs:
         config: Config,
         build: BuildSamplers,
         guard: UpsGuard,
+        caps: Sequence[Caps] = (),
         *,
         now: Callable[[], dt.datetime] = local_now,
         clock: Callable[[], float] = time.monotonic,
@@ -107,6 +110,7 @@ class PowerVerbs:
             self.ledger.work,
             is_on=lambda: eco_choice.is_on(self._eco, self._now()),
             has_meter=lambda: self._latest() is not None,
+            caps=caps,
         )
 
     def start(self) -> None:
@@ -249,6 +253,7 @@ class PowerVerbs:
             max_threads=max_threads,
             basis=basis,
             figures=figures,
+            caps=self._keeper.cap_state,
         )
 
     def _forget_calibration(self, _: ForgetCalibration) -> PowerDescription:
@@ -266,10 +271,12 @@ class PowerVerbs:
             return None
         minutes = self._calibration.num_minutes
         return Sentence(
-            f"Calibration: {minutes} minutes seen of at least {calibration.MIN_MINUTES}, at rest "
-            "and at work. Ask the box a few questions.",
-            f"Étalonnage\N{NO-BREAK SPACE}: {minutes} minutes vues sur {calibration.MIN_MINUTES} "
-            "au moins, au repos et au travail. Posez quelques questions au boîtier.",
+            f"Calibration: {counted(minutes, 'minute', 'minutes')} seen of at least "
+            f"{calibration.MIN_MINUTES}, at rest and at work. Ask the box a few questions.",
+            f"Étalonnage\N{NO-BREAK SPACE}: "
+            f"{counted(minutes, 'minute vue', 'minutes vues', french=True)} sur "
+            f"{calibration.MIN_MINUTES} au moins, au repos et au travail. Posez quelques questions "
+            "au boîtier.",
         )
 
 

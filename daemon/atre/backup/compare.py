@@ -8,7 +8,7 @@ from atre.backup.database import count_rows, damage
 from atre.backup.manifest import NAME, BackupManifest, file_entry
 from atre.errors import StorageError
 from atre.ipc.backup_replies import TableCount
-from atre.sentence import Sentence
+from atre.sentence import Sentence, counted
 
 
 def file_problems(folder: Path, manifest: BackupManifest) -> list[Sentence]:
@@ -66,8 +66,9 @@ def table_problems(counts: list[TableCount]) -> list[Sentence]:
     return [
         _problem(
             count.table,
-            f"had {count.expected} rows and has {count.found}",
-            f"avait {count.expected} lignes et en a {count.found}",
+            f"had {counted(count.expected, 'row', 'rows')} and has {count.found}",
+            f"avait {counted(count.expected, 'ligne', 'lignes', french=True)} et en a "
+            f"{count.found}",
         )
         for count in counts
         if count.expected != count.found

@@ -13,6 +13,8 @@ from atre.backup.repository import Repository
 from atre.backup.schedule import backup_time, is_believable
 from atre.backup.session import Session, check_known, give_sheet_key
 from atre.backup.snapshot import tags_for
+from atre.backup.spare_room import hold_back
+from atre.backup.thinning import thin
 from atre.backup.verifying import check
 from atre.errors import BackupError, BackupProblem
 from atre.ipc.backup_messages import CreateBackup
@@ -65,8 +67,8 @@ def create(
     give_sheet_key(session, repository)
     # By a clock that was never set, every backup would look old.
     if is_believable(now, newest):
-        session.reached(Stage.THINNING)
-        repository.forget(policy, session.unit)
+        thin(session, repository)
+    hold_back(session.work.target.folder)
     check(session, repository, is_whole=False)
 
 

@@ -49,6 +49,7 @@ def overview(
         job=job,
         restore=state_of(place),
         wanted_models=told(lacking(read_wanted(place.state_dir).models, place.store)),
+        ahead_until=ahead_until(record, now),
         next_at=next_at(policy, record, now, tried_at) if targets else None,
     )
 
@@ -61,6 +62,13 @@ def next_at(
     if not policy.is_on or not is_believable(now, newest):
         return None
     return next_backup(now, policy.hour, newest, tried_at).timestamp()
+
+
+def ahead_until(record: Record, now: dt.datetime) -> float | None:
+    """When the newest backup was made, if that is yet to come by a clock that was set."""
+    newest = newest_at(record)
+    is_ahead = newest is not None and is_believable(now, None) and not is_believable(now, newest)
+    return newest if is_ahead else None
 
 
 def newest_at(record: Record) -> float | None:

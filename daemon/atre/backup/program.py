@@ -17,7 +17,7 @@ from atre.errors import BackupError, BackupProblem
 MINIMUM = (0, 18, 0)
 _MINIMUM_WORDS = ".".join(map(str, MINIMUM))
 _VERSION = re.compile(r"restic (\d+)\.(\d+)\.(\d+)")
-_ASK_S = 10.0
+_ASK_S = 60.0  # it may be asked at the lowest priority, while everybody is being answered
 
 
 class Program(msgspec.Struct, frozen=True):
@@ -72,6 +72,13 @@ def _version_line(path: str, _changed_at: int) -> str:
         done = subprocess.run(
             [path, "version"], capture_output=True, text=True, timeout=_ASK_S, check=False
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except OSError:
         return ""
+    except subprocess.TimeoutExpired as error:
+        raise BackupError(
+            f"{path} does not answer: the machine has no time for it. Try again later.",
+            f"{path} ne répond pas\u00a0: la machine n’a pas de temps pour lui. Réessayez plus "
+            "tard.",
+            problem=BackupProblem.OTHER,
+        ) from error
     return done.stdout

@@ -3,6 +3,7 @@
 
 import datetime as dt
 import socket
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +20,7 @@ from atre.backup.snapshot import StoredSnapshot
 from atre.errors import BackupError, BackupProblem
 from atre.ipc.backup_replies import BackupPolicy
 from atre.media.open_target import OpenTarget
+from atre.media.sftp_fetch import fetch_folder
 
 _MAX_READ_BYTES = 256 * 2**20
 _FOLDER = "atre-"
@@ -31,6 +33,20 @@ Answer = TypeVar("Answer")
 class _Found(msgspec.Struct, frozen=True):
     snapshot: str
     time: dt.datetime
+
+
+class _Snapshot(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _Group(msgspec.Struct, frozen=True):
+    """What ``restic forget`` says of the snapshots of one host."""
+
+    remove: list[_Snapshot] | None = None
+
+    @classmethod
+    def of(cls, told: dict[str, object]) -> "_Group":
+        return msgspec.convert(told, cls)
 
 
 class _Config(msgspec.Struct, frozen=True):
@@ -56,6 +72,7 @@ class Repository:
     """Every method raises BackupError; a wrong key names those that the repository has."""
 
     def __init__(self, program: Program, target: OpenTarget, unit: str, password: str) -> None:
+        self._target, self._unit = target, unit
         self._location = location_of(target, unit)
         self._folder = target.folder and Path(self._location)
         self._id = ""
@@ -147,11 +164,29 @@ class Repository:
             on_event=lambda event: _tell(event, progress),
         )
 
-    def forget(self, policy: BackupPolicy, unit: str) -> None:
-        """Let old snapshots go, and what nothing needs any more."""
-        self._run(
-            "forget", "--prune", "--host", unit, "--group-by", "host", *keep_arguments(policy)
-        )
+    def forget(
+        self, policy: BackupPolicy, unit: str, *, but: str = "", in_little_room: bool = False
+    ) -> None:
+        """Let old snapshots go, and what nothing needs any more; the one with the id ``but`` stays.
+
+        In little room nothing is packed anew, so that hardly more than an index is written before
+        something is deleted; parts that an ended backup left go too.
+        """
+        old = [each for each in self._old(policy, unit) if each != but]
+        if not in_little_room:
+            if old:
+                self._run("forget", "--prune", *old)
+            return
+        if old:
+            self._run("forget", *old)
+        self._run("prune", "--max-repack-size", "0")
+
+    def _old(self, policy: BackupPolicy, unit: str) -> list[str]:
+        """The snapshots that the policy does not want."""
+        of_unit = ("--host", unit, "--group-by", "host")
+        groups = self._run("forget", "--dry-run", "--no-lock", *of_unit, *keep_arguments(policy))
+        removed = [each for group in groups for each in _Group.of(group).remove or []]
+        return [each.id for each in removed]
 
     def check(self, subset: str | None) -> None:
         """Read the structure and a part n/N of the data, all of it for None.
@@ -216,11 +251,19 @@ class Repository:
         try:
             return ask()
         except BackupError as error:
-            if error.problem is BackupProblem.WRONG_KEY and self._folder is not None:
-                raise wrong_key(slots_in(self._folder / "keys")) from error
+            if error.problem is BackupProblem.WRONG_KEY:
+                raise self._wrong_key() from error
             if error.problem is BackupProblem.OTHER and self._is_gone():
                 raise _gone() from error
             raise
+
+    def _wrong_key(self) -> BackupError:
+        """Which keys would fit, from their files, which anybody may read."""
+        if self._folder is not None:
+            return wrong_key(slots_in(self._folder / "keys"))
+        with tempfile.TemporaryDirectory(prefix="atre-keys-") as folder:
+            fetch_folder(self._target, f"{_FOLDER}{self._unit}/keys", Path(folder))
+            return wrong_key(slots_in(Path(folder)))
 
     def _is_gone(self) -> bool:
         """Whether its folder went away, with its disk."""

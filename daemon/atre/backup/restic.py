@@ -14,7 +14,7 @@ import msgspec
 from atre.backup.failure import error_for, is_fault_of_disk
 from atre.errors import BackupError
 
-# Of the engine's cores, one at most; SCHED_IDLE decides when (atre.backup.priority).
+# Of the engine's cores, one at most; SCHED_IDLE decides when (atre.system.cpu_policy).
 _ENVIRONMENT = {"GOMAXPROCS": "1", "RESTIC_PROGRESS_FPS": "2", "TZ": "UTC"}
 _LEFT_OUT = ("RESTIC_", "AWS_", "B2_")
 _STOP_S = 10.0

@@ -20,13 +20,14 @@ from atre.backup.drilling import drill
 from atre.backup.event import Ended, Event, Refused, encode
 from atre.backup.order import WorkOrder
 from atre.backup.place import Place
-from atre.backup.priority import give_way
 from atre.backup.program import find_program
 from atre.backup.restoring import fetch
 from atre.backup.session import Session, only_job_here, scratch
+from atre.backup.thinning import thin_now
 from atre.backup.verifying import verify
 from atre.errors import AtreError, BackupError, BackupProblem
-from atre.ipc.backup_messages import CreateBackup, DrillBackup, VerifyBackup
+from atre.ipc.backup_messages import CreateBackup, DrillBackup, ThinBackup, VerifyBackup
+from atre.system.cpu_policy import give_way
 from atre.system.lifeline import end_with_parent
 
 _log = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ def work(place: Place, work_order: WorkOrder, say: Callable[[Event], None]) -> N
                 create(session, order)
             case VerifyBackup() as order:
                 verify(session, is_whole=order.is_whole)
+            case ThinBackup():
+                thin_now(session)
             case DrillBackup() as order:
                 drill(session, order.snapshot)
             case order:

@@ -17,7 +17,7 @@ from atre.box.supervisor import ChildSpec, Supervisor
 from atre.config import Config
 from atre.errors import AtreError, EngineUnavailableError
 from atre.hardware.detect import detect
-from atre.ipc.client import EngineClient
+from atre.ipc.client import LOBBY_SOCKET, EngineClient
 from atre.ipc.messages import ChatMessage, EngineDescription, Finished, Generate
 from atre.ipc.presence import Activity
 from atre.model_process import without_model
@@ -208,7 +208,7 @@ class EngineSeat:
     @property
     def lobby_socket(self) -> Path:
         """Where a lobby listens, which the engine's address can lead to."""
-        return self._config.engine_socket.with_name("engine-lobby.sock")
+        return self._config.engine_socket.with_name(LOBBY_SOCKET)
 
     @property
     def _main_socket(self) -> Path:

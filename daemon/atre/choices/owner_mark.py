@@ -10,17 +10,17 @@ from pathlib import Path
 
 from atre.system.durable import write_durably
 
-_NAME = "waits-for-owner"
+MARK = "waits-for-owner"
 
 
 def waits_for_owner(state_dir: Path) -> bool:
     """Whether the box is nobody's yet."""
-    return (state_dir / _NAME).exists()
+    return (state_dir / MARK).exists()
 
 
 def set_mark(state_dir: Path, *, waits: bool) -> None:
     """Say durably whether the box waits for an owner. Raises OSError."""
-    mark = state_dir / _NAME
+    mark = state_dir / MARK
     if waits:
         write_durably(mark, b"")
         return

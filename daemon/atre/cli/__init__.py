@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ``atre`` command: one file a verb; other packages add theirs by entry point."""
 
+import sys
+from collections.abc import Sequence
 from importlib.metadata import entry_points
+from typing import Any
 
 import click
 
@@ -16,16 +19,26 @@ from atre.cli.model import model
 from atre.cli.power import power
 from atre.cli.provision import provision
 from atre.cli.reset import reset
+from atre.cli.seal import seal
 from atre.cli.serve import serve
 from atre.cli.space import space
+from atre.cli.update import update
 from atre.errors import AtreError
+from atre.terminal.click_words import in_language_of
 from atre.terminal.language import in_french
 
 __all__ = ["main"]
 
 
 class _Atre(click.Group):
-    """Turns our own errors into one line on stderr and exit status 1."""
+    """Turns our own errors into one line on stderr and exit status 1.
+
+    What click says by itself is in the language of the command, too.
+    """
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **more: Any) -> Any:
+        with in_language_of(sys.argv[1:] if args is None else args):
+            return super().main(args, *rest, **more)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -41,7 +54,7 @@ def main() -> None:
 
 
 for _verb in (
-    serve, model, backup, certificate, power, space, detect, doctor, discover, bench,
+    serve, model, backup, update, certificate, power, space, detect, doctor, seal, discover, bench,
     provision, reset,
 ):  # fmt: skip
     main.add_command(_verb)

@@ -3,14 +3,17 @@ import sys
 from pathlib import Path
 
 import click
+import msgspec
 
 from atre.atred.support import support_contents
+from atre.burn_in.report import read_signed
+from atre.cli.burn_in import burn_in, show
 from atre.cli.detect import look, recorded
 from atre.hardware.bundle import write_bundle
 from atre.hardware.detect import detect
 from atre.plan.health import HealthNote, check
 from atre.terminal.language import in_french, lang_option
-from atre.terminal.options import data_dir_option
+from atre.terminal.options import data_dir_option, json_option
 
 _FRENCH = {
     "sound": "Tout est en ordre.",
@@ -26,6 +29,7 @@ _ENGLISH = {
     "bundle": "Written, without serial numbers, MAC addresses, host name or names of people",
     "colon": ":",
 }
+_report = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
@@ -41,10 +45,47 @@ _ENGLISH = {
     help="A recorded machine, or a bundle, to look at instead of this one.",
 )
 @click.option("--model", type=click.Path(path_type=Path), help="A GGUF file to look at.")
+@click.option(
+    "--burn-in",
+    "is_burn_in",
+    is_flag=True,
+    help="Put a new unit to the test: memory, disk, engine, heat and power.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="For how long.",
+)
+@click.option("--serial", default="", help="The unit's serial number, if its firmware has none.")
+@click.option("--report", type=_report, help="Also write the signed report of the test there.")
+@click.option("--check-report", type=_report, help="Check the signature of a report and show it.")
 @data_dir_option
+@json_option
 @lang_option
-def doctor(root: Path, model: Path | None, data_dir: Path, bundle: Path | None) -> None:
+def doctor(
+    *,
+    root: Path,
+    model: Path | None,
+    data_dir: Path,
+    bundle: Path | None,
+    is_burn_in: bool,
+    minutes: float,
+    serial: str,
+    report: Path | None,
+    check_report: Path | None,
+    as_json: bool,
+) -> None:
     """Say what is wrong with the hardware or the model, and what to do about it."""
+    if check_report is not None:
+        show(read_signed(check_report), as_json=as_json)
+        return
+    if is_burn_in:
+        place = data_dir.expanduser().absolute()
+        tested = burn_in(place, minutes=minutes, model=model, serial=serial, to=report)
+        show(tested, as_json=as_json)
+        return
     french = in_french()
     spoken = _FRENCH if french else _ENGLISH
     data_dir = data_dir.expanduser().absolute()
@@ -56,7 +97,10 @@ def doctor(root: Path, model: Path | None, data_dir: Path, bundle: Path | None) 
             return
         machine = detect(place)
     notes = check(look(machine, model, data_dir, is_here=root == Path("/")), data_dir)
-    click.echo("\n".join(_lines(notes, spoken, french=french)))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(notes)))
+    else:
+        click.echo("\n".join(_lines(notes, spoken, french=french)))
     if any(note.is_problem for note in notes):
         sys.exit(1)
 

@@ -6,6 +6,7 @@ import re
 import secrets
 from pathlib import Path
 
+from atre.choices.unit_file import given_name
 from atre.discovery.service import check_host_label
 from atre.errors import ConfigError
 from atre.system.durable import write_durably
@@ -27,7 +28,9 @@ def load_box_id(state_dir: Path) -> str:
 
 
 def load_host_label(state_dir: Path, box_id: str) -> str:
-    """The host name without ``.local``, ``atre-XXXX`` at first use, from ``state/host-name``.
+    """The host name without ``.local``, from ``state/host-name``.
+
+    At first use it is the one on the label, or ``atre-XXXX`` on a box without one.
 
     What is kept there may have been renamed after a conflict, or chosen by hand; text that is no
     host name is replaced.
@@ -41,7 +44,7 @@ def load_host_label(state_dir: Path, box_id: str) -> str:
             _log.warning("%s: %s A new name is made.", path, error)
         else:
             return kept
-    label = f"atre-{box_id[:4]}"
+    label = given_name(state_dir.parent) or f"atre-{box_id[:4]}"
     _keep(path, label)
     return label
 

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-import os
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from atre.engine.llama.model import LlamaModel
 from atre.errors import DecodeError, ModelLoadError
 from atre.ipc.intake import Intake
 from atre.ipc.messages import Embed, EmbedderDescription
+from atre.system.cpu_policy import be_nice
 from atre.system.notify import notify
 
 # Next to the engine's 0 this is about a tenth of a contended core (sched(7)): people wait for each
@@ -40,7 +40,7 @@ def main(
 ) -> None:
     """Run the embedding model on the box's embedder socket."""
     model_process.begin("atre-embedder", lifeline=lifeline)
-    os.nice(_NICENESS)
+    be_nice(_NICENESS)
     config = configuration.load(config_path)
     server = EmbedderServer(config.embedder_socket, Intake(config.runtime_dir))
 

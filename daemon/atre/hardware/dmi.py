@@ -5,7 +5,7 @@ from atre.hardware.tree import Tree
 _DMI = "sys/class/dmi/id"
 _DEVICE_TREE = "sys/firmware/devicetree/base"
 # What makers leave in the firmware when they did not fill in the field.
-_FILLERS = frozenset(
+FILLERS = frozenset(
     {
         "default string",
         "not applicable",
@@ -33,4 +33,4 @@ def read_product(tree: Tree) -> Product:
 
 def _name(tree: Tree, field: str) -> str | None:
     text = tree.text(f"{_DMI}/{field}")
-    return None if text is None or text.lower() in _FILLERS else text
+    return None if text is None or text.lower() in FILLERS else text

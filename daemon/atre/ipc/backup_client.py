@@ -2,36 +2,8 @@
 from pathlib import Path
 from typing import TypeVar
 
-from atre.ipc.backup_messages import (
-    AddKey,
-    ApplyRestore,
-    BackupOrder,
-    BackupRequest,
-    CancelBackup,
-    ConfirmRestore,
-    ConfirmSheet,
-    CreateBackup,
-    DescribeBackups,
-    DrillBackup,
-    ListKeys,
-    ListSnapshots,
-    PreviewRestore,
-    RemoveKey,
-    SetBackupPolicy,
-    ShowSheet,
-    StageRestore,
-    UndoRestore,
-    VerifyBackup,
-)
-from atre.ipc.backup_replies import (
-    BackupJob,
-    BackupOverview,
-    BackupPolicy,
-    KeyListing,
-    RecoverySheet,
-    RestorePreview,
-    SnapshotListing,
-)
+from atre.ipc import backup_messages as messages
+from atre.ipc import backup_replies as replies
 from atre.ipc.message import Message
 from atre.ipc.peer import Peer
 
@@ -44,17 +16,18 @@ Reply = TypeVar("Reply", bound=Message)
 
 # Of all others: the overview.
 _REPLIES: dict[type, type[Message]] = {
-    ListSnapshots: SnapshotListing,
-    PreviewRestore: RestorePreview,
-    CreateBackup: BackupJob,
-    VerifyBackup: BackupJob,
-    DrillBackup: BackupJob,
-    StageRestore: BackupJob,
-    CancelBackup: BackupJob,
-    ShowSheet: RecoverySheet,
-    ListKeys: KeyListing,
-    AddKey: KeyListing,
-    RemoveKey: KeyListing,
+    messages.ListSnapshots: replies.SnapshotListing,
+    messages.PreviewRestore: replies.RestorePreview,
+    messages.CreateBackup: replies.BackupJob,
+    messages.VerifyBackup: replies.BackupJob,
+    messages.DrillBackup: replies.BackupJob,
+    messages.ThinBackup: replies.BackupJob,
+    messages.StageRestore: replies.BackupJob,
+    messages.CancelBackup: replies.BackupJob,
+    messages.ShowSheet: replies.RecoverySheet,
+    messages.ListKeys: replies.KeyListing,
+    messages.AddKey: replies.KeyListing,
+    messages.RemoveKey: replies.KeyListing,
 }
 
 
@@ -68,61 +41,62 @@ class BackupClient:
     def __init__(self, socket_path: Path) -> None:
         self._peer = Peer(socket_path, "management daemon", "service d’administration")
 
-    def answer(self, request: BackupRequest) -> Message:
+    def answer(self, request: messages.BackupRequest) -> Message:
         """The reply to any of the requests."""
-        return self._ask(request, _REPLIES.get(type(request), BackupOverview))
+        return self._ask(request, _REPLIES.get(type(request), replies.BackupOverview))
 
-    def describe(self) -> BackupOverview:
-        return self._peer.ask(DescribeBackups(), BackupOverview, timeout_s=_LOOK_S)
+    def describe(self, *, timeout_s: float = _LOOK_S) -> replies.BackupOverview:
+        request = messages.DescribeBackups()
+        return self._peer.ask(request, replies.BackupOverview, timeout_s=timeout_s)
 
-    def set_policy(self, policy: BackupPolicy) -> BackupOverview:
-        return self._ask(SetBackupPolicy(policy=policy), BackupOverview)
+    def set_policy(self, policy: replies.BackupPolicy) -> replies.BackupOverview:
+        return self._ask(messages.SetBackupPolicy(policy=policy), replies.BackupOverview)
 
-    def start(self, order: BackupOrder) -> BackupJob:
+    def start(self, order: messages.BackupOrder) -> replies.BackupJob:
         """Begin a backup, a check, a drill, or the staging of a restore."""
-        return self._ask(order, BackupJob)
+        return self._ask(order, replies.BackupJob)
 
-    def cancel(self) -> BackupJob:
-        return self._ask(CancelBackup(), BackupJob)
+    def cancel(self) -> replies.BackupJob:
+        return self._ask(messages.CancelBackup(), replies.BackupJob)
 
-    def snapshots(self, request: ListSnapshots) -> SnapshotListing:
+    def snapshots(self, request: messages.ListSnapshots) -> replies.SnapshotListing:
         """Takes seconds."""
-        return self._ask(request, SnapshotListing)
+        return self._ask(request, replies.SnapshotListing)
 
-    def preview(self, request: PreviewRestore) -> RestorePreview:
+    def preview(self, request: messages.PreviewRestore) -> replies.RestorePreview:
         """Takes seconds."""
-        return self._ask(request, RestorePreview)
+        return self._ask(request, replies.RestorePreview)
 
-    def apply_restore(self) -> BackupOverview:
+    def apply_restore(self) -> replies.BackupOverview:
         """The box starts anew right after the reply."""
-        return self._ask(ApplyRestore(), BackupOverview)
+        return self._ask(messages.ApplyRestore(), replies.BackupOverview)
 
-    def confirm_restore(self) -> BackupOverview:
-        return self._ask(ConfirmRestore(), BackupOverview)
+    def confirm_restore(self) -> replies.BackupOverview:
+        return self._ask(messages.ConfirmRestore(), replies.BackupOverview)
 
-    def undo_restore(self) -> BackupOverview:
+    def undo_restore(self) -> replies.BackupOverview:
         """The box starts anew right after the reply, if the restore was applied."""
-        return self._ask(UndoRestore(), BackupOverview)
+        return self._ask(messages.UndoRestore(), replies.BackupOverview)
 
-    def sheet(self, *, renew: bool = False) -> RecoverySheet:
-        return self._ask(ShowSheet(renew=renew), RecoverySheet)
+    def sheet(self, *, renew: bool = False) -> replies.RecoverySheet:
+        return self._ask(messages.ShowSheet(renew=renew), replies.RecoverySheet)
 
-    def confirm_sheet(self, key: str) -> BackupOverview:
-        return self._ask(ConfirmSheet(key=key), BackupOverview)
+    def confirm_sheet(self, key: str) -> replies.BackupOverview:
+        return self._ask(messages.ConfirmSheet(key=key), replies.BackupOverview)
 
-    def keys(self, target: str) -> KeyListing:
+    def keys(self, target: str) -> replies.KeyListing:
         """Takes seconds."""
-        request = ListKeys(target=target)
-        return self._ask(request, KeyListing)
+        request = messages.ListKeys(target=target)
+        return self._ask(request, replies.KeyListing)
 
-    def add_key(self, request: AddKey) -> KeyListing:
+    def add_key(self, request: messages.AddKey) -> replies.KeyListing:
         """Takes seconds."""
-        return self._ask(request, KeyListing)
+        return self._ask(request, replies.KeyListing)
 
-    def remove_key(self, target: str, key_id: str) -> KeyListing:
+    def remove_key(self, target: str, key_id: str) -> replies.KeyListing:
         """Takes seconds."""
-        request = RemoveKey(target=target, key_id=key_id)
-        return self._ask(request, KeyListing)
+        request = messages.RemoveKey(target=target, key_id=key_id)
+        return self._ask(request, replies.KeyListing)
 
-    def _ask(self, request: BackupRequest, kind: type[Reply]) -> Reply:
+    def _ask(self, request: messages.BackupRequest, kind: type[Reply]) -> Reply:
         return self._peer.ask(request, kind, timeout_s=_TIMEOUT_S)

@@ -3,10 +3,10 @@
 
 ``DescribeBackups``, ``SetBackupPolicy``, ``ConfirmSheet``, ``ApplyRestore``, ``ConfirmRestore`` and
 ``UndoRestore`` → ``BackupOverview``; ``ListSnapshots`` → ``SnapshotListing``; ``PreviewRestore`` →
-``RestorePreview``; ``CreateBackup``, ``VerifyBackup``, ``DrillBackup``, ``StageRestore`` and
-``CancelBackup`` → ``BackupJob``; ``ShowSheet`` → ``RecoverySheet``; ``ListKeys``, ``AddKey`` and
-``RemoveKey`` → ``KeyListing``; ``Failed`` instead of any of them. A target is named by its id or
-its label; ``atre.ipc.media_messages`` keeps the list of them.
+``RestorePreview``; ``CreateBackup``, ``VerifyBackup``, ``DrillBackup``, ``ThinBackup``,
+``StageRestore`` and ``CancelBackup`` → ``BackupJob``; ``ShowSheet`` → ``RecoverySheet``;
+``ListKeys``, ``AddKey`` and ``RemoveKey`` → ``KeyListing``; ``Failed`` instead of any of them. A
+target is named by its id or its label; ``atre.ipc.media_messages`` keeps the list of them.
 """
 
 from enum import StrEnum
@@ -61,6 +61,12 @@ class DrillBackup(Message, frozen=True):
 
     target: TargetName
     snapshot: SnapshotId = "latest"
+
+
+class ThinBackup(Message, frozen=True):
+    """Let old backups go by the policy now, also where the target is full."""
+
+    target: TargetName
 
 
 class ListSnapshots(Message, frozen=True):
@@ -141,13 +147,14 @@ class RemoveKey(Message, frozen=True):
     key_id: KeyId
 
 
-BackupOrder = CreateBackup | VerifyBackup | DrillBackup | StageRestore
+BackupOrder = CreateBackup | VerifyBackup | DrillBackup | ThinBackup | StageRestore
 BackupRequest = (
     DescribeBackups
     | SetBackupPolicy
     | CreateBackup
     | VerifyBackup
     | DrillBackup
+    | ThinBackup
     | ListSnapshots
     | PreviewRestore
     | StageRestore

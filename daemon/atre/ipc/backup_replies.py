@@ -17,7 +17,8 @@ class BackupPolicy(Message, frozen=True):
     """When backups run and how many stay.
 
     ``hour`` is the office's; ``targets`` None means every one that is present. ``upload_kib_s`` 0
-    is no limit. ``drill_every_days`` 0 leaves drills to people.
+    is no limit. ``drill_every_days`` 0 leaves drills to people. ``warn_after_days`` is how old the
+    newest backup may be before people are told; None follows the rhythm.
     """
 
     is_on: bool = True
@@ -30,6 +31,7 @@ class BackupPolicy(Message, frozen=True):
     with_models: bool = False
     drill_every_days: Annotated[int, Meta(ge=0, le=365)] = 7
     targets: list[str] | None = None
+    warn_after_days: Annotated[int, Meta(ge=1, le=365)] | None = None
 
 
 class JobKind(StrEnum):
@@ -38,6 +40,7 @@ class JobKind(StrEnum):
     BACKUP = "backup"
     VERIFY = "verify"
     DRILL = "drill"
+    THIN = "thin"
     RESTORE = "restore"
 
 
@@ -177,7 +180,11 @@ class WantedModel(Message, frozen=True):
 
 
 class BackupOverview(Message, frozen=True):
-    """Backups at one moment; ``program`` is restic's version, or "" and the problem why not."""
+    """Backups at one moment; ``program`` is restic's version, or "" and the problem why not.
+
+    ``ahead_until`` is the newest backup's date where that is in the future: the clock jumped, and
+    until then nothing is backed up or let go by itself.
+    """
 
     unit: str
     program: str
@@ -190,6 +197,7 @@ class BackupOverview(Message, frozen=True):
     restore: RestoreState | None
     wanted_models: list[WantedModel]
     next_at: float | None
+    ahead_until: float | None = None
 
 
 class Snapshot(Message, frozen=True):

@@ -30,6 +30,9 @@ from atre.ipc.running_job import RunningJob
 
 _BUNDLE_TIMEOUT_S = 60.0  # drivers are asked in processes of their own, which may hang a while
 
+# Where the engine's address leads while no engine is loaded.
+LOBBY_SOCKET = "engine-lobby.sock"
+
 _decoder = msgspec.msgpack.Decoder(EngineEvent | Moved)
 
 
@@ -37,7 +40,20 @@ class EngineClient:
     """Speaks to ``atre-engine``. Cheap to make, safe to share between threads."""
 
     def __init__(self, socket_path: Path) -> None:
+        self._path = socket_path
         self._peer = Peer(socket_path, "engine", "moteur")
+
+    def incarnation(self) -> tuple[int, int] | None:
+        """Equal as long as the same process answers, with the one model that it ever runs.
+
+        None where nobody answers, or the lobby, which speaks for whichever model comes.
+        """
+        try:
+            door = self._path.resolve(strict=True)
+            status = door.stat()
+        except OSError:
+            return None
+        return None if door.name == LOBBY_SOCKET else (status.st_ino, status.st_ctime_ns)
 
     def describe(self) -> EngineDescription:
         """What the engine runs. Raises EngineUnavailableError while it is down or loading."""

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from atre.ipc.cap_messages import CapReport
 from atre.ipc.message import Message
 
 
@@ -76,3 +77,4 @@ class EcoReport(msgspec.Struct, frozen=True, kw_only=True):
     max_threads: int | None
     basis: ThreadBasis
     figures: list[ThreadFigures]
+    caps: CapReport

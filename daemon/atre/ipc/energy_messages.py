@@ -26,7 +26,8 @@ class RequestEnergy(Message, frozen=True):
     ``j`` joules above the machine's idle baseline, ``j_idle_share`` their part of the baseline
     while they ran. ``source`` is that of the machine's power, and ``basis`` says what kind it is.
     ``uncertainty`` is the part of ``j`` that was inferred and not metered, from 0 to 1: time since
-    the last reading, gaps, and readings that also cover time without work.
+    the last reading, gaps, and readings that also cover time without work. Without ``is_metered``
+    nothing ever told what the machine takes, so that asking again soon is of no use.
     """
 
     j: float | None = None
@@ -34,6 +35,7 @@ class RequestEnergy(Message, frozen=True):
     basis: Basis = Basis.UNKNOWN
     source: str = ""
     uncertainty: Fraction | None = None
+    is_metered: bool = True
 
 
 class DescribeShares(Message, frozen=True):

@@ -25,6 +25,8 @@ from atre.errors import (
     QueueFullError,
     QuotaError,
     RequestError,
+    UpdateError,
+    UpdateProblem,
 )
 from atre.ipc.messages import Failed
 
@@ -54,7 +56,7 @@ def error_from(failed: Failed) -> AtreError:
 
 def _problem(error: AtreError) -> str:
     match error:
-        case ModelStoreError() | BackupError():
+        case ModelStoreError() | BackupError() | UpdateError():
             return error.problem
         case IntakeClosedError():
             return error.reason
@@ -80,6 +82,12 @@ def _backup_error(failed: Failed) -> AtreError:
     return BackupError(failed.message, failed.message_fr, problem=problem)
 
 
+def _update_error(failed: Failed) -> AtreError:
+    known = failed.problem in set(UpdateProblem)
+    problem = UpdateProblem(failed.problem) if known else UpdateProblem.OTHER
+    return UpdateError(failed.message, failed.message_fr, problem=problem)
+
+
 def _request_error(kind: type[RequestError]) -> Callable[[Failed], AtreError]:
     return lambda failed: kind(failed.message, failed.message_fr, param=failed.param)
 
@@ -102,6 +110,7 @@ _REBUILD: dict[str, Callable[[Failed], AtreError]] = {
     "ModelLoadError": lambda failed: ModelLoadError(failed.message, failed.message_fr),
     "ModelStoreError": _model_store_error,
     "BackupError": _backup_error,
+    "UpdateError": _update_error,
     "IntakeClosedError": _intake_closed_error,
     "MediaError": lambda failed: MediaError(failed.message, failed.message_fr),
     "DiskFullError": lambda failed: DiskFullError(failed.message, failed.message_fr),

@@ -14,37 +14,36 @@ _FILE = "backup-targets.json"
 _log = logging.getLogger(__name__)
 
 
-class DiskRecord(msgspec.Struct, frozen=True, kw_only=True, tag="disk"):
+class _Target(msgspec.Struct, frozen=True, kw_only=True):
+    """What all of them have; ``last_seen_at`` in seconds since 1970, None before the first use."""
+
+    id: str
+    label: str
+    last_seen_at: float | None = None
+
+
+class DiskRecord(_Target, frozen=True, kw_only=True, tag="disk"):
     """A disk, known by its filesystem's UUID wherever it is plugged in."""
 
-    id: str
-    label: str
     uuid: str
     name: str
-    last_seen_at: float | None = None
 
 
-class FolderRecord(msgspec.Struct, frozen=True, kw_only=True, tag="folder"):
+class FolderRecord(_Target, frozen=True, kw_only=True, tag="folder"):
     """A folder; ``mounted`` if it only counts while something is mounted there."""
 
-    id: str
-    label: str
     path: str
     mounted: bool
-    last_seen_at: float | None = None
 
 
-class SftpRecord(msgspec.Struct, frozen=True, kw_only=True, tag="sftp"):
+class SftpRecord(_Target, frozen=True, kw_only=True, tag="sftp"):
     """A folder of a server; ``host_key`` is ``TYPE BASE64``, as the manager confirmed it."""
 
-    id: str
-    label: str
     host: str
     port: int
     user: str
     path: str
     host_key: str
-    last_seen_at: float | None = None
 
 
 Record = DiskRecord | FolderRecord | SftpRecord

@@ -1,21 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The part of UDisks2's D-Bus interface that we speak (data/org.freedesktop.UDisks2.xml, 2.9)."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from dbus_fast import BusType, Message, MessageType, Variant
-from dbus_fast.aio import MessageBus
-from dbus_fast.errors import AuthError, DBusFastError, InvalidAddressError
-
 from atre.media.failure import NO_BUS, NO_UDISKS, DiskError, failure_of
 from atre.media.udisks_objects import BLOCK, DRIVE, FILESYSTEM, UDISKS, Tree
+from atre.system.bus import DBUS, OBJECTS, PROPERTIES, Bus, BusError, NoBusError, Variant
 
 _ROOT = "/org/freedesktop/UDisks2"
-_DBUS = "org.freedesktop.DBus"
-_OBJECTS = f"{_DBUS}.ObjectManager"
-_PROPERTIES = f"{_DBUS}.Properties"
 
 _CALL_S = 10.0
 # A stick may need long to write out what was not written yet, and to be formatted.
@@ -23,6 +16,12 @@ _SLOW_S = 90.0
 
 # Nobody is there to be asked for a password: what the rules of polkit refuse is refused.
 _NOT_ASKED = {"auth.no_user_interaction": Variant("b", True)}
+
+_RULES = (
+    f"type='signal',sender='{UDISKS}',interface='{OBJECTS}'",
+    f"type='signal',sender='{UDISKS}',interface='{PROPERTIES}'",
+    f"type='signal',interface='{DBUS}',member='NameOwnerChanged',arg0='{UDISKS}'",
+)
 
 
 class UDisksBus:
@@ -33,30 +32,22 @@ class UDisksBus:
 
     def __init__(self, on_change: Callable[[], None]) -> None:
         self._on_change = on_change
-        self._bus: MessageBus | None = None
+        self._bus = Bus(self._hear)
 
     async def connect(self, bus_address: str | None = None) -> None:
         """Connect to the system bus, and hear what is plugged in from then on."""
         try:
-            bus = MessageBus(bus_address, BusType.SYSTEM)
-            self._bus = await asyncio.wait_for(bus.connect(), _CALL_S)
-        except (OSError, TimeoutError, EOFError, AuthError, InvalidAddressError) as error:
-            raise DiskError(*NO_BUS) from error
-        self._bus.add_message_handler(self._receive)
-        for rule in (
-            f"type='signal',sender='{UDISKS}',interface='{_OBJECTS}'",
-            f"type='signal',sender='{UDISKS}',interface='{_PROPERTIES}'",
-            f"type='signal',interface='{_DBUS}',member='NameOwnerChanged',arg0='{UDISKS}'",
-        ):
-            await self._call(_DBUS, "/org/freedesktop/DBus", _DBUS, "AddMatch", "s", [rule])
+            await self._bus.connect(bus_address, rules=_RULES)
+        except BusError as error:
+            raise _error(error) from error
 
     @property
     def is_connected(self) -> bool:
-        return self._bus is not None and self._bus.connected
+        return self._bus.is_connected
 
     async def objects(self) -> Tree:
         """Everything that UDisks2 knows; starts it where it is installed and not running."""
-        reply = await self._call(UDISKS, _ROOT, _OBJECTS, "GetManagedObjects")
+        reply = await self._call(_ROOT, OBJECTS, "GetManagedObjects")
         return {
             path: {name: {key: each.value for key, each in properties.items()}
                    for name, properties in interfaces.items()}
@@ -66,7 +57,7 @@ class UDisksBus:
     async def version(self) -> str:
         """The version of UDisks2."""
         body = [f"{UDISKS}.Manager", "Version"]
-        reply = await self._call(UDISKS, f"{_ROOT}/Manager", _PROPERTIES, "Get", "ss", body)
+        reply = await self._call(f"{_ROOT}/Manager", PROPERTIES, "Get", "ss", body)
         return str(reply[0].value)
 
     async def mount(self, block: str, options: str) -> str:
@@ -95,19 +86,15 @@ class UDisksBus:
 
     async def close(self) -> None:
         """Disconnect. May be called twice."""
-        bus, self._bus = self._bus, None
-        if bus is not None:
-            bus.disconnect()
-            await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
+        await self._bus.close()
 
     async def _slowly(
         self, path: str, interface: str, member: str, signature: str, body: list[Any]
     ) -> list[Any]:
-        return await self._call(UDISKS, path, interface, member, signature, body, timeout_s=_SLOW_S)
+        return await self._call(path, interface, member, signature, body, timeout_s=_SLOW_S)
 
     async def _call(
         self,
-        destination: str,
         path: str,
         interface: str,
         member: str,
@@ -116,26 +103,19 @@ class UDisksBus:
         *,
         timeout_s: float = _CALL_S,
     ) -> list[Any]:
-        if self._bus is None:
-            raise DiskError(*NO_BUS)
-        message = Message(
-            destination=destination,
-            path=path,
-            interface=interface,
-            member=member,
-            signature=signature,
-            body=body or [],
-        )
         try:
-            reply = await asyncio.wait_for(self._bus.call(message), timeout_s)
-        except (OSError, TimeoutError, EOFError, DBusFastError) as error:
-            raise DiskError(*NO_UDISKS) from error
-        if reply.message_type is MessageType.ERROR:
-            raise failure_of(reply.error_name or "", str(reply.body[0]) if reply.body else "")
-        return list(reply.body)
+            return await self._bus.call(
+                UDISKS, path, interface, member, signature, body, timeout_s=timeout_s
+            )
+        except BusError as error:
+            raise _error(error) from error
 
-    def _receive(self, message: Message) -> None:
-        if message.message_type is MessageType.SIGNAL and (
-            message.interface in (_OBJECTS, _PROPERTIES) or message.member == "NameOwnerChanged"
-        ):
+    def _hear(self, _path: str, interface: str, member: str, _body: list[Any]) -> None:
+        if interface in (OBJECTS, PROPERTIES) or member == "NameOwnerChanged":
             self._on_change()
+
+
+def _error(error: BusError) -> DiskError:
+    if isinstance(error, NoBusError):
+        return DiskError(*NO_BUS)
+    return failure_of(error.name, str(error)) if error.name else DiskError(*NO_UDISKS)

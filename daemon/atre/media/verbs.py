@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What ``atred`` does about targets: each message of ``atre.ipc.media_messages``, one reply."""
 
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -81,6 +82,28 @@ class MediaVerbs:
             case _:
                 self._changes[type(request)](request)
                 return self.targets.describe()
+
+    @contextlib.contextmanager
+    def folders(self) -> Iterator[list[Path]]:
+        """Where the disks that are plugged in can be read; what was not mounted is only lent.
+
+        Raises MediaError where there are no disks.
+        """
+        found, lent = [], []
+        for disk in self._disks.disks():
+            if disk.is_encrypted or disk.is_blank:
+                continue
+            with contextlib.suppress(MediaError):
+                found.append(self._disks.mount(disk))
+                if not disk.mount_points:
+                    lent.append(disk.id)
+        try:
+            yield found
+        finally:
+            for disk in self._disks.disks() if lent else []:
+                if disk.id in lent:
+                    with contextlib.suppress(MediaError):
+                        self._disks.unmount(disk)
 
     def close(self) -> None:
         self._watch.close()

@@ -87,6 +87,9 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         raise ModelStoreError(
             f"{model_id!r} is not in the catalogue. `atre model list --catalogue` shows what is; "
             "any other model of the hub is named OWNER/REPOSITORY/FILE.gguf.",
+            f"{model_id!r} n’est pas au catalogue. `atre model list --catalogue` le "
+            "montre\N{NO-BREAK SPACE}; tout autre modèle du hub se nomme "
+            "PROPRIÉTAIRE/DÉPÔT/FICHIER.gguf.",
             problem=ModelProblem.UNKNOWN,
         )
 

@@ -14,13 +14,17 @@ from atre.errors import ModelProblem, ModelStoreError
 from atre.models.disk import write_failure
 from atre.models.hub import HubFile, Interrupted, RemoteFile, opened
 from atre.models.unfinished import Unfinished, forget, held, partial_path
+from atre.sentence import Sentence
 from atre.system.durable import write_durably
 
 _READ_BYTES = 2**20
 _SYNC_BYTES = 64 * 2**20  # what a power cut may cost
 _MAX_FAILURES = 8  # in a row, without one byte between
 _MAX_WAIT_S = 60.0
-_KEPT = "What was fetched is kept; the same command goes on from there."
+_KEPT = Sentence(
+    "What was fetched is kept; the same command goes on from there.",
+    "Ce qui est déjà là est gardé\N{NO-BREAK SPACE}; la même commande reprend à cet endroit.",
+)
 
 Progress = Callable[[int], None]
 
@@ -77,6 +81,10 @@ def download(
                 f"What came for {address} is not what the hub says it is: its sha256 is {digest}, "
                 f"not {remote.sha256}. It was thrown away. Pull it again; if that happens twice, "
                 "something between here and the hub changes files.",
+                f"Ce qui est venu de {address} n’est pas ce que le hub annonce\N{NO-BREAK SPACE}: "
+                f"son sha256 est {digest}, et non {remote.sha256}. Cela a été jeté. "
+                "Téléchargez-le de nouveau\N{NO-BREAK SPACE}; si cela se répète, quelque chose "
+                "entre ici et le hub modifie les fichiers.",
                 problem=ModelProblem.WRONG_DIGEST,
             )
         Path(f"{path}.json").unlink(missing_ok=True)
@@ -130,7 +138,9 @@ def _fetch(remote: RemoteFile, file: BinaryIO, pace: Pace, progress: Progress) -
             if failures > _MAX_FAILURES:
                 raise ModelStoreError(
                     f"The download stopped at {growing.done_bytes} of {remote.size_bytes} bytes: "
-                    f"{problem}. {_KEPT}",
+                    f"{problem}. {_KEPT.text}",
+                    f"Le téléchargement s’est arrêté à {growing.done_bytes} octets sur "
+                    f"{remote.size_bytes}\N{NO-BREAK SPACE}: {problem.french}. {_KEPT.text_fr}",
                     problem=ModelProblem.INTERRUPTED,
                 ) from problem
             pace.sleep(min(max(2.0**failures / 2, problem.retry_after_s), _MAX_WAIT_S))
@@ -149,11 +159,15 @@ def _receive(remote: RemoteFile, growing: _Growing, pace: Pace, progress: Progre
             if growing.done_bytes + len(chunk) > remote.size_bytes:
                 raise ModelStoreError(
                     f"{remote.url} is longer than the {remote.size_bytes} bytes that the hub "
-                    f"announced. {_KEPT}",
+                    f"announced. {_KEPT.text}",
+                    f"{remote.url} est plus long que les {remote.size_bytes} octets que le hub "
+                    f"avait annoncés. {_KEPT.text_fr}",
                     problem=ModelProblem.WRONG_DIGEST,
                 )
             growing.append(chunk)
             progress(len(chunk))
             pace.spend(len(chunk))
     if growing.done_bytes < remote.size_bytes:
-        raise Interrupted("the hub ended the file too early")
+        raise Interrupted(
+            "the hub ended the file too early", "le hub a terminé le fichier trop tôt"
+        )

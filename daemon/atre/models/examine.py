@@ -21,6 +21,7 @@ from atre.models.gguf_file import open_gguf
 from atre.models.gguf_header import read_parts
 from atre.models.lora import check_adapter, kind_of, read_adapter
 from atre.models.manifest import Facts
+from atre.sentence import NOTHING, Sentence
 
 _TIME_LIMIT_S = 60.0  # reading the longest header takes a second or two on the slowest board
 _CPU_LIMIT_S = 30
@@ -39,7 +40,7 @@ class _Question(msgspec.Struct, frozen=True):
 
 class _Answer(msgspec.Struct, frozen=True):
     facts: Facts | None = None
-    refusal: str = ""
+    refusal: Sentence = NOTHING
 
 
 def examine(files: Sequence[Path], *, base: Sequence[Path] = (), base_name: str = "") -> Facts:
@@ -64,10 +65,13 @@ def examine(files: Sequence[Path], *, base: Sequence[Path] = (), base_name: str 
     except (OSError, subprocess.TimeoutExpired, msgspec.DecodeError) as error:
         raise ModelLoadError(
             f"{files[0]} could not be examined: reading its header took too long or broke the "
-            "reader. It is probably damaged; copy or download it again."
+            "reader. It is probably damaged; copy or download it again.",
+            f"{files[0]} n’a pas pu être examiné\N{NO-BREAK SPACE}: lire son en-tête a pris trop "
+            "de temps ou a fait tomber le lecteur. Le fichier est sans doute "
+            "abîmé\N{NO-BREAK SPACE}; copiez-le ou téléchargez-le de nouveau.",
         ) from error
     if answer.facts is None:
-        raise ModelLoadError(answer.refusal)
+        raise ModelLoadError(answer.refusal.text, answer.refusal.text_fr)
     return answer.facts
 
 
@@ -80,7 +84,9 @@ def facts_of(files: Sequence[Path], base: Sequence[Path], base_name: str) -> Fac
         if not base:
             raise ModelLoadError(
                 f"{files[0]} is an adapter, which cannot answer by itself. Say with --base which "
-                "stored model it is for."
+                "stored model it is for.",
+                f"{files[0]} est un adaptateur, qui ne répond pas seul. Dites avec --base à quel "
+                "modèle installé il est destiné.",
             )
         check_adapter(adapter, base, base_name)
         return Facts(
@@ -92,7 +98,9 @@ def facts_of(files: Sequence[Path], base: Sequence[Path], base_name: str) -> Fac
     if kind != "model":
         raise ModelLoadError(
             f"{files[0]} is a GGUF of kind {kind!r}, which cannot answer by itself. Choose a whole "
-            "model."
+            "model.",
+            f"{files[0]} est un GGUF de genre {kind!r}, qui ne répond pas seul. Choisissez un "
+            "modèle entier.",
         )
     header = read_parts(files)
     return Facts(
@@ -112,7 +120,7 @@ def _main() -> None:
     try:
         answer = _Answer(facts=facts_of(question.files, question.base, question.base_name))
     except ModelLoadError as error:
-        answer = _Answer(refusal=str(error))
+        answer = _Answer(refusal=error.sentence)
     sys.stdout.buffer.write(msgspec.json.encode(answer))
 
 

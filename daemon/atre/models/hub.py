@@ -50,10 +50,14 @@ class RemoteFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Interrupted(Exception):  # noqa: N818
-    """The line was cut or the hub is busy: trying again may help, after ``retry_after_s``."""
+    """The line was cut or the hub is busy: trying again may help, after ``retry_after_s``.
 
-    def __init__(self, message: str, *, retry_after_s: float = 0.0) -> None:
+    ``french`` is the same message in French, the English one if it has none.
+    """
+
+    def __init__(self, message: str, french: str = "", *, retry_after_s: float = 0.0) -> None:
         super().__init__(message)
+        self.french = french or message
         self.retry_after_s = retry_after_s
 
 
@@ -80,12 +84,17 @@ def look_up(file: HubFile, *, endpoint: str | None = None) -> RemoteFile:
         raise ModelStoreError(
             f"{file.repo} is only given to people who accepted its licence. Accept it on "
             f"https://huggingface.co/{file.repo}, then set HF_TOKEN to a token of your account.",
+            f"{file.repo} n’est donné qu’à ceux qui ont accepté sa licence. Acceptez-la sur "
+            f"https://huggingface.co/{file.repo}, puis mettez dans HF_TOKEN un jeton de votre "
+            "compte.",
             problem=ModelProblem.GATED,
         ) from error
     except (RepositoryNotFoundError, RemoteEntryNotFoundError, HFValidationError) as error:
         raise ModelStoreError(
             f"The hub has no {file}. Check the spelling on its page; if it is private, set "
             "HF_TOKEN to a token of your account.",
+            f"Le hub n’a pas de {file}. Vérifiez l’orthographe sur sa page\N{NO-BREAK SPACE}; "
+            "s’il est privé, mettez dans HF_TOKEN un jeton de votre compte.",
             problem=ModelProblem.NOT_ON_HUB,
         ) from error
     except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
@@ -95,6 +104,8 @@ def look_up(file: HubFile, *, endpoint: str | None = None) -> RemoteFile:
         raise ModelStoreError(
             f"The hub gives no sha256 of {file}, so it cannot be checked. Download it yourself, "
             "and use `atre model import`.",
+            f"Le hub ne donne pas le sha256 de {file}, qui ne peut donc pas être vérifié. "
+            "Téléchargez-le vous-même, puis prenez `atre model import`.",
             problem=ModelProblem.HUB_REFUSED,
         )
     return RemoteFile(
@@ -135,11 +146,15 @@ def _check_status(response: httpx2.Response, remote: RemoteFile) -> None:
     if status == _TOO_MANY or response.is_server_error:
         seconds = response.headers.get("Retry-After", "")
         raise Interrupted(
-            f"the hub answered {status}", retry_after_s=float(seconds) if seconds.isdecimal() else 0
+            f"the hub answered {status}",
+            f"le hub a répondu {status}",
+            retry_after_s=float(seconds) if seconds.isdecimal() else 0,
         )
     raise ModelStoreError(
         f"The hub refused {remote.url} with status {status}. What was fetched is kept; try again "
         "later.",
+        f"Le hub a refusé {remote.url} avec le code {status}. Ce qui est déjà là est "
+        "gardé\N{NO-BREAK SPACE}; réessayez plus tard.",
         problem=ModelProblem.HUB_REFUSED,
     )
 
@@ -149,7 +164,10 @@ def _position(response: httpx2.Response, start: int) -> int:
         return 0
     said = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
     if said is None or int(said[1]) != start:
-        raise Interrupted("the hub sent another part of the file than it was asked for")
+        raise Interrupted(
+            "the hub sent another part of the file than it was asked for",
+            "le hub a envoyé une autre partie du fichier que celle qui était demandée",
+        )
     return start
 
 
@@ -157,5 +175,8 @@ def _unreachable(error: Exception) -> ModelStoreError:
     return ModelStoreError(
         f"The hub cannot be reached ({error}). Check the internet connection and try again: what "
         "was fetched is kept. Without internet, use `atre model import` with a USB stick.",
+        f"Le hub ne répond pas ({error}). Vérifiez la connexion à internet et "
+        "réessayez\N{NO-BREAK SPACE}: ce qui est déjà là est gardé. Sans internet, prenez `atre "
+        "model import` avec une clé USB.",
         problem=ModelProblem.OFFLINE,
     )

@@ -17,6 +17,7 @@ from atre.models.limit import require_within_limit
 from atre.models.manifest import Manifest, StoredFile, name_of_file
 from atre.models.split import Part, part_of
 from atre.models.store import Store
+from atre.sentence import Sentence
 
 _CHUNK_BYTES = 2**20
 
@@ -46,13 +47,17 @@ def candidates(source: Path) -> list[Candidate]:
         files = sorted(path for path in source.iterdir() if path.name.endswith(".gguf"))
     except OSError as error:
         raise ModelStoreError(
-            f"{source} cannot be read ({error.strerror}).", problem=ModelProblem.PATH_UNKNOWN
+            f"{source} cannot be read ({error.strerror}).",
+            f"{source} est illisible ({error.strerror}).",
+            problem=ModelProblem.PATH_UNKNOWN,
         ) from error
     firsts = [(file, part_of(file.name)) for file in files if not file.name.startswith(".")]
     found = [_candidate(file, part) for file, part in firsts if not part or _leads(part, firsts)]
     if not found:
         raise ModelStoreError(
             f"{source} holds no .gguf file. Name a model's file or its folder.",
+            f"{source} ne contient aucun fichier .gguf. Nommez le fichier d’un modèle ou son "
+            "dossier.",
             problem=ModelProblem.PATH_UNKNOWN,
         )
     return found
@@ -77,6 +82,8 @@ def _candidate(file: Path, part: Part | None) -> Candidate:
         raise ModelStoreError(
             f"{file.name} is one of {part.count} parts, and {missing[0]} is not beside it. Copy "
             "all parts into one folder.",
+            f"{file.name} est une partie sur {part.count}, et {missing[0]} n’est pas à côté. "
+            "Copiez toutes les parties dans un même dossier.",
             problem=ModelProblem.PATH_UNKNOWN,
         )
     return Candidate(name=name_of_file(file.name), files=tuple(parts))
@@ -103,6 +110,8 @@ def import_model(
         raise ModelStoreError(
             f"A model {candidate.name!r} is stored already. Remove it first, or give this one "
             "another name with --name.",
+            f"Un modèle {candidate.name!r} est déjà installé. Retirez-le d’abord, ou donnez un "
+            "autre nom à celui-ci avec --name.",
             problem=ModelProblem.TAKEN,
         )
     base_files = store.blobs(store.manifest(base)) if base else []
@@ -137,7 +146,8 @@ def _wanted(expected: Mapping[str, str] | None, file: Path) -> str | None:
         return None
     if file.name not in expected:
         raise ModelStoreError(
-            f"The signed manifest does not name {file.name}, so it is not imported."
+            f"The signed manifest does not name {file.name}, so it is not imported.",
+            f"Le manifeste signé ne nomme pas {file.name}, qui n’est donc pas importé.",
         )
     return expected[file.name]
 
@@ -164,12 +174,18 @@ def _copy(
         except OSError as error:
             target.unlink(missing_ok=True)
             raise write_failure(
-                error, kept="The copy was thrown away; every other model is as it was."
+                error,
+                kept=Sentence(
+                    "The copy was thrown away; every other model is as it was.",
+                    "La copie a été jetée\N{NO-BREAK SPACE}; les autres modèles sont intacts.",
+                ),
             ) from error
     if wanted is not None and digest.hexdigest() != wanted:
         raise ModelStoreError(
             f"{source} is not the file that the manifest names: its sha256 is "
             f"{digest.hexdigest()}, not {wanted}. Copy it again from where it came.",
+            f"{source} n’est pas le fichier que nomme le manifeste\N{NO-BREAK SPACE}: son sha256 "
+            f"est {digest.hexdigest()}, et non {wanted}. Copiez-le de nouveau depuis sa source.",
             problem=ModelProblem.WRONG_DIGEST,
         )
     file = StoredFile(sha256=digest.hexdigest(), size_bytes=size_bytes)
@@ -186,5 +202,6 @@ def _read(read: Callable[[int], bytes], source: Path) -> bytes:
 
 def _unreadable(source: Path, error: OSError) -> ModelLoadError:
     return ModelLoadError(
-        f"{source} cannot be read ({error.strerror}). Check that the disk is still plugged in."
+        f"{source} cannot be read ({error.strerror}). Check that the disk is still plugged in.",
+        f"{source} est illisible ({error.strerror}). Vérifiez que le disque est toujours branché.",
     )

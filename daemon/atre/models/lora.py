@@ -12,6 +12,7 @@ import msgspec
 
 from atre.errors import ModelLoadError
 from atre.models.gguf_file import GgufFile, TensorInfo, open_gguf, text
+from atre.sentence import Sentence
 
 _A, _B = ".lora_a", ".lora_b"
 _FLOAT_BYTES = 4
@@ -54,11 +55,17 @@ def read_adapter(path: Path) -> AdapterHeader:
     """Raises ModelLoadError for a file that is no whole LoRA adapter."""
     with open_gguf(path) as file:
         if kind_of(file) != "adapter" or text(file.metadata, "adapter.type") != "lora":
-            raise ModelLoadError(f"{path} is not a LoRA adapter. Choose one made for llama.cpp.")
+            raise ModelLoadError(
+                f"{path} is not a LoRA adapter. Choose one made for llama.cpp.",
+                f"{path} n’est pas un adaptateur LoRA. Choisissez-en un fait pour llama.cpp.",
+            )
         if _INVOCATION in file.metadata:
             raise ModelLoadError(
                 f"{path} is an activated LoRA (aLoRA), which acts only after certain words of a "
-                "prompt; this box applies adapters to whole answers. Choose a plain LoRA."
+                "prompt; this box applies adapters to whole answers. Choose a plain LoRA.",
+                f"{path} est un LoRA activé (aLoRA), qui n’agit qu’après certains mots de la "
+                "demande\N{NO-BREAK SPACE}; ce boîtier applique les adaptateurs à toute la "
+                "réponse. Choisissez un LoRA simple.",
             )
         architecture = file.architecture()
         tensors = _tensors(file)
@@ -82,25 +89,43 @@ def check_adapter(adapter: AdapterHeader, base: Sequence[Path], base_name: str) 
             shapes |= {tensor.name: tensor.shape for tensor in _tensors(file)}
     for name, (a, b) in adapter.pairs.items():
         if name not in shapes:
-            raise _other_base(adapter, base_name, f"{base_name} has no tensor {name}")
+            raise _other_base(
+                adapter,
+                base_name,
+                Sentence(
+                    f"{base_name} has no tensor {name}", f"{base_name} n’a pas de tenseur {name}"
+                ),
+            )
         rows = (b[1], a[1]) if name == _EMBEDDINGS else (a[0], b[1])
         if rows != shapes[name][:2]:
             raise _other_base(
-                adapter, base_name, f"{name} is {shapes[name][:2]} there and {rows} in the adapter"
+                adapter,
+                base_name,
+                Sentence(
+                    f"{name} is {shapes[name][:2]} there and {rows} in the adapter",
+                    f"{name} fait {shapes[name][:2]} là-bas et {rows} dans l’adaptateur",
+                ),
             )
 
 
 def _check_architecture(adapter: AdapterHeader, architecture: str, base_name: str) -> None:
     if architecture != adapter.architecture:
         raise _other_base(
-            adapter, base_name, f"it is made for {adapter.architecture}, not {architecture}"
+            adapter,
+            base_name,
+            Sentence(
+                f"it is made for {adapter.architecture}, not {architecture}",
+                f"il est fait pour {adapter.architecture}, et non pour {architecture}",
+            ),
         )
 
 
-def _other_base(adapter: AdapterHeader, base_name: str, why: str) -> ModelLoadError:
+def _other_base(adapter: AdapterHeader, base_name: str, why: Sentence) -> ModelLoadError:
     return ModelLoadError(
-        f"{adapter.path} belongs to another base model than {base_name}: {why}. Name the model "
-        "that it was trained on with --base."
+        f"{adapter.path} belongs to another base model than {base_name}: {why.text}. Name the "
+        "model that it was trained on with --base.",
+        f"{adapter.path} va avec un autre modèle de base que {base_name}\N{NO-BREAK SPACE}: "
+        f"{why.text_fr}. Nommez avec --base le modèle sur lequel il a été entraîné.",
     )
 
 
@@ -118,14 +143,22 @@ def _pairs(path: Path, shapes: dict[str, Shape]) -> dict[str, tuple[Shape, Shape
         if a is None or b is None or len(a) < 2 or len(b) < 2:  # noqa: PLR2004
             raise ModelLoadError(
                 f"{path} is damaged: of {name} only one half of the pair is there. Copy or "
-                "download it again."
+                "download it again.",
+                f"{path} est abîmé\N{NO-BREAK SPACE}: de {name}, il n’y a qu’une moitié de la "
+                "paire. Copiez-le ou téléchargez-le de nouveau.",
             )
         if name != _EMBEDDINGS and a[1] != b[0]:
             raise ModelLoadError(
                 f"{path} cannot be used: the halves of {name} do not fit together. Convert the "
-                "adapter again with llama.cpp's convert_lora_to_gguf.py."
+                "adapter again with llama.cpp's convert_lora_to_gguf.py.",
+                f"{path} ne peut pas servir\N{NO-BREAK SPACE}: les deux moitiés de {name} ne vont "
+                "pas ensemble. Convertissez l’adaptateur de nouveau avec convert_lora_to_gguf.py "
+                "de llama.cpp.",
             )
         pairs[name] = (a, b)
     if not pairs:
-        raise ModelLoadError(f"{path} holds no LoRA tensors. Choose another adapter.")
+        raise ModelLoadError(
+            f"{path} holds no LoRA tensors. Choose another adapter.",
+            f"{path} ne contient aucun tenseur LoRA. Choisissez un autre adaptateur.",
+        )
     return pairs

@@ -71,6 +71,9 @@ def check_name(name: str) -> str:
         raise ModelStoreError(
             f"A model cannot be called {name!r}. Use up to 80 small letters, digits, dots, dashes "
             f"and underscores, beginning with a letter or digit, and not {FACTORY!r}.",
+            f"Un modèle ne peut pas s’appeler {name!r}. Prenez au plus 80 minuscules sans accent, "
+            "chiffres, points, tirets et traits bas, en commençant par une lettre ou un chiffre, "
+            f"et pas {FACTORY!r}.",
             problem=ModelProblem.BAD_NAME,
         )
     return name

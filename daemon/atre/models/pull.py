@@ -66,6 +66,9 @@ def find(store: Store, request: Request, *, endpoint: str | None = None) -> Foun
         raise ModelStoreError(
             f"A model {request.name!r} is stored already. `atre model verify {request.name}` "
             "checks it; remove it first to fetch it again, or give this one another --name.",
+            f"Un modèle {request.name!r} est déjà installé. `atre model verify {request.name}` le "
+            "vérifie\N{NO-BREAK SPACE}; retirez-le d’abord pour le télécharger de nouveau, ou "
+            "donnez un autre --name à celui-ci.",
             problem=ModelProblem.TAKEN,
         )
     remotes = tuple(look_up(file, endpoint=endpoint) for file in request.files)

@@ -58,6 +58,9 @@ def read_applied(written: str) -> Applied:
     if not 0 < abs(number) <= _MAX_SCALE:
         raise ModelStoreError(
             f"{written!r} names no scale for an adapter. Write NAME:SCALE with a number up to "
-            f"{_MAX_SCALE:g} that is not 0, such as {name}:0.5, or the name alone for 1."
+            f"{_MAX_SCALE:g} that is not 0, such as {name}:0.5, or the name alone for 1.",
+            f"{written!r} ne donne pas de facteur pour un adaptateur. Écrivez NOM:FACTEUR avec un "
+            f"nombre jusqu’à {_MAX_SCALE:g} qui n’est pas 0, comme {name}:0.5, ou le nom seul "
+            "pour 1.",
         )
     return Applied(name, number)

@@ -47,12 +47,17 @@ def read_signed_listing(folder: Path, key_file: Path) -> SignedListing:
     except InvalidSignature as error:
         raise ModelStoreError(
             f"{folder / _NAME} was changed, or signed with another key than {key_file}. Nothing "
-            "was imported; get the folder again from who signed it."
+            "was imported; get the folder again from who signed it.",
+            f"{folder / _NAME} a été modifié, ou signé avec une autre clé que {key_file}. Rien "
+            "n’a été importé\N{NO-BREAK SPACE}; redemandez le dossier à qui l’a signé.",
         ) from error
     try:
         listing = msgspec.json.decode(text, type=_Listing)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ModelStoreError(f"{folder / _NAME} is not a list of files: {error}.") from error
+        raise ModelStoreError(
+            f"{folder / _NAME} is not a list of files: {error}.",
+            f"{folder / _NAME} n’est pas une liste de fichiers\N{NO-BREAK SPACE}: {error}.",
+        ) from error
     raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
     return SignedListing(listing.files, hashlib.sha256(raw).hexdigest())
 
@@ -61,9 +66,15 @@ def _public_key(file: Path) -> Ed25519PublicKey:
     try:
         key = load_pem_public_key(_read(file))
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise ModelStoreError(f"{file} is no public key in PEM.") from error
+        raise ModelStoreError(
+            f"{file} is no public key in PEM.",
+            f"{file} n’est pas une clé publique en PEM.",
+        ) from error
     if not isinstance(key, Ed25519PublicKey):
-        raise ModelStoreError(f"{file} is no Ed25519 key, which signed models need.")
+        raise ModelStoreError(
+            f"{file} is no Ed25519 key, which signed models need.",
+            f"{file} n’est pas une clé Ed25519, qu’il faut pour des modèles signés.",
+        )
     return key
 
 
@@ -73,5 +84,7 @@ def _read(file: Path) -> bytes:
             return opened.read(_MAX_BYTES)
     except OSError as error:
         raise ModelStoreError(
-            f"{file} cannot be read ({error.strerror}), so nothing vouches for the models there."
+            f"{file} cannot be read ({error.strerror}), so nothing vouches for the models there.",
+            f"{file} est illisible ({error.strerror}), et rien ne répond donc des modèles qui "
+            "sont là.",
         ) from error

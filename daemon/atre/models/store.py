@@ -27,9 +27,11 @@ from atre.models.lease import LEASES, PARTIAL, Lease, lease_for, live_leases
 from atre.models.manifest import FACTORY, Manifest, StoredFile
 from atre.models.selection import read_selection
 from atre.models.split import parts_of
+from atre.sentence import Sentence
 from atre.system.durable import write_durably
 
 _PREFIX = "sha256-"
+_NOT_STORED = Sentence("The model was not stored.", "Le modèle n’a pas été rangé.")
 
 
 class Store:
@@ -70,7 +72,9 @@ class Store:
             ) from error
         except OSError as error:
             raise ModelStoreError(
-                f"{path} cannot be read ({error.strerror}).", problem=ModelProblem.DISK_FAILED
+                f"{path} cannot be read ({error.strerror}).",
+                f"{path} est illisible ({error.strerror}).",
+                problem=ModelProblem.DISK_FAILED,
             ) from error
 
     def has(self, name: str) -> bool:
@@ -124,7 +128,7 @@ class Store:
                     written.replace(blob)
                 _sync(blob.parent)
             except OSError as error:
-                raise write_failure(error, kept="The model was not stored.") from error
+                raise write_failure(error, kept=_NOT_STORED) from error
 
     def publish(self, manifest: Manifest) -> None:
         """Make the model exist, all at once. Raises ModelStoreError if a file of it is missing."""
@@ -133,6 +137,8 @@ class Store:
             if missing:
                 raise ModelStoreError(
                     f"{missing[0]} is missing; import or pull the model again.",
+                    f"{missing[0]} manque\N{NO-BREAK SPACE}; importez ou téléchargez le modèle de "
+                    "nouveau.",
                     problem=ModelProblem.DAMAGED,
                 )
             self._check_links(manifest)
@@ -140,7 +146,7 @@ class Store:
             try:
                 write_durably(self._manifest_path(manifest.name), text)
             except OSError as error:
-                raise write_failure(error, kept="The model was not stored.") from error
+                raise write_failure(error, kept=_NOT_STORED) from error
             self._link(manifest)
 
     def remove(self, name: str) -> int:
@@ -164,17 +170,22 @@ class Store:
             raise ModelStoreError(
                 f"{name} is what the box answers with. Choose another first: "
                 f"`atre model use NAME`, or `atre model use {FACTORY}`.",
+                f"{name} est le modèle qui répond. Choisissez-en d’abord un "
+                f"autre\N{NO-BREAK SPACE}: `atre model use NOM`, ou `atre model use {FACTORY}`.",
                 problem=ModelProblem.IN_USE,
             )
         if any(_is_in_use(blob) for blob in self.blobs(manifest)):
             raise ModelStoreError(
                 f"{name} is loaded by a running box. Stop the box first.",
+                f"{name} est chargé par un boîtier en marche. Arrêtez d’abord le boîtier.",
                 problem=ModelProblem.IN_USE,
             )
         adapters = [each.name for each in self.manifests() if each.base == name]
         if adapters:
             raise ModelStoreError(
                 f"{', '.join(adapters)} belongs to {name}. Remove that first: "
+                f"`atre model remove {adapters[0]}`.",
+                f"{', '.join(adapters)} va avec {name}. Retirez-le d’abord\N{NO-BREAK SPACE}: "
                 f"`atre model remove {adapters[0]}`.",
                 problem=ModelProblem.NEEDED,
             )
@@ -273,6 +284,8 @@ class Store:
                 raise ModelStoreError(
                     f"{link} is a file that nobody imported. Import it under another name, or move "
                     "it away.",
+                    f"{link} est un fichier que personne n’a importé. Importez-le sous un autre "
+                    "nom, ou mettez-le ailleurs.",
                     problem=ModelProblem.TAKEN,
                 )
 
@@ -306,6 +319,8 @@ class Store:
             raise ModelStoreError(
                 f"{self.root} cannot be written ({error.strerror}). Check its permissions, or "
                 "choose another place with --data-dir.",
+                f"{self.root} n’est pas inscriptible ({error.strerror}). Vérifiez ses "
+                "permissions, ou choisissez un autre endroit avec --data-dir.",
                 problem=ModelProblem.DISK_FAILED,
             ) from error
         with lock:

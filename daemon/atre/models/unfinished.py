@@ -12,6 +12,7 @@ import msgspec
 
 from atre.errors import ModelProblem, ModelStoreError
 from atre.models.disk import write_failure
+from atre.sentence import NOTHING
 
 _PREFIX = "sha256-"
 
@@ -71,13 +72,14 @@ def held(path: Path) -> Iterator[BinaryIO]:
     try:
         file = path.open("r+b" if path.exists() else "w+b")
     except OSError as error:
-        raise write_failure(error, kept="") from error
+        raise write_failure(error, kept=NOTHING) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise ModelStoreError(
                 "Another command is fetching the same file. Wait for it, or stop it.",
+                "Une autre commande télécharge le même fichier. Attendez-la, ou arrêtez-la.",
                 problem=ModelProblem.BUSY,
             ) from error
         yield file

@@ -22,6 +22,11 @@ def window(tokens: int, trained: int) -> Sentence:
 
 def shared_context(slots: int, pool: int) -> Sentence:
     """Who shares what."""
+    if slots == 1:
+        return Sentence(
+            f"One request at a time has the whole context of {pool} tokens.",
+            f"Une demande à la fois dispose de tout le contexte de {pool} jetons.",
+        )
     return Sentence(
         f"{slots} requests at once share a context of {pool} tokens.",
         f"{slots} demandes simultanées se partagent un contexte de {pool} jetons.",

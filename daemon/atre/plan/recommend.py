@@ -16,6 +16,7 @@ from atre.plan.speed.bandwidth import Bandwidth, known_bandwidth
 from atre.plan.speed.efficiency import Kind
 from atre.plan.speed.estimate import Reading, Sample, estimate
 from atre.plan.speed.record import Known
+from atre.sentence import counted
 from atre.space.words import in_words
 from atre.speed_figure import SpeedBasis, SpeedFigure
 
@@ -139,8 +140,9 @@ def _best(
         slow.append((tokens_s, model, place))
         search.refuse(
             model,
-            f"would write about {tokens_s:.0f} tokens a second",
-            f"écrirait environ {tokens_s:.0f} jetons par seconde",
+            f"would write about {counted(round(tokens_s), 'token', 'tokens')} a second",
+            f"écrirait environ {counted(round(tokens_s), 'jeton', 'jetons', french=True)} par "
+            "seconde",
         )
     if not slow:
         return None

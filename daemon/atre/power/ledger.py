@@ -138,6 +138,9 @@ class EnergyLedger:
 
     def ask(self, request_ids: Sequence[str], reply: Reply) -> None:
         """Call ``reply`` once the engine's last record of these has come, which may be now."""
+        if not self._machine.public_source:
+            reply(RequestEnergy(is_metered=False))
+            return
         with self._lock:
             if self._lost_s is None and not self._is_ready(request_ids):
                 del self._waiting[:-_NUM_WAITING]  # those have long ceased to wait

@@ -7,12 +7,8 @@ socket, to one user; it takes no orders, and whoever sends it anything is droppe
 """
 
 import argparse
-import logging
-import os
-import pwd
 import select
 import socket
-import struct
 import time
 from pathlib import Path
 
@@ -21,12 +17,11 @@ import msgspec
 from atre.hardware.tree import Tree
 from atre.power.samplers.rapl import RaplFiles
 from atre.power.samplers.rapl_socket import SOCKET
+from atre.power.user_socket import listen, may_speak
 from atre.system.notify import notify
 
 _PERIOD_S = 1.0  # not a setting: it is what keeps the counters' secret
 _MAX_LISTENERS = 8
-_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
-_log = logging.getLogger(__name__)
 
 
 class RaplReader:
@@ -61,20 +56,11 @@ class RaplReader:
             listener, _ = self._server.accept()
         except OSError:
             return
-        if len(self._listeners) >= _MAX_LISTENERS or not self._may_listen(listener):
+        if len(self._listeners) >= _MAX_LISTENERS or not may_speak(listener, self._user):
             listener.close()
             return
         listener.setblocking(False)
         self._listeners.append(listener)
-
-    def _may_listen(self, listener: socket.socket) -> bool:
-        raw = listener.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        _, uid, _ = _CREDENTIALS.unpack(raw)
-        # The daemon's user may be a dynamic one, which exists only while the daemon runs.
-        if uid in {0, os.getuid(), _uid_of(self._user)}:
-            return True
-        _log.warning("refused a listener of user id %d", uid)
-        return False
 
     def _send(self, packet: bytes) -> None:
         for listener in list(self._listeners):
@@ -90,24 +76,6 @@ class RaplReader:
         listener.close()
 
 
-def listen(path: Path) -> socket.socket:
-    """A socket at ``path``, in place of one that an earlier process left. Raises OSError."""
-    path.unlink(missing_ok=True)
-    server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    server.bind(str(path))
-    path.chmod(0o666)  # who may listen is decided by user id, at each connection
-    server.listen(_MAX_LISTENERS)
-    server.setblocking(False)
-    return server
-
-
-def _uid_of(user: str | None) -> int | None:
-    try:
-        return pwd.getpwnam(user).pw_uid if user else None
-    except KeyError:
-        return None
-
-
 def main() -> None:
     """Read the counters below ``--root`` and tell them to ``--user`` at ``--socket``."""
     parser = argparse.ArgumentParser(prog="atre.power.rapl_reader", description=__doc__)
@@ -116,7 +84,7 @@ def main() -> None:
     parser.add_argument("--user", help="who may listen, beside root and this process's user")
     arguments = parser.parse_args()
     try:
-        server = listen(arguments.socket)
+        server = listen(arguments.socket, _MAX_LISTENERS)
     except OSError as error:
         parser.error(f"cannot listen at {arguments.socket}: {error.strerror}; is the folder there?")
     notify("READY=1")

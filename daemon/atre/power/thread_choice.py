@@ -10,7 +10,7 @@ from atre.ipc.eco_messages import ThreadBasis, ThreadFigures
 # One-second readings scatter; so much work on end evens them out.
 _ENOUGH_S = 60.0
 # Who waits twice as long for an answer switches the saving off.
-_LEAST_SPEED = 0.5
+LEAST_SPEED = 0.5
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +39,15 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it says what work takes."""
         return self.seconds >= _ENOUGH_S and self.tokens > 0 and self.energy_j > 0
 
+    @property
+    def speed(self) -> float:
+        """Weighted tokens a second."""
+        return self.tokens / self.seconds
+
+    @property
+    def j_token(self) -> float:
+        return self.energy_j / self.tokens
+
 
 def candidates(max_threads: int) -> list[int]:
     """The numbers that are worth a trial: half first, all last, for that needs no eco mode."""
@@ -58,10 +67,10 @@ def choose(
     for number, work in tried.items():
         if not work.is_enough:
             return number, ThreadBasis.TRIAL
-    full_s = _speed(tried[max_threads])
-    fast = [number for number in tried if _speed(tried[number]) >= _LEAST_SPEED * full_s]
+    full_s = tried[max_threads].speed
+    fast = [number for number in tried if tried[number].speed >= LEAST_SPEED * full_s]
     # Of equals the faster.
-    return min(fast, key=lambda n: (_j_token(tried[n]), -n)), ThreadBasis.MEASURED
+    return min(fast, key=lambda n: (tried[n].j_token, -n)), ThreadBasis.MEASURED
 
 
 def figures(done: Mapping[int, Work]) -> list[ThreadFigures]:
@@ -70,17 +79,9 @@ def figures(done: Mapping[int, Work]) -> list[ThreadFigures]:
         ThreadFigures(
             threads=number,
             power_w=work.energy_j / work.seconds,
-            tokens_s=_speed(work),
-            j_token=_j_token(work),
+            tokens_s=work.speed,
+            j_token=work.j_token,
         )
         for number, work in sorted(done.items(), reverse=True)
         if work.is_enough
     ]
-
-
-def _speed(work: Work) -> float:
-    return work.tokens / work.seconds
-
-
-def _j_token(work: Work) -> float:
-    return work.energy_j / work.tokens

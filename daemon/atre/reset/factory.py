@@ -3,10 +3,10 @@
 
 from pathlib import Path
 
+from atre.choices.unit_file import FOLDER
 from atre.errors import InvalidRequestError
 from atre.system.durable import write_durably
 
-FOLDER = "factory"
 _SERIAL, _LABEL_CODE = "serial", "claim-code"
 _MAX_SERIAL = 40
 _BOX_ID = Path("state") / "box-id"

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import msgspec
 
+from atre.choices.unit_file import FOLDER
 from atre.errors import ConfigError
 from atre.ipc.appliance_messages import FactoryReset
-from atre.reset.factory import FOLDER
 from atre.system.durable import write_durably
 
 _log = logging.getLogger(__name__)

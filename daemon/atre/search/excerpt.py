@@ -18,7 +18,9 @@ def excerpt(text: str, wanted: Sequence[frozenset[str]], language: str) -> tuple
     single spaces, and … where the text goes on.
     """
     places = list(spans(text))
-    matches = [_wanted(text[start:end], wanted, language) for start, end in places]
+    every = [text[start:end] for start, end in places]
+    known = {word: _wanted(word, wanted, language) for word in set(every)}
+    matches = [known[word] for word in every]
     first = _densest(matches)
     last = min(first + _LENGTH, len(places))
     fragments: list[Fragment] = []
@@ -40,14 +42,16 @@ def _wanted(word: str, wanted: Sequence[frozenset[str]], language: str) -> int |
 def _densest(matches: Sequence[int | None]) -> int:
     """Where a part starts that holds most different wanted words; the first of equals."""
     inside: Counter[int] = Counter()
-    best, best_start = -1, 0
+    best, best_start, distinct = -1, 0, 0
     for index, match in enumerate(matches):
         if match is not None:
             inside[match] += 1
+            distinct += inside[match] == 1
         leaving = matches[index - _LENGTH] if index >= _LENGTH else None
         if leaving is not None:
             inside[leaving] -= 1
-        if (distinct := sum(count > 0 for count in inside.values())) > best:
+            distinct -= inside[leaving] == 0
+        if distinct > best:
             best, best_start = distinct, max(0, index - _LENGTH + 1)
     in_window = range(best_start, min(best_start + _LENGTH, len(matches)))
     first_match = next((index for index in in_window if matches[index] is not None), 0)

@@ -1,5 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Who waits for whom when processes of the box want a processor or a disk: answers come first."""
+
+import contextlib
 import os
+import sys
+from pathlib import Path
+
+import psutil
+
+_NICEST = 19
+_AUTOGROUP = Path("/proc/self/autogroup")
 
 
 def never_preempt() -> None:
@@ -11,3 +21,30 @@ def never_preempt() -> None:
     """
     if hasattr(os, "SCHED_BATCH"):
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def be_nice(niceness: int = _NICEST) -> None:
+    """Take less of a busy processor, children included; call it first in a session of one's own.
+
+    Linux shares processors among sessions before it looks at the niceness of their processes, so
+    the session's own niceness must be set too (sched(7), "The autogroup feature"). A kernel or a
+    container that refuses leaves things as they are.
+    """
+    with contextlib.suppress(OSError):
+        os.nice(niceness)
+    if os.getsid(0) == os.getpid():  # never that of the terminal, or of the daemon
+        with contextlib.suppress(OSError):
+            _AUTOGROUP.write_text(str(niceness), "ascii")
+
+
+def give_way() -> None:
+    """Run only when nobody else wants the processor or the disk, children included.
+
+    SCHED_IDLE and the idle class of I/O on Linux: sched(7), ioprio_set(2).
+    """
+    be_nice()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        with contextlib.suppress(OSError, psutil.Error):
+            psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import click
 
+LANGUAGES = ("fr", "en")
 _KEY = "atre.terminal.language"
 
 
@@ -15,7 +16,7 @@ def _remember(context: click.Context, _option: click.Parameter, language: str | 
 
 lang_option = click.option(
     "--lang",
-    type=click.Choice(["fr", "en"]),
+    type=click.Choice(LANGUAGES),
     expose_value=False,
     callback=_remember,
     help="Speak this language.  [default: that of the terminal]",

@@ -133,6 +133,7 @@ TABLE: dict[str, Access] = {
     "POST /backups/create": _MANAGE,
     "POST /backups/verify": _MANAGE,
     "POST /backups/drill": _MANAGE,
+    "POST /backups/thin": _MANAGE,
     "POST /backups/cancel": _MANAGE,
     "POST /backups/policy": _MANAGE,
     "POST /backups/targets/disk": _MANAGE,
@@ -141,6 +142,7 @@ TABLE: dict[str, Access] = {
     "POST /backups/targets/folder": _MANAGE,
     "POST /backups/targets/server": _MANAGE,
     "POST /backups/targets/release": _MANAGE,
+    "POST /backups/targets/rename": _MANAGE,
     "POST /backups/targets/remove": _MANAGE,
     "GET /backups/sheet": _OWNER,
     "POST /backups/sheet": _OWNER,
@@ -173,6 +175,7 @@ TABLE: dict[str, Access] = {
     "GET /system": _MANAGE,
     "POST /system/engine/restart": _MANAGE,
     "POST /system/bundle": _MANAGE,
+    "POST /system/space": _MANAGE,
     "GET /audit": _MANAGE,
     "GET /audit.csv": _MANAGE,
     # The box itself: a key is no person who could type a password

@@ -10,6 +10,7 @@ import msgspec
 
 from atre.errors import InvalidRequestError
 from atre.reset import factory
+from atre.sentence import counted
 from atre.terminal.language import lang_option, say
 from atre.terminal.options import data_dir_option, json_option
 from atre_web.accounts import audit, claim
@@ -159,9 +160,11 @@ def _sentence(now: Claim, shown: Shown) -> str:
     }[now.source]
     maker = "transfer" if now.is_claimed else "new"
     return say(
-        f"Open for {shown.minutes_left} more minutes at {shown.page}; the code is {code}. "
+        f"Open for {counted(shown.minutes_left, 'more minute', 'more minutes')} at {shown.page}; "
+        f"the code is {code}. "
         f"It cannot be shown again: `atre claim {maker}` makes another.",
-        f"Ouvert pour {shown.minutes_left} minutes encore à {shown.page} ; le code est {code}. "
+        f"Ouvert pour {counted(shown.minutes_left, 'minute', 'minutes', french=True)} encore à "
+        f"{shown.page} ; le code est {code}. "
         f"Il ne peut pas être montré de nouveau : `atre claim {maker}` en fait un autre.",
     )
 

@@ -10,10 +10,12 @@ import msgspec
 
 from atre.config import Config
 from atre.reset import factory
+from atre.system.slot import read_started
 from atre_web.accounts import claim, claim_news, keys, provisioned
 from atre_web.accounts.database import connect, transaction
+from atre_web.accounts.going_back import give_back
 from atre_web.accounts.integrity import check_integrity
-from atre_web.accounts.migrations import migrate
+from atre_web.accounts.migrations import MIGRATIONS, migrate
 from atre_web.accounts.principal import SCOPES
 from atre_web.accounts.tokens import new_id
 from atre_web.chat import messages
@@ -45,6 +47,8 @@ def open_door(
     Raises StorageError if the database cannot be used.
     """
     now = clock()
+    if read_started() is not None:  # a box of two versions; elsewhere nobody goes back by himself
+        give_back(config.database, len(MIGRATIONS))
     with closing(connect(config.database)) as connection:
         check_integrity(connection)
         migrate(connection)

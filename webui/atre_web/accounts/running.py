@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 from atre.errors import QuotaError
+from atre.sentence import counted
 from atre_web.accounts.principal import Principal
 from atre_web.accounts.quotas import payer
 
@@ -55,8 +56,8 @@ class Running:
         if limit is None:
             return Place(None)
         raise QuotaError(
-            f"You already have {limit} requests running, and no more are allowed at once. Wait for "
-            "one to end.",
+            f"You already have {counted(limit, 'request', 'requests')} running, and no more are "
+            "allowed at once. Wait for one to end.",
             retry_after_s=_RETRY_AFTER_S,
         )
 

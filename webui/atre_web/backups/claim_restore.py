@@ -22,10 +22,10 @@ from atre_web.panel.wording import gettext, said
 
 @blueprint.get("/claim/restore")
 def begin_on_new_box() -> Response:
-    """The form that asks for the code, the place and the key of the sheet."""
+    """The form that asks for the code; nothing of the box is told before it is right."""
     if claim.state(current.connection()).is_claimed:
         return redirect("/login", 303)
-    return _page(Steps(choice=Choice()), code=request.args.get("code", "")[:100])
+    return _door(request.args.get("code", "")[:100])
 
 
 @blueprint.post("/claim/restore")
@@ -36,7 +36,7 @@ def go_on_on_new_box() -> Response:
     problem = _refusal(field("code"))
     if problem:
         current.record("claim.refused")
-        return _page(Steps(choice=steps.chosen(), problem=problem), code=field("code"))
+        return _door(field("code"), problem)
     try:
         found = _step(field("step"), steps.chosen())
     except REFUSED as error:
@@ -55,6 +55,8 @@ def _step(step: str, choice: Choice) -> Steps:
             return steps.now(backups().describe())
         case "wait":
             return steps.now(backups().describe())
+        case "places":
+            return Steps(choice=Choice())
         case _:
             return steps.listed(_with_target(choice))
 
@@ -94,6 +96,12 @@ def _refusal(code: str) -> str:
     return f"{wrong} {too_many_tries(wait_s)}" if wait_s else wrong
 
 
+def _door(code: str, problem: str = "") -> Response:
+    """Before the code: not even the names of the disks that are plugged in."""
+    body = render_template("claim_restore.html", steps=None, code=code, problem=problem)
+    return make_response(body, HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK)
+
+
 def _page(found: Steps, *, code: str) -> Response:
     try:
         places = media().targets()
@@ -102,6 +110,11 @@ def _page(found: Steps, *, code: str) -> Response:
     except REFUSED:
         targets, disks = [], list[Offer]()
     body = render_template(
-        "claim_restore.html", steps=found, code=code, targets=targets, disks=disks
+        "claim_restore.html",
+        steps=found,
+        code=code,
+        problem=found.problem,
+        targets=targets,
+        disks=disks,
     )
     return make_response(body, HTTPStatus.BAD_REQUEST if found.problem else HTTPStatus.OK)

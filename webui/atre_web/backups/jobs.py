@@ -5,7 +5,13 @@ import msgspec
 from msgspec.structs import replace
 from werkzeug.wrappers import Response
 
-from atre.ipc.backup_messages import BackupOrder, CreateBackup, DrillBackup, VerifyBackup
+from atre.ipc.backup_messages import (
+    BackupOrder,
+    CreateBackup,
+    DrillBackup,
+    ThinBackup,
+    VerifyBackup,
+)
 from atre.ipc.backup_replies import BackupPolicy
 from atre_web.backups.blueprint import backups, blueprint
 from atre_web.backups.page import do, page
@@ -33,6 +39,12 @@ def drill() -> Response:
     return _start(DrillBackup(target=field("target")), "backup.drill")
 
 
+@blueprint.post("/backups/thin")
+def thin() -> Response:
+    """Let old backups go now."""
+    return _start(ThinBackup(target=field("target")), "backup.thin")
+
+
 @blueprint.post("/backups/cancel")
 def cancel() -> Response:
     """End what runs."""
@@ -46,7 +58,7 @@ def set_policy() -> Response:
     if policy is None:
         problem = gettext(
             "Une de ces valeurs ne convient pas : l’heure va de 0 à 23, les nombres de 0 à 1000, "
-            "l’épreuve de 0 à 365 jours."
+            "l’épreuve de 0 à 365 jours, et l’on prévient après 1 à 365 jours."
         )
         return page(400, problem=problem)
     return do(lambda: backups().set_policy(policy), action="backup.policy", done="saved")
@@ -56,6 +68,7 @@ def _policy(before: BackupPolicy) -> BackupPolicy | None:
     values = {name: number(name) for name in _NUMBERS}
     if None in values.values():
         return None
+    values["warn_after_days"] = number("warn_after_days")
     asked = replace(
         before, is_on=field("is_on") == "yes", with_models=field("with_models") == "yes", **values
     )

@@ -13,6 +13,7 @@ from atre.ipc.media_messages import (
     MediaRequest,
     ReleaseTarget,
     RemoveTarget,
+    RenameTarget,
 )
 from atre_web.backups.blueprint import blueprint, media
 from atre_web.backups.page import REFUSED, do, page
@@ -79,6 +80,15 @@ def release() -> Response:
     """Let a disk be unplugged."""
     target = field("target")
     return _change(ReleaseTarget(target=target), "backup.target.release", "released", target)
+
+
+@blueprint.post("/backups/targets/rename")
+def rename() -> Response:
+    """Call a place otherwise."""
+    target, label = field("target"), " ".join(field("label").split())[:64]
+    if not label.isprintable() or not label:
+        return page(400, problem=gettext("Donnez à la destination un nom visible."))
+    return _change(RenameTarget(target=target, label=label), "backup.target.rename", "saved", label)
 
 
 @blueprint.post("/backups/targets/remove")

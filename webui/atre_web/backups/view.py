@@ -12,6 +12,7 @@ from atre.ipc.backup_replies import (
 )
 from atre.ipc.media_messages import DiskReport, DiskState, Targets, TargetState
 from atre.sentence import Sentence
+from atre_web.backups.rhythm import BY_HAND_DAYS, DAILY_DAYS
 from atre_web.backups.words import Shown, job_shown, next_disk, proof, state_name
 from atre_web.panel.wording import gettext, moment, said, size
 
@@ -28,6 +29,8 @@ class Row:
     is_removable: bool
     can_release: bool
     has_backup: bool
+    can_thin: bool
+    is_full: bool
     reason: str
     facts: tuple[tuple[str, str], ...]
     problem: str
@@ -52,6 +55,7 @@ class BackupsPage:
     facts: tuple[tuple[str, str], ...]
     bring: str
     problem: str
+    ahead: str
     job: Shown | None
     rows: tuple[Row, ...]
     offers: tuple[Offer, ...]
@@ -59,6 +63,8 @@ class BackupsPage:
     sftp_key: str
     policy: BackupPolicy
     is_restore_pending: bool
+    warn_daily: int = DAILY_DAYS
+    warn_by_hand: int = BY_HAND_DAYS
 
     @property
     def is_busy(self) -> bool:
@@ -74,6 +80,7 @@ def backups_page(overview: BackupOverview, places: Targets) -> BackupsPage:
         facts=_facts(overview),
         bring=bring.name if bring else "",
         problem=said(problem),
+        ahead=_ahead(overview.ahead_until),
         job=job_shown(overview),
         rows=tuple(_row(each) for each in overview.targets),
         offers=tuple(offer(each) for each in places.disks if each.state is not DiskState.IGNORED),
@@ -119,6 +126,17 @@ def _facts(overview: BackupOverview) -> tuple[tuple[str, str], ...]:
     )
 
 
+def _ahead(until_s: float | None) -> str:
+    if until_s is None:
+        return ""
+    return gettext(
+        "La sauvegarde la plus récente est datée du %(when)s, dans le futur : l’horloge a sauté. "
+        "Jusque-là, rien ne se sauvegarde ni ne s’allège tout seul. Vérifiez l’heure du boîtier, "
+        "puis sauvegardez et allégez d’ici, à la main.",
+        when=moment(until_s),
+    )
+
+
 def _row(target: BackupTarget) -> Row:
     facts = [
         (gettext("Dernière sauvegarde"), moment(target.last_backup_at)),
@@ -135,6 +153,9 @@ def _row(target: BackupTarget) -> Row:
         is_removable=target.is_removable,
         can_release=target.is_removable and target.state is TargetState.READY,
         has_backup=target.last_backup_at is not None,
+        can_thin=target.last_backup_at is not None
+        and target.state in {TargetState.READY, TargetState.FULL},
+        is_full=target.state is TargetState.FULL,
         reason=said(target.reason) if target.reason else "",
         facts=tuple(facts),
         problem=said(Sentence(target.message, target.message_fr)) if target.message else "",

@@ -86,6 +86,7 @@ def _doing(kind: JobKind, place: str) -> str:
         JobKind.DRILL: gettext(
             "Une sauvegarde de %(place)s est restaurée à côté, pour la prouver", place=place
         ),
+        JobKind.THIN: gettext("Les plus vieilles sauvegardes de %(place)s s’en vont", place=place),
         JobKind.RESTORE: gettext("La sauvegarde est récupérée de %(place)s", place=place),
     }[kind]
 
@@ -95,6 +96,7 @@ def _done(kind: JobKind, place: str) -> str:
         JobKind.BACKUP: gettext("Sauvegarde faite et vérifiée sur %(place)s.", place=place),
         JobKind.VERIFY: gettext("Les sauvegardes de %(place)s sont en ordre.", place=place),
         JobKind.DRILL: gettext("La sauvegarde de %(place)s est entière : prouvé.", place=place),
+        JobKind.THIN: gettext("Les sauvegardes de %(place)s sont allégées.", place=place),
         JobKind.RESTORE: gettext("La sauvegarde est là, entière. Rien n’a encore changé."),
     }[kind]
 
@@ -104,6 +106,7 @@ def _not_done(kind: JobKind, place: str) -> str:
         JobKind.BACKUP: gettext("La sauvegarde sur %(place)s n’est pas faite.", place=place),
         JobKind.VERIFY: gettext("%(place)s n’est pas en ordre.", place=place),
         JobKind.DRILL: gettext("La sauvegarde de %(place)s n’est pas prouvée.", place=place),
+        JobKind.THIN: gettext("Les sauvegardes de %(place)s ne sont pas allégées.", place=place),
         JobKind.RESTORE: gettext("Rien n’a été restauré."),
     }[kind]
 

@@ -3,6 +3,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -13,20 +14,17 @@ from atre_web.chat.message import Conversation
 
 # The language of a message is not known: it is found by the stems of both.
 _LANGUAGES = ("fr", "en")
-# The rows are sorted by their ids alone: texts are long, and read for the first of them only.
+# The newest conversations come first, and reading stops at as many as are shown. The words are
+# looked up once; then an index that has each conversation's messages is enough, and no text is read
+# but of what is shown. The plus keeps SQLite from trying every hit of the box in each conversation.
 _FIND = """
-SELECT found.id, found.conversation_id, text FROM (
-    SELECT messages.id AS id, messages.conversation_id AS conversation_id, changed_at
-    FROM message_words
-    JOIN messages ON messages.id = message_words.rowid
-    JOIN conversations ON conversations.id = messages.conversation_id
-    WHERE message_words MATCH ? AND conversations.person_id = ?
-    ORDER BY changed_at DESC, messages.id LIMIT ?
-) AS found JOIN messages USING (id)
-ORDER BY found.changed_at DESC, found.id
+SELECT id, title, shown_id, created_at, changed_at, (
+    SELECT min(messages.id) FROM messages
+    WHERE messages.conversation_id = conversations.id
+    AND +messages.id IN (SELECT rowid FROM message_words WHERE message_words MATCH ?)
+) AS message_id
+FROM conversations WHERE person_id = ? ORDER BY changed_at DESC, id
 """
-_COLUMNS = "id, title, shown_id, created_at, changed_at"
-_HITS_READ = 200  # a word that is everywhere: the newest conversations are the likely ones
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -53,26 +51,30 @@ def search(
     wanted = [_forms(word) for word in asked]
     if not wanted:
         return []
-    texts: dict[str, tuple[int, str]] = {}
-    for row in connection.execute(_FIND, (_match(wanted), person_id, _HITS_READ)):
-        texts.setdefault(row["conversation_id"], (row["id"], row["text"]))
     found: list[Found] = []
-    for row in connection.execute(
-        f"SELECT {_COLUMNS} FROM conversations WHERE person_id = ?"  # noqa: S608
-        " ORDER BY changed_at DESC, id",
-        (person_id,),
-    ):
+    for row in connection.execute(_FIND, (_match(wanted), person_id)):
+        values = dict(row)
+        message_id = values.pop("message_id")
+        if message_id is None and not _has_all(row["title"], wanted):
+            continue
+        part = _excerpt(connection, message_id, wanted, language) if message_id else ()
+        found.append(Found(msgspec.convert(values, Conversation), message_id, part))
         if len(found) == limit:
             break
-        if row["id"] in texts:
-            message_id, text = texts[row["id"]]
-            part = excerpt(normalised(text), wanted, language)
-            found.append(Found(msgspec.convert(dict(row), Conversation), message_id, part))
-        elif _has_all(row["title"], wanted):
-            found.append(Found(msgspec.convert(dict(row), Conversation), None, ()))
     return found
 
 
+def _excerpt(
+    connection: sqlite3.Connection,
+    message_id: int,
+    wanted: Sequence[frozenset[str]],
+    language: str,
+) -> tuple[Fragment, ...]:
+    (text,) = connection.execute("SELECT text FROM messages WHERE id = ?", (message_id,)).fetchone()
+    return excerpt(normalised(text), wanted, language)
+
+
+@lru_cache(maxsize=8192)
 def _forms(word: str) -> frozenset[str]:
     return frozenset[str]().union(*(forms(word, language) for language in _LANGUAGES))
 

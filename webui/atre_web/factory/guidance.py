@@ -12,7 +12,7 @@ from atre.handbook.guide import Guide
 from atre.handbook.handbook import Handbook
 from atre.handbook.plan import Plan
 from atre.handbook.topics import load_topics
-from atre.ipc.messages import EngineDescription
+from atre.ipc.client import EngineClient
 from atre_web.factory.request import is_factory, may_be_guided, questions
 from atre_web.openai.schema import ChatBody
 
@@ -24,6 +24,16 @@ class _Shelf:
 
     def __init__(self, handbook: Callable[[], Handbook]) -> None:
         self._handbook = handbook
+        self._known: tuple[tuple[int, int] | None, bool] = (None, False)
+
+    def is_for(self, engine: EngineClient) -> bool:
+        """Whether the factory model answers; each engine is asked once. Raises EngineError."""
+        incarnation = engine.incarnation()
+        known, is_it = self._known
+        if incarnation is None or incarnation != known:
+            is_it = is_factory(engine.describe())
+            self._known = (incarnation, is_it)
+        return is_it
 
     @cached_property
     def guide(self) -> Guide:
@@ -35,15 +45,14 @@ def install(app: Flask, handbook: Callable[[], Handbook]) -> None:
     app.extensions[_EXTENSION] = _Shelf(handbook)
 
 
-def plan(body: ChatBody, describe: Callable[[], EngineDescription], spoken: str) -> Plan | None:
+def plan(body: ChatBody, engine: EngineClient, spoken: str) -> Plan | None:
     """How the factory model answers this; None if the model gets the conversation as it is."""
     if not may_be_guided(body):
         return None
+    shelf: _Shelf = current_app.extensions[_EXTENSION]
     try:
-        description = describe()
+        if not shelf.is_for(engine):
+            return None
     except EngineError:
         return None  # the request itself will say what is wrong
-    if not is_factory(description):
-        return None
-    shelf: _Shelf = current_app.extensions[_EXTENSION]
     return shelf.guide.plan(questions(body), spoken)

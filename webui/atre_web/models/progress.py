@@ -13,7 +13,7 @@ from atre.ipc.model_messages import (
 )
 from atre.sentence import Sentence
 from atre_web.models.problems import problem_words
-from atre_web.panel.wording import decimal, duration, gettext, percent, quoted, size
+from atre_web.panel.wording import decimal, duration, gettext, ngettext, percent, quoted, size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +118,10 @@ def _figures(job: ModelJob) -> str:
 
 def _changing(change: ModelChangeReport, title: str) -> str:
     if change.phase is Phase.DRAINING and change.num_open:
-        return gettext(
-            "Les réponses en cours se terminent (%(n)s) ; ensuite, %(model)s prend la place.",
+        return ngettext(
+            "La réponse en cours se termine ; ensuite, %(model)s prend la place.",
+            "Les %(n)s réponses en cours se terminent ; ensuite, %(model)s prend la place.",
+            change.num_open,
             n=decimal(change.num_open),
             model=title,
         )

@@ -15,6 +15,7 @@ from atre.ipc.power_messages import Supply, UpsReport
 from atre.sentence import NOTHING, Sentence
 from atre.space.level import SpaceLevel
 from atre.system.clock import Clock, is_far_ahead, is_unset
+from atre_web.backups.rhythm import warn_after_days
 
 Level = Literal["urgent", "attention", "advice"]
 LEVELS: tuple[Level, ...] = ("urgent", "attention", "advice")
@@ -61,8 +62,6 @@ _DISK: dict[SpaceLevel | None, tuple[Code, Level]] = {
     SpaceLevel.LOW: ("disk_low", "attention"),
 }
 _DAY_S = 24 * 3600.0
-# A daily backup may miss a weekend, when the box is off.
-BACKUP_DAYS = 4
 _TARGET: dict[TargetState, Code] = {
     TargetState.PULLED: "backup_pulled",
     TargetState.FULL: "backup_full",
@@ -209,7 +208,7 @@ def _backups(facts: Facts) -> Iterator[Finding]:
     if not made:
         yield Finding("backup_never", "attention")
         return
-    if facts.now - max(made) > BACKUP_DAYS * _DAY_S:
+    if facts.now - max(made) > warn_after_days(found.policy) * _DAY_S:
         yield Finding("backup_old", "attention", values={"at": max(made)})
     if found.sheet is not SheetState.CONFIRMED:
         yield Finding("backup_sheet", "attention")

@@ -11,7 +11,7 @@ from atre_web.office.findings import light
 from atre_web.office.usage_page import figures
 from atre_web.panel import snapshot
 from atre_web.panel.snapshot import UNKNOWN
-from atre_web.panel.wording import decimal, size
+from atre_web.panel.wording import size
 
 blueprint = Blueprint("home", __name__)
 
@@ -21,13 +21,15 @@ def show() -> str:
     """The page."""
     now = snapshot.take()
     found = findings_now(now)
+    sums = _today()
     return render_template(
         "home.html",
         findings=[words(each) for each in found],
         level=light(found),
         levels=levels(),
-        today=figures(_today()),
-        people=decimal(now.num_people),
+        today=figures(sums),
+        sums=sums,
+        num_people=now.num_people,
         model=now.model_name,
         free=UNKNOWN if now.free_bytes is None else size(now.free_bytes),
     )

@@ -8,6 +8,7 @@ from atre_web.office import (
     network_page,
     settings_page,
     sleep_page,
+    space_page,
     system_page,
     usage_page,
     verbs,
@@ -25,6 +26,7 @@ def install(app: Flask, box: Verbs) -> None:
         usage_page,
         settings_page,
         sleep_page,
+        space_page,
         system_page,
         audit_page,
     ):

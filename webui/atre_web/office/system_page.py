@@ -4,6 +4,7 @@
 import platform
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -14,7 +15,9 @@ from werkzeug.wrappers import Response
 from atre import __version__
 from atre.errors import AtreError
 from atre_web.accounts import current, usage
+from atre_web.backups.blueprint import media
 from atre_web.office.log_lines import last_lines, processes
+from atre_web.office.space_card import SpaceCard, card
 from atre_web.office.verbs import verbs
 from atre_web.panel import snapshot
 from atre_web.panel.snapshot import UNKNOWN, Snapshot
@@ -30,7 +33,10 @@ _STARTED_AT = time.time()
 def show() -> Response:
     """The page; ``?log=`` is the process whose lines are shown."""
     restarting = gettext("Le moteur redémarre : il répond de nouveau dans une minute environ.")
-    return _page(message=restarting if request.args.get("done") == "restart" else "")
+    return page(
+        message=restarting if request.args.get("done") == "restart" else "",
+        space_message=gettext("C’est enregistré.") if request.args.get("done") == "space" else "",
+    )
 
 
 @blueprint.post("/system/engine/restart")
@@ -39,7 +45,7 @@ def restart_engine() -> Response:
     try:
         verbs().restart_engine()
     except AtreError as error:
-        return _page(
+        return page(
             503, problem=gettext("Le moteur n’a pas été redémarré."), detail=quoted(error.sentence)
         )
     current.record("engine.restart")
@@ -52,7 +58,7 @@ def bundle() -> Response:
     try:
         made = verbs().support_bundle()
     except AtreError as error:
-        return _page(
+        return page(
             503, problem=gettext("Le fichier n’a pas pu être fait."), detail=quoted(error.sentence)
         )
     current.record("support.bundle")
@@ -62,7 +68,8 @@ def bundle() -> Response:
     return response
 
 
-def _page(status: int = 200, **shown: Any) -> Response:
+def page(status: int = 200, *, space: SpaceCard | None = None, **shown: Any) -> Response:
+    """The page, with ``space`` as it was typed and what is wrong or was done."""
     logs_dir = current.data_dir() / "logs"
     known = processes(logs_dir)
     asked = request.args.get("log", "")
@@ -76,9 +83,19 @@ def _page(status: int = 200, **shown: Any) -> Response:
         processes=known,
         chosen=chosen,
         lines=last_lines(logs_dir, chosen, _NUM_LINES),
+        space=_space(space),
         **shown,
     )
     return make_response(body, status)
+
+
+def _space(typed: SpaceCard | None) -> SpaceCard | None:
+    """What takes the room, None while nobody can say."""
+    try:
+        now = card(media().space())
+    except AtreError:
+        return None
+    return replace(typed, parts=now.parts) if typed else now
 
 
 def _versions() -> Iterator[tuple[str, str]]:

@@ -31,7 +31,7 @@ def begin(body: ChatBody, ending: Ending, *, heartbeat_s: float = HEARTBEAT_S) -
         user=payer(principal),
         priority=Priority.CHAT if principal.kind == "session" else Priority.API,
     )
-    plan = guidance.plan(body, engine.describe, language.current())
+    plan = guidance.plan(body, engine, language.current())
     if plan is not None:
         requests = [guided(each, plan, body) for each in requests]
     meter = current.meter(choices=body.n or 1)

@@ -15,6 +15,7 @@ from atre.ipc.embedder_client import EmbedderClient, Embedding
 from atre.ipc.messages import MAX_INPUTS, Embed, Embedded
 from atre_web.accounts.meter import Meter
 from atre_web.openai.interruption import Interruption
+from atre_web.openai.standing import Standing
 
 _TOKEN_RANGE = 2**31  # llama.cpp numbers tokens with 32 bits, signed
 
@@ -57,11 +58,12 @@ def embedding_answer(
 ) -> Response:
     """Wait for every vector, then answer once.
 
-    Raises ClientGoneError if nobody waits any more, EngineUnavailableError when the box stops, and
-    the embedder's error if it refuses.
+    Raises ClientGoneError if nobody waits any more, EngineUnavailableError when the box stops,
+    ForbiddenError when the caller's account or key is closed, and the embedder's error if it
+    refuses.
     """
     with client.embed(request) as embedding:
-        vectors, end = _collect(embedding, interruption, as_base64=as_base64)
+        vectors, end = _collect(embedding, interruption, Standing(meter.check), as_base64=as_base64)
     meter.count_prompt(end.prompt_tokens)
     answer = {
         "object": "list",
@@ -115,15 +117,16 @@ def _is_token(value: Any) -> bool:
 
 
 def _collect(
-    embedding: Embedding, interruption: Interruption, *, as_base64: bool
+    embedding: Embedding, interruption: Interruption, standing: Standing, *, as_base64: bool
 ) -> tuple[dict[int, msgspec.Raw], Embedded]:
     vectors: dict[int, msgspec.Raw] = {}
     poll = select.poll()
     poll.register(embedding.fileno(), select.POLLIN)
     interruption.register(poll)
     while True:
-        ready = dict(poll.poll())
+        ready = dict(poll.poll(standing.wait_s() * 1000))
         interruption.check(ready)
+        standing.check()
         if embedding.fileno() not in ready:
             continue
         for event in embedding.read():

@@ -12,12 +12,11 @@ from atre.ipc.closing import Closing
 from atre.ipc.energy_messages import RequestEnergy
 from atre.ipc.messages import EngineEvent, Finished, Generate
 from atre_web.openai.interruption import PEER_CLOSED
+from atre_web.openai.standing import Standing
 
 # Comments keep proxies and impatient clients from giving up. Without POLLRDHUP a failing write is
 # the only sign that a client left, so they come more often.
 HEARTBEAT_S = 10.0 if PEER_CLOSED else 1.0
-# How soon the answers of an account that is closed end: one short query a second and request.
-_CHECK_S = 1.0
 
 
 class Meter(Protocol):
@@ -80,14 +79,12 @@ class Relay(Closing):
         account or key is closed, and the error of a generation that fails.
         """
         beat_s = time.monotonic() + self._heartbeat_s
-        check_s = time.monotonic() + _CHECK_S
+        standing = Standing(self._meter.check)
         while self._open:
-            wait_s = max(0.0, min(beat_s, check_s) - time.monotonic())
+            wait_s = max(0.0, min(beat_s - time.monotonic(), standing.wait_s()))
             ready = dict(self._poll.poll(wait_s * 1000))
             self._interruption.check(ready)
-            if time.monotonic() >= check_s:
-                self._meter.check()
-                check_s = time.monotonic() + _CHECK_S
+            standing.check()
             if time.monotonic() >= beat_s:
                 beat_s = time.monotonic() + self._heartbeat_s
                 yield None

@@ -5,7 +5,7 @@ from atre_web.accounts.passwords import MIN_CHARS
 from atre_web.accounts.principal import Role, Scope
 from atre_web.accounts.problem import AccountError, Code
 from atre_web.accounts.written import MAX_NAME_CHARS
-from atre_web.panel.wording import gettext
+from atre_web.panel.wording import gettext, ngettext
 
 
 def sentence(error: AccountError) -> str:
@@ -15,8 +15,11 @@ def sentence(error: AccountError) -> str:
 
 def too_many_tries(wait_s: int) -> str:
     """What somebody reads who must wait."""
-    return gettext(
-        "Trop d’essais. Attendez %(seconds)s secondes avant de réessayer.", seconds=wait_s
+    return ngettext(
+        "Trop d’essais. Attendez une seconde avant de réessayer.",
+        "Trop d’essais. Attendez %(seconds)s secondes avant de réessayer.",
+        wait_s,
+        seconds=wait_s,
     )
 
 

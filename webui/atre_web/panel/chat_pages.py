@@ -12,6 +12,7 @@ from atre_web.chat import asking, conversations, export, messages, prompts, word
 from atre_web.chat.asking import Question
 from atre_web.chat.attachment import MAX_BYTES, MAX_FILES, Attachment, AttachmentError, attachment
 from atre_web.chat.desk import desk
+from atre_web.chat.message import Conversation
 from atre_web.chat.title import MAX_TITLE_CHARS
 from atre_web.panel import language, snapshot
 from atre_web.panel.chat_texts import file_problem
@@ -137,12 +138,12 @@ def history() -> BaseResponse:
     """Every conversation, or those that have the words of ``?q=``."""
     question = request.args.get("q", "").strip()[:300]
     connection, skip = current.connection(), number_in(request.args.get("skip", ""))
-    listed = conversations.latest(connection, _me(), limit=_PAGE + 1, skip=skip)
-    found = (
-        words.search(connection, _me(), question, language=language.current(), limit=_FOUND)
-        if question
-        else []
-    )
+    found: list[words.Found] = []
+    listed: list[Conversation] = []
+    if question:
+        found = words.search(connection, _me(), question, language=language.current(), limit=_FOUND)
+    else:
+        listed = conversations.latest(connection, _me(), limit=_PAGE + 1, skip=skip)
     return make_response(
         render_template(
             "history.html",

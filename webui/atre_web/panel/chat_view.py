@@ -15,7 +15,7 @@ from atre_web.chat.message import Conversation, Json, Message
 from atre_web.chat.tree import Tree
 from atre_web.panel.energy_words import energy_note
 from atre_web.panel.texts import chat_texts
-from atre_web.panel.wording import decimal, gettext, is_french, seconds
+from atre_web.panel.wording import decimal, gettext, is_french, ngettext, seconds
 
 SHOWN = 40  # messages on a page; the earlier ones are one click away
 
@@ -91,8 +91,10 @@ def note(message: Message) -> str:
     parts: list[str] = []
     if message.completion_tokens is not None and message.seconds is not None:
         parts.append(
-            gettext(
+            ngettext(
+                "%(tokens)s jeton · %(time)s",
                 "%(tokens)s jetons · %(time)s",
+                message.completion_tokens,
                 tokens=decimal(message.completion_tokens),
                 time=seconds(message.seconds),
             )
@@ -126,7 +128,8 @@ def _sentence(error: Json, texts: dict[str, str]) -> str:
             tokens=decimal(error.get("n_prompt_tokens", 0)), limit=decimal(error.get("n_ctx", 0))
         )
     if code == "queue_full":
-        return texts["error_queue"].format(seconds=error.get("retry_after_s", 5))
+        wait_s = error.get("retry_after_s", 5)
+        return texts["error_queue_one" if wait_s == 1 else "error_queue"].format(seconds=wait_s)
     plain = {
         "permission_denied": gettext("Le compte a été fermé pendant cette réponse."),
         "quota_exceeded": gettext(

@@ -14,7 +14,16 @@ from atre.sentence import Sentence
 from atre_web.office.finding_words import words
 from atre_web.office.findings import Finding
 from atre_web.panel.snapshot import UNKNOWN, Snapshot
-from atre_web.panel.wording import date, decimal, duration, gettext, is_french, percent, said
+from atre_web.panel.wording import (
+    date,
+    decimal,
+    duration,
+    gettext,
+    is_french,
+    ngettext,
+    percent,
+    said,
+)
 
 _MEGABYTE = 1_000_000
 _MILLION = 1_000_000
@@ -140,9 +149,12 @@ def _device(device: str) -> str:
 def _size(engine: EngineDescription) -> str:
     if engine.num_parameters <= 0 or engine.size_bytes <= 0:
         return UNKNOWN
-    return gettext(
-        "%(parameters)s millions de paramètres, %(megabytes)s Mo",
-        parameters=decimal(engine.num_parameters / _MILLION),
+    millions = engine.num_parameters / _MILLION
+    return ngettext(
+        "%(parameters)s million de paramètres, %(megabytes)s Mo",
+        "%(parameters)s millions de paramètres, %(megabytes)s Mo",
+        millions,
+        parameters=decimal(millions),
         megabytes=decimal(engine.size_bytes / _MEGABYTE),
     )
 

@@ -9,8 +9,9 @@ from flask import Blueprint, Flask, abort, current_app, render_template, request
 
 from atre.handbook.handbook import Handbook
 from atre_web.panel import language
+from atre_web.panel.help_groups import Group, grouped
 from atre_web.panel.markdown import to_html
-from atre_web.panel.wording import spaced
+from atre_web.panel.wording import gettext, spaced
 
 blueprint = Blueprint("help", __name__)
 
@@ -48,7 +49,7 @@ def contents() -> str:
         "help.html",
         question=question,
         hits=handbook.search(question, spoken, limit=_NUM_HITS) if question else [],
-        pages=handbook.pages(spoken),
+        groups=[(_group_names()[group], pages) for group, pages in grouped(handbook.pages(spoken))],
     )
 
 
@@ -60,6 +61,15 @@ def page(name: str) -> str:
         abort(404)
     title, text = spaced(found.title), spaced(found.markdown)
     return render_template("help_page.html", title=title, body=to_html(text))
+
+
+def _group_names() -> dict[Group, str]:
+    return {
+        "everybody": gettext("Pour tout le monde"),
+        "manager": gettext("Pour qui gère le boîtier"),
+        "data": gettext("Données et sauvegardes"),
+        "programs": gettext("Pour les programmes"),
+    }
 
 
 def _handbook() -> Handbook:

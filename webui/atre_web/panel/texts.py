@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sentences that the scripts show, in the reader's language. ``{name}`` is filled in there."""
+"""The sentences that the scripts show, in the reader's language. ``{name}`` is filled in there.
+
+What is counted has a second sentence, ``…_one``, for what the language says in the singular.
+"""
 
 from atre_web.panel.wording import gettext
 
@@ -19,7 +22,9 @@ def chat_texts() -> dict[str, str]:
         "answer_failed": gettext("La réponse a échoué."),
         "stopped": gettext("Arrêtée à votre demande."),
         "cut": gettext("Réponse coupée : la longueur maximale est atteinte."),
+        "usage_one": gettext("{tokens} jeton · {seconds} s"),
         "usage": gettext("{tokens} jetons · {seconds} s"),
+        "usage_short_one": gettext("{tokens} jeton · moins de {seconds} s"),
         "usage_short": gettext("{tokens} jetons · moins de {seconds} s"),
         "energy": gettext("{energy} ({basis}), soit {seconds} s d’un micro-ondes de 1 000 W"),
         "energy_small": gettext("{energy} ({basis}), moins de 0,1 s d’un micro-ondes de 1 000 W"),
@@ -43,6 +48,7 @@ def chat_texts() -> dict[str, str]:
             "Votre session a expiré. Rechargez la page et identifiez-vous de nouveau ; "
             "votre conversation est gardée."
         ),
+        "error_queue_one": gettext("Le boîtier est très occupé. Réessayez dans une seconde."),
         "error_queue": gettext("Le boîtier est très occupé. Réessayez dans {seconds} secondes."),
         "error_busy": gettext("Le boîtier est très occupé. Réessayez dans un instant."),
         "error_too_long": gettext(
@@ -62,6 +68,7 @@ def chat_texts() -> dict[str, str]:
             "« {name} » n’a pas pu être lu : ce n’est pas un fichier texte, il est vide, ou il "
             "est trop long."
         ),
+        "file_tokens_one": gettext("environ {tokens} jeton"),
         "file_tokens": gettext("environ {tokens} jetons"),
         "files_over": gettext(
             "Ces fichiers font environ {tokens} jetons ; le modèle en lit {limit}, questions et "

@@ -27,14 +27,20 @@ _PLAIN_SPACE = re.compile("(?<=«) | (?=[:;!?»](?:[ \u00a0]|$))")
 def install(app: Flask) -> None:
     """Let the templates' ``_`` be ``gettext``."""
     environment: Any = app.jinja_env  # jinja2.ext.i18n adds the method
-    environment.install_gettext_callables(
-        gettext=gettext, ngettext=flask_babel.ngettext, newstyle=True
-    )
+    environment.install_gettext_callables(gettext=gettext, ngettext=ngettext, newstyle=True)
 
 
 def gettext(text: str, **values: object) -> str:
     """Translate ``text``, then fill in its ``%(name)s``."""
     translated = spaced(str(flask_babel.gettext(text)))
+    return translated % values if values else translated
+
+
+def ngettext(one: str, many: str, count: float, **values: object) -> str:
+    """The same for what is counted: French says ``many`` from 2, other languages by their rule."""
+    if is_french():
+        return gettext(one if abs(count) < 2 else many, **values)  # noqa: PLR2004
+    translated = str(flask_babel.get_translations().ungettext(one, many, count))
     return translated % values if values else translated
 
 

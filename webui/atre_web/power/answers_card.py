@@ -50,8 +50,10 @@ def _bars(buckets: list[EnergyBucket]) -> list[dict[str, Any]]:
 
 
 def _amount(j: float) -> str:
-    """Joules while watt-hours would round to nothing."""
-    return joules(j) if 0 < j < _J_PER_WH else words.energy(j)
+    """Joules while watt-hours would round to nothing; nothing is 0 J, beside either."""
+    if j <= 0:
+        return f"{decimal(0.0)}\N{NO-BREAK SPACE}J"
+    return joules(j) if j < _J_PER_WH else words.energy(j)
 
 
 def _short(from_j: float) -> str:

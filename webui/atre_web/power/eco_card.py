@@ -5,8 +5,8 @@ from typing import Any
 
 from atre.ipc.eco_messages import EcoReport, ThreadBasis
 from atre_web.panel.energy_words import joules
-from atre_web.panel.wording import decimal, gettext, is_french
-from atre_web.power import words
+from atre_web.panel.wording import decimal, gettext, is_french, ngettext
+from atre_web.power import cap_lines, words
 
 _S_PER_MINUTE = 60.0
 
@@ -27,6 +27,9 @@ def card(eco: EcoReport | None) -> dict[str, Any] | None:
         "state": _state(eco),
         "unload": _unload(eco) if eco.is_on else "",
         "threads": _threads(eco) if eco.is_on else "",
+        "caps": cap_lines.lines(eco.caps) if eco.is_on else [],
+        "caps_why": cap_lines.why(eco.caps) if eco.is_on else "",
+        "cap_figures": cap_lines.figures(eco.caps),
         "figures": [
             {
                 "threads": _count(each.threads, eco.max_threads),
@@ -49,15 +52,23 @@ def _unload(eco: EcoReport) -> str:
     """Which of the two rules counts."""
     sleep_s = eco.sleep_after_s
     if sleep_s is not None and sleep_s <= eco.unload_after_s:
-        return gettext(
+        minutes = sleep_s / _S_PER_MINUTE
+        return ngettext(
+            "Le modèle quitte la mémoire après %(n)s minute sans question : c’est la veille des "
+            "réglages qui compte, elle est plus courte.",
             "Le modèle quitte la mémoire après %(n)s minutes sans question : c’est la veille des "
             "réglages qui compte, elle est plus courte.",
-            n=decimal(sleep_s / _S_PER_MINUTE),
+            minutes,
+            n=decimal(minutes),
         )
-    return gettext(
+    minutes = eco.unload_after_s / _S_PER_MINUTE
+    return ngettext(
+        "Le modèle quitte la mémoire après %(n)s minute sans question : c’est le mode éco qui "
+        "compte.",
         "Le modèle quitte la mémoire après %(n)s minutes sans question : c’est le mode éco qui "
         "compte.",
-        n=decimal(eco.unload_after_s / _S_PER_MINUTE),
+        minutes,
+        n=decimal(minutes),
     )
 
 

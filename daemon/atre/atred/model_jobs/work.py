@@ -23,6 +23,7 @@ from atre.models.manifest import check_name
 from atre.models.store import Store
 from atre.models.verify import verify
 from atre.plan.planning import model_store
+from atre.system.cpu_policy import be_nice
 from atre.system.lifeline import end_with_parent
 
 _SAY_S = 0.2  # often enough for a person, rare enough for a slow processor
@@ -105,7 +106,10 @@ def _verify(store: Store, order: VerifyModel, say: Say) -> None:
         problems = verify(store, manifest, progress=progress)
     if problems:
         raise ModelStoreError(
-            f"{' '.join(problems)} Remove {manifest.name}, then fetch or import it again.",
+            f"{' '.join(each.text for each in problems)} Remove {manifest.name}, then fetch or "
+            "import it again.",
+            f"{' '.join(each.text_fr for each in problems)} Retirez {manifest.name}, puis "
+            "téléchargez-le ou importez-le de nouveau.",
             problem=ModelProblem.DAMAGED,
         )
 
@@ -119,6 +123,7 @@ def main() -> None:
     """Run the order in the last argument on the store of the data directory in the first."""
     logging.basicConfig(level=logging.INFO, format="model-job: %(message)s", stream=sys.stderr)
     end_with_parent()
+    be_nice()
     order = msgspec.json.decode(sys.argv[2], type=JobOrder)
     try:
         work(model_store(Path(sys.argv[1])), order, _say)

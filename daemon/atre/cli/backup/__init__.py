@@ -12,6 +12,7 @@ from atre.cli.backup.outcome import confirm, undo
 from atre.cli.backup.restore import restore
 from atre.cli.backup.sheet import sheet
 from atre.cli.backup.targets import targets
+from atre.cli.backup.thin import thin
 from atre.cli.backup.verify import verify
 
 __all__ = ["backup"]
@@ -26,5 +27,5 @@ def backup() -> None:
     """
 
 
-for _verb in (targets, create, list_, verify, drill, restore, confirm, undo, sheet, keys):
+for _verb in (targets, create, list_, verify, drill, thin, restore, confirm, undo, sheet, keys):
     backup.add_command(_verb)

@@ -13,6 +13,7 @@ import msgspec
 
 from atre.atred.backup_verbs import BackupVerbs
 from atre.cli.backup.bar import bar
+from atre.cli.backup.words import target_option
 from atre.config import default_runtime_dir
 from atre.errors import BackupError, BackupProblem, ConfigError, EngineUnavailableError
 from atre.ipc.backup_client import BackupClient
@@ -28,7 +29,9 @@ from atre.terminal.options import data_dir_option, json_option
 __all__ = [
     "Door",
     "data_dir_option",
+    "finished",
     "follow",
+    "job_options",
     "json_option",
     "lang_option",
     "opened",
@@ -125,6 +128,22 @@ def follow(door: Door, order: BackupOrder) -> BackupJob:
         problem = BackupProblem(job.problem) if known else BackupProblem.OTHER
         raise BackupError(job.message, job.message_fr or job.message, problem=problem)
     return job
+
+
+def finished(
+    data_dir: Path, target: str | None, order: Callable[[str], BackupOrder]
+) -> tuple[BackupJob, BackupOverview]:
+    """Do to the target what ``order`` makes of its id; the job, and what is known then."""
+    with opened(data_dir) as door:
+        job = follow(door, order(the_target(door, target)))
+        return job, overview(door)
+
+
+def job_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of every verb that starts a job: where, and in which words it is told."""
+    for option in (lang_option, json_option, data_dir_option, target_option):
+        command = option(command)
+    return command
 
 
 def the_target(door: Door, asked: str | None) -> str:

@@ -3,35 +3,22 @@ from pathlib import Path
 
 import click
 
-from atre.cli.backup.door import (
-    data_dir_option,
-    follow,
-    json_option,
-    lang_option,
-    opened,
-    overview,
-    print_json,
-    the_target,
-)
-from atre.cli.backup.words import moment, proof, target_option
+from atre.cli.backup.door import finished, job_options, print_json
+from atre.cli.backup.words import moment, proof
 from atre.cli.model.shared import size
 from atre.ipc.backup_messages import DrillBackup
 from atre.ipc.backup_replies import DrillReport
+from atre.sentence import counted
 from atre.terminal.language import say
 
 
 @click.command()
-@target_option
+@job_options
 @click.option("--snapshot", default="latest", show_default=True, metavar="ID", help="Which one.")
-@data_dir_option
-@json_option
-@lang_option
 def drill(target: str | None, snapshot: str, data_dir: Path, *, as_json: bool) -> None:
     """Bring a backup back into scratch room and prove that it is whole; the box is not touched."""
-    with opened(data_dir) as door:
-        asked = the_target(door, target)
-        job = follow(door, DrillBackup(target=asked, snapshot=snapshot))
-        report = next(t for t in overview(door).targets if t.id == job.target).last_drill
+    job, known = finished(data_dir, target, lambda to: DrillBackup(target=to, snapshot=snapshot))
+    report = next(each for each in known.targets if each.id == job.target).last_drill
     if report is None:
         raise TypeError(job)
     if as_json:
@@ -51,10 +38,11 @@ def report_text(report: DrillReport) -> str:
                 f"{proof(report)}.",
             ),
             say(
-                f"{report.num_files} files, {size(report.size_bytes)}: every digest is right. "
-                f"{len(report.tables)} tables, {rows} rows: as many as were stored. The accounts "
-                "start.",
-                f"{report.num_files} fichiers, {size(report.size_bytes)}\u00a0: toutes les "
+                f"{counted(report.num_files, 'file', 'files')}, {size(report.size_bytes)}: every "
+                f"digest is right. {len(report.tables)} tables, {rows} rows: as many as were "
+                "stored. The accounts start.",
+                f"{counted(report.num_files, 'fichier', 'fichiers', french=True)}, "
+                f"{size(report.size_bytes)}\u00a0: toutes les "
                 f"empreintes sont justes. {len(report.tables)} tables, {rows} lignes\u00a0: autant "
                 "qu’au départ. Les comptes démarrent.",
             ),

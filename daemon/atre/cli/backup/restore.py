@@ -25,6 +25,7 @@ from atre.ipc.backup_messages import (
 )
 from atre.ipc.backup_replies import RestorePreview, SnapshotListing, WantedModel
 from atre.ipc.media_messages import AddFolderTarget, DescribeTargets
+from atre.sentence import counted
 from atre.terminal.language import say
 
 
@@ -139,13 +140,26 @@ def _wanted(listing: SnapshotListing, snapshot: str | None) -> str:
 
 def _preview_text(preview: RestorePreview) -> str:
     when, room = moment(preview.at), size(preview.size_bytes)
+    held = say(
+        ", ".join(
+            (
+                counted(preview.num_people, "person", "people"),
+                counted(preview.num_conversations, "conversation", "conversations"),
+                counted(preview.num_messages, "message", "messages"),
+            )
+        ),
+        ", ".join(
+            (
+                counted(preview.num_people, "personne", "personnes", french=True),
+                counted(preview.num_conversations, "conversation", "conversations", french=True),
+                counted(preview.num_messages, "message", "messages", french=True),
+            )
+        ),
+    )
     what = say(
-        f"Backup of {when}, box {preview.unit}, Âtre {preview.version}: {preview.num_people} "
-        f"people, {preview.num_conversations} conversations, {preview.num_messages} messages, "
+        f"Backup of {when}, box {preview.unit}, Âtre {preview.version}: {held}, {room}.",
+        f"Sauvegarde du {when}, boîtier {preview.unit}, Âtre {preview.version}\u00a0: {held}, "
         f"{room}.",
-        f"Sauvegarde du {when}, boîtier {preview.unit}, Âtre {preview.version}\u00a0: "
-        f"{preview.num_people} personnes, {preview.num_conversations} conversations, "
-        f"{preview.num_messages} messages, {room}.",
     )
     return "\n".join([what, *map(_model_text, preview.models)])
 

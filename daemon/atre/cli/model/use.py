@@ -13,6 +13,7 @@ from atre.models.change import ChangeStatus
 from atre.models.change_request import ask_for_model, read_status
 from atre.models.manifest import FACTORY
 from atre.models.selection import Selection, read_applied
+from atre.sentence import counted
 from atre.terminal.language import lang_option, say
 from atre.terminal.options import data_dir_option
 
@@ -91,8 +92,8 @@ def _words(status: ChangeStatus) -> str:
     name = status.wanted
     words = {
         Phase.DRAINING: say(
-            f"{status.num_open} answers are being finished",
-            f"{status.num_open} réponses se terminent",
+            counted(status.num_open, "answer is being finished", "answers are being finished"),
+            counted(status.num_open, "réponse se termine", "réponses se terminent", french=True),
         ),
         Phase.LOADING: say(f"{name} is loading", f"{name} se charge"),
         Phase.TRYING: say(f"{name} writes its first token", f"{name} écrit son premier jeton"),

@@ -6,6 +6,7 @@ import click
 from atre.cli.model.shared import bytes_shown, open_store
 from atre.errors import ModelStoreError
 from atre.models.verify import verify as find_damage
+from atre.sentence import counted
 from atre.terminal.language import lang_option, say
 from atre.terminal.options import data_dir_option
 
@@ -22,7 +23,13 @@ def verify(names: tuple[str, ...], data_dir: Path) -> None:
     for manifest in manifests:
         with bytes_shown(manifest.name, manifest.size_bytes) as progress:
             damage = find_damage(store, manifest, progress=progress)
-        problems += [f"{manifest.name}: {sentence}" for sentence in damage]
+        problems += [
+            say(
+                f"{manifest.name}: {sentence.text}",
+                f"{manifest.name}\N{NO-BREAK SPACE}: {sentence.text_fr}",
+            )
+            for sentence in damage
+        ]
     if problems:
         raise ModelStoreError(
             " ".join(problems)
@@ -32,4 +39,9 @@ def verify(names: tuple[str, ...], data_dir: Path) -> None:
             )
         )
     count = len(manifests)
-    click.echo(say(f"{count} models are whole.", f"{count} modèles sont intacts."))
+    click.echo(
+        say(
+            counted(count, "model is whole.", "models are whole."),
+            counted(count, "modèle est intact.", "modèles sont intacts.", french=True),
+        )
+    )

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from atre.cli.power.direct import DirectReadings
-from atre.cli.power.table import overview
+from atre.cli.power.table import eco_lines, overview
 from atre.cli.power.words import basis, watts
 from atre.config import default_runtime_dir
 from atre.errors import EngineUnavailableError
@@ -33,13 +33,16 @@ class Moment(msgspec.Struct, frozen=True):
     basis: Basis
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--watch", is_flag=True, help="One line a second, until Ctrl-C.")
 @json_option
 @data_dir_option
 @lang_option
-def power(data_dir: Path, *, watch: bool, as_json: bool) -> None:
+@click.pass_context
+def power(context: click.Context, data_dir: Path, *, watch: bool, as_json: bool) -> None:
     """Show what the machine takes, took and costs, and how that is known."""
+    if context.invoked_subcommand is not None:
+        return
     data_dir = data_dir.expanduser().absolute()
     client = PowerClient(default_runtime_dir(data_dir) / "atred.sock")
     try:
@@ -51,6 +54,21 @@ def power(data_dir: Path, *, watch: bool, as_json: bool) -> None:
         _watch(lambda: _now(client), as_json=as_json)
     else:
         _show(client.describe(), as_json=as_json)
+
+
+@power.command()
+@json_option
+@data_dir_option
+@lang_option
+def eco(data_dir: Path, *, as_json: bool) -> None:
+    """Show eco mode: its threads, and each power cap or why there is none."""
+    data_dir = data_dir.expanduser().absolute()
+    told = PowerClient(default_runtime_dir(data_dir) / "atred.sock").describe().eco
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(told)))
+    elif told is not None:
+        for line in eco_lines(told, french=in_french()):
+            click.echo(line.plain)
 
 
 def _without_box(data_dir: Path, *, watch: bool, as_json: bool) -> None:

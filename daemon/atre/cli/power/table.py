@@ -5,6 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from atre.cli.power import words
+from atre.ipc.eco_messages import EcoReport
 from atre.ipc.power_messages import PowerDescription
 
 
@@ -15,13 +16,21 @@ def overview(described: PowerDescription, *, french: bool) -> Iterator[Table | T
     if described.ups:
         yield Text(words.ups(described.ups, french=french))
     if described.eco:
-        yield Text(words.eco(described.eco, french=french))
+        yield from eco_lines(described.eco, french=french)
     if described.sources:
         yield _sources(described, french=french)
     if described.calibration_progress:
         yield Text(described.calibration_progress.spoken(french=french))
     for issue in described.issues:
         yield Text(issue.spoken(french=french))
+
+
+def eco_lines(told: EcoReport, *, french: bool) -> Iterator[Text]:
+    """Eco mode, and while it is on each power cap."""
+    yield Text(words.eco(told, french=french))
+    if told.is_on:
+        for state in told.caps.caps:
+            yield Text(words.cap(state, french=french))
 
 
 def _now(described: PowerDescription, *, french: bool) -> str:

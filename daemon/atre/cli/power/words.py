@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures of power as a person reads them; what is unknown is —."""
 
+from atre.ipc.cap_messages import CapKind, CapState
 from atre.ipc.eco_messages import EcoReport
 from atre.ipc.power_basis import Basis
 from atre.ipc.power_messages import PowerBucket, PowerDescription, Supply, UpsReport
@@ -17,6 +18,11 @@ _BASES = {
     Basis.UNKNOWN: ("unknown", "inconnu"),
 }
 
+_CAPS = {
+    CapKind.PROCESSOR: ("Processor power", "Puissance du processeur"),
+    CapKind.CARD: ("Graphics card power", "Puissance de la carte graphique"),
+    CapKind.PREFERENCE: ("Processor preference", "Préférence du processeur"),
+}
 _SUPPLIES = {
     Supply.MAINS: ("on mains", "sur le secteur"),
     Supply.BATTERY: ("on battery, begins no answers", "sur batterie, ne commence plus de réponse"),
@@ -109,6 +115,35 @@ def eco(told: EcoReport, *, french: bool) -> str:
     if french:
         return f"Mode éco\N{NO-BREAK SPACE}: en marche, {threads} des {most} fils d’exécution."
     return f"Eco mode: on, {threads} of {most} threads."
+
+
+def cap(state: CapState, *, french: bool) -> str:
+    """One power cap in one line."""
+    name = f"{_CAPS[state.kind][french]} ({state.name})"
+    if french:
+        name = f"{name}\N{NO-BREAK SPACE}"
+    return f"{name}: {_cap_state(state, french=french)}"
+
+
+def _cap_state(state: CapState, *, french: bool) -> str:
+    if state.reason is not None:
+        reason = state.reason.spoken(french=french)
+        return (
+            f"pas plafonnée\N{NO-BREAK SPACE}: {reason}"
+            if french
+            else f"cannot be capped: {reason}"
+        )
+    if state.kind is CapKind.PREFERENCE:
+        is_held = state.before is not None
+        if french:
+            return "réglée sur l’économie." if is_held else "laissée comme elle est."
+        return "set to save power." if is_held else "left as it is."
+    now, before = watts(state.now, french=french), watts(state.before, french=french)
+    if state.before is None:
+        return f"pas plafonnée, {now}." if french else f"not capped, {now}."
+    if french:
+        return f"plafonnée à {now}, {before} sans le mode éco."
+    return f"capped at {now}, {before} without eco mode."
 
 
 def _percent(fraction: float | None, *, french: bool) -> str:

@@ -80,7 +80,7 @@ def _prefill(runner: LlamaRunner, sequence: Sequence, chunks: list[list[int]]) -
         if rate and len(chunk) / rate > _PREFILL_S:
             break
         started = time.perf_counter()
-        token = _step(runner, sequence, chunk)
+        token = step(runner, sequence, chunk)
         rate = len(chunk) / (time.perf_counter() - started)
     return rate, token
 
@@ -91,7 +91,7 @@ def _decode(
     before, started = read_counters(), time.perf_counter()
     num_decoded, elapsed_s = 0, 0.0
     while num_decoded < most and (num_decoded < _MIN_DECODED or elapsed_s < _DECODE_S):
-        token = _step(runner, sequence, [token])
+        token = step(runner, sequence, [token])
         num_decoded += 1
         elapsed_s = time.perf_counter() - started
     joules = joules_between(before, read_counters())
@@ -102,7 +102,7 @@ def _decode(
     )
 
 
-def _step(runner: LlamaRunner, sequence: Sequence, tokens: list[int]) -> int:
+def step(runner: LlamaRunner, sequence: Sequence, tokens: list[int]) -> int:
     """Compute ``tokens`` after what is there; return the model's next one."""
     sequence.tokens += tokens
     (sampled,) = runner.run([Chunk(sequence, len(tokens))])[sequence.id]

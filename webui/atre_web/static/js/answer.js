@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { eventsOf } from "./event_stream.js";
-import { number, text } from "./texts.js";
+import { counted, number, text } from "./texts.js";
 
 /** An answer that failed; the message is for the reader. */
 export class AnswerError extends Error {}
@@ -84,7 +84,7 @@ export async function refusal(response) {
   if (response.status === 409) return text("error_writing");
   if (response.status === 429) {
     const seconds = response.headers.get("Retry-After");
-    return seconds ? text("error_queue", { seconds }) : text("error_busy");
+    return seconds ? counted("error_queue", Number(seconds), { seconds }) : text("error_busy");
   }
   const body = await response.json().catch(() => ({}));
   if (body.error) return reason(body.error);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { number, text } from "./texts.js";
+import { counted, number, text } from "./texts.js";
 
 /** What an attached text file has in a list. */
 export function chip(file) {
   const item = document.createElement("li");
   const name = document.createElement("bdi");
   name.textContent = file.name;
-  const size = text("file_tokens", { tokens: number(file.num_tokens) });
+  const size = counted("file_tokens", file.num_tokens, { tokens: number(file.num_tokens) });
   const hint = Object.assign(document.createElement("small"), { textContent: size });
   item.append(name, " ", hint);
   return item;

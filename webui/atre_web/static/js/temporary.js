@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ask } from "./answer.js";
 import { energyNote } from "./energy.js";
-import { number, text } from "./texts.js";
+import { counted, number, text } from "./texts.js";
 
 const SHORTEST_S = 0.1; // "0 s" says nothing
 
@@ -18,8 +18,9 @@ export async function answerTemporarily(turns, turn, report) {
   const startedAt = performance.now();
   const { usage, isCut, atre } = await ask(messagesOf(turns), report);
   const taken = (performance.now() - startedAt) / 1000;
-  const values = { tokens: number(usage?.completion_tokens ?? 0), seconds: number(Math.max(taken, SHORTEST_S)) };
-  const spent = usage && text(taken < SHORTEST_S ? "usage_short" : "usage", values);
+  const tokens = usage?.completion_tokens ?? 0;
+  const values = { tokens: number(tokens), seconds: number(Math.max(taken, SHORTEST_S)) };
+  const spent = usage && counted(taken < SHORTEST_S ? "usage_short" : "usage", tokens, values);
   const cost = spent && `${spent} · ${energyNote(usage.energy)}`;
   turn.note = [cost, isCut && text("cut")].filter(Boolean).join(" — ");
   turn.atre = atre;
