@@ -106,14 +106,10 @@ def _pairs(name: str) -> list[tuple[str, str]]:
 def root(tmp_path: Path) -> Path:
     """A machine's root with the box's user and places, as systemd makes them."""
     (tmp_path / "etc").mkdir()
+    users, places = (TREE / f"usr/lib/{kind}.d/atre.conf" for kind in ("sysusers", "tmpfiles"))
     for argv in (
-        ["systemd-sysusers", f"--root={tmp_path}", TREE / "usr/lib/sysusers.d/atre.conf"],
-        [
-            "systemd-tmpfiles",
-            f"--root={tmp_path}",
-            "--create",
-            TREE / "usr/lib/tmpfiles.d/atre.conf",
-        ],
+        ["systemd-sysusers", f"--root={tmp_path}", str(users)],
+        ["systemd-tmpfiles", f"--root={tmp_path}", "--create", str(places)],
     ):
         done = subprocess.run(list(map(str, argv)), check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
