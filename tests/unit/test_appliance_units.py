@@ -14,7 +14,9 @@ import pytest
 TREE = Path(__file__).parents[2] / "systemd" / "appliance"
 UNITS = TREE / "usr" / "lib" / "systemd" / "system"
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
-NO_NETWORK = sorted(set(SERVICES) - {"atre.service"})
+# The health gate asks the panel on loopback.
+LOOPBACK = "atre-health-gate.service"
+NO_NETWORK = sorted(set(SERVICES) - {"atre.service", LOOPBACK})
 
 needs_systemd = pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed"
@@ -54,7 +56,7 @@ def test_systemd_understands_every_line_of_the_units(copies: Path) -> None:
 
 def test_whatever_can_be_enabled_is() -> None:
     preset = (TREE / "usr/lib/systemd/system-preset/60-atre.preset").read_text()
-    enabled = set(re.findall(r"^enable (atre\S*)", preset, re.MULTILINE))
+    enabled = set(re.findall(r"^enable ((?:atre|efi)\S*)", preset, re.MULTILINE))
     installed = {unit.name for unit in UNITS.iterdir() if "[Install]" in unit.read_text()}
     assert enabled == installed | {"atre-rapl.service"}, "which is in the folder above"
 
@@ -75,6 +77,12 @@ def test_only_the_box_itself_sees_the_network(name: str) -> None:
     settings = _settings(name)
     assert ("PrivateNetwork", "yes") in settings
     assert [value for key, value in settings if key == "RestrictAddressFamilies"] == ["AF_UNIX"]
+
+
+def test_the_health_gate_sees_loopback_alone() -> None:
+    settings = _settings(LOOPBACK)
+    assert {("IPAddressAllow", "localhost"), ("IPAddressDeny", "any")} <= set(settings)
+    assert ("RestrictAddressFamilies", "AF_UNIX AF_INET") in settings
 
 
 def test_the_engine_sees_models_and_sockets_and_nothing_else_of_the_data() -> None:
