@@ -210,7 +210,7 @@ def test_the_script_is_told_to_draw_anew_when_more_than_figures_changed(
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"phase": Phase.DRAINING, "num_open": 2}, "Les réponses en cours se terminent (2)"),
+        ({"phase": Phase.DRAINING, "num_open": 2}, "Les 2 réponses en cours se terminent"),
         ({"phase": Phase.LOADING}, "Qwen3 4B se charge…"),
         ({"phase": Phase.TRYING}, "il écrit son premier mot"),
         ({"phase": Phase.RETURNING}, "le modèle d’avant revient"),

@@ -189,7 +189,7 @@ def test_numbers_are_written_in_the_readers_language(client: FlaskClient) -> Non
     assert french["expected_why"] == "D’après sa mémoire."
     assert french["answers"] == "1\u202f234"
     assert english["answers"] == "1,234"
-    assert french["size"] == "7\u202f240 millions de paramètres, 4\u202f370 Mo"
+    assert french["size"] == "7\u202f240 millions de paramètres, 4\u202f370\xa0Mo"
     assert french["device"] == "Processeur"
     assert french["uptime"] == "2\u00a0heures"
     assert english["uptime"] == "2 hours"
@@ -343,7 +343,7 @@ def test_the_scripts_ask_only_for_texts_that_exist(client: FlaskClient) -> None:
     scripts = Path(client.application.root_path, "static", "js").glob("*.js")
     source = "\n".join(script.read_text(encoding="utf-8") for script in scripts)
     named = set(re.findall(r'"([a-z]+(?:_[a-z]+)*)"', source))
-    assert known <= named, "a text that no script shows"
+    assert {each.removesuffix("_one") for each in known} <= named, "a text that no script shows"
     assert set(re.findall(r'\btext\("(\w+)"', source)) <= known
 
 

@@ -13,6 +13,7 @@ from atre.sentence import Sentence
 from atre_web.accounts import current, usage
 
 _SHORTEST_S = 0.1
+_SEVERAL = 2
 _KILOBYTE, _MEGABYTE, _GIGABYTE = 10**3, 10**6, 10**9
 
 # Where Canada's French sets no space (Office québécois de la langue française, Banque de dépannage
@@ -40,7 +41,8 @@ def ngettext(one: str, many: str, count: float, **values: object) -> str:
     """The same for what is counted: French says ``many`` from 2, other languages by their rule."""
     if is_french():
         return gettext(one if abs(count) < 2 else many, **values)  # noqa: PLR2004
-    translated = str(flask_babel.get_translations().ungettext(one, many, count))
+    whole = int(count) if count == int(count) else _SEVERAL  # catalogues count whole things only
+    translated = str(flask_babel.get_translations().ungettext(one, many, whole))
     return translated % values if values else translated
 
 
