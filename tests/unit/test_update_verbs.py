@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 from tests.fake_installer import FakeInstaller, fake_bundle
 
+from atre.atred import update_verbs
 from atre.atred.update_calendar import UpdateCalendar
 from atre.atred.update_verbs import UpdateVerbs
 from atre.config import Config
@@ -37,6 +38,7 @@ from atre.ipc.update_replies import (
 from atre.system.slot import Started
 from atre.updates.box_update import Around
 from atre.updates.channel import Channel
+from atre.updates.installer import SystemFacts
 from atre.updates.look import Sources
 from atre.updates.record import Passed, Sickness
 
@@ -351,6 +353,30 @@ def test_the_calendar_asks_nobody_until_it_is_told_to(office: Office) -> None:
     first = office.ended()
     calendar.look_at_clock(NOON + dt.timedelta(hours=2))
     assert office.ended().id != first.id
+
+
+def test_a_settled_box_is_not_asked_for_its_slots_again_and_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    facts = office.installer.facts
+
+    def counted() -> SystemFacts:
+        asked.append(1)
+        return facts()
+
+    monkeypatch.setattr(office.installer, "facts", counted)
+    monkeypatch.setattr(update_verbs, "_FRESH_S", 0.0)
+    calendar = UpdateCalendar(office.verbs)
+    for _ in range(3):
+        calendar.look_at_clock(NOON)
+        office.look()
+    assert len(asked) == 1
+    office.install(fake_bundle(office.folder))
+    asked.clear()
+    for _ in range(3):
+        office.look()
+    assert len(asked) >= 3
 
 
 def test_what_is_written_of_updates_survives_nonsense(office: Office) -> None:

@@ -46,8 +46,10 @@ class UpdateCalendar:
         verbs = self._verbs
         if verbs.jobs.is_running:
             return
-        verbs.settle()
-        verbs.resume()
+        verbs.system()  # raises what ends this thread on a box without slots
+        if verbs.is_unsettled:
+            verbs.settle()
+            verbs.resume()
         policy, offer = verbs.record.policy(), verbs.record.offer()
         if is_install_due(policy, offer, now, self._tried_at):
             self._tried_at = now

@@ -35,7 +35,9 @@ from atre.updates.trial import DEADLINE_S
 
 _log = logging.getLogger(__name__)
 
-# RAUC asks its handler for each slot, a program of its own: not again at each look of a page.
+# RAUC asks its handler for each slot, a program of its own that has the EFI system partition
+# mounted: not again at each look of a page. Only the health gate changes slots beside us, and only
+# while the last change is not settled.
 _FRESH_S = 10.0
 
 
@@ -94,11 +96,21 @@ class UpdateVerbs:
         """Both slots. Raises UpdateError where there are none."""
         with self._lock:
             known = self._known
-            if not fresh and known is not None and time.monotonic() - known[0] < _FRESH_S:
-                return known[1]
+            if not fresh and known is not None:
+                is_recent = time.monotonic() - known[0] < _FRESH_S
+                running = known[1].running
+                is_good = running is not None and running.is_good
+                if is_recent or (is_good and not self.is_unsettled):
+                    return known[1]
             facts = self._installer.facts()
             self._known = (time.monotonic(), facts)
             return facts
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether it is not known yet how the last change of slots ended."""
+        installed = self.record.installed()
+        return installed is not None and not installed.is_settled
 
     def settle(self) -> None:
         """Note how the last change of slots ended, once that is known. Raises UpdateError."""
