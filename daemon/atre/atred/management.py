@@ -24,6 +24,7 @@ from atre.atred.backup_verbs import BackupVerbs
 from atre.atred.certificate_verbs import CertificateVerbs
 from atre.atred.model_verbs import ModelVerbs
 from atre.atred.power_verbs import PowerVerbs
+from atre.atred.preload import Preload
 from atre.atred.support import support_archive
 from atre.atred.update_calendar import UpdateCalendar
 from atre.atred.update_surroundings import find_installer, surroundings
@@ -134,6 +135,7 @@ def main(config_path: Path, *, lifeline: bool) -> None:
         make_whole(config.data_dir)
         daemon.certificate.renew()
         daemon.look_at_mac()
+        daemon.preload.look()
     daemon.close()
 
 
@@ -155,6 +157,7 @@ class ManagementDaemon:
         )
         self.certificate = CertificateVerbs(config.tls_dir, self._names)
         self._models = ModelVerbs(config)
+        self.preload = Preload(config.state_dir, self._models)
         guard = UpsGuard(
             Intake(config.runtime_dir), on_change=lambda: nudge(config.runtime_dir / SLEEP)
         )

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model that was provisioned: fetched when there is a line, used once when it is there."""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, cast
+
+from atre.errors import AtreError
+from atre.ipc.message import Message
+from atre.ipc.model_messages import (
+    ChangeModel,
+    JobState,
+    ListModels,
+    ModelListing,
+    ModelRequest,
+    PullModel,
+)
+from atre.models.manifest import FACTORY
+from atre.provision import record
+from atre.system.durable import write_durably
+
+_log = logging.getLogger(__name__)
+
+_DONE = "preloaded"
+# A box is often provisioned long before it has a line.
+_RETRY_S = 15 * 60.0
+
+
+class Models(Protocol):
+    """What answers requests about models."""
+
+    def answer(self, request: ModelRequest) -> Message: ...
+
+
+class Preload:
+    """``look`` does what is due now; called every minute or so, from one thread."""
+
+    def __init__(
+        self, state_dir: Path, models: Models, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._state_dir, self._models, self._clock = state_dir, models, clock
+        self._tried_s: float | None = None
+
+    def look(self) -> None:
+        wanted = self._wanted()
+        if wanted is None:
+            return
+        try:
+            self._go_on(wanted)
+        except (AtreError, OSError) as error:
+            _log.warning("the model %s is not there yet: %s", wanted, error)
+
+    def _wanted(self) -> str | None:
+        provisioned = record.read(self._state_dir)
+        model = provisioned.provision.model if provisioned else None
+        if model is None or (self._state_dir / _DONE).exists():
+            return None
+        return model.preload
+
+    def _go_on(self, wanted: str) -> None:
+        listing = cast("ModelListing", self._models.answer(ListModels()))
+        is_stored = wanted in {stored.name for stored in listing.stored}
+        if listing.is_fixed or listing.chosen not in {FACTORY, wanted}:
+            self._be_done()  # somebody chose another one meanwhile
+        elif is_stored:
+            if listing.chosen != wanted:
+                self._models.answer(ChangeModel(model=wanted))
+            self._be_done()
+        elif (listing.job is None or listing.job.state is not JobState.RUNNING) and self._is_due():
+            self._tried_s = self._clock()
+            self._models.answer(PullModel(model=wanted))
+
+    def _is_due(self) -> bool:
+        return self._tried_s is None or self._clock() - self._tried_s >= _RETRY_S
+
+    def _be_done(self) -> None:
+        """Once: from now on it is the managers' choice."""
+        write_durably(self._state_dir / _DONE, b"")
