@@ -68,7 +68,7 @@ def create(
     # By a clock that was never set, every backup would look old.
     if is_believable(now, newest):
         thin(session, repository)
-    hold_back(session.work.target.folder)
+    hold_back(repository.folder)
     check(session, repository, is_whole=False)
 
 

@@ -78,6 +78,11 @@ class Repository:
         self._id = ""
         self._restic = Restic(program.path, self._location, password, target.options)
 
+    @property
+    def folder(self) -> Path | None:
+        """Where it lies, None on a server."""
+        return self._folder
+
     def exists(self) -> bool:
         """Whether it is there; opens it, so that a wrong key says so."""
         if self._folder is not None and not (self._folder / "config").is_file():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A little room held back at a folder of backups, for letting backups go when it is full.
+"""A little room held back in a repository's folder, for letting backups go when it is full.
 
 restic needs a lock and a new index for that, and both are written before anything is deleted.
 """

@@ -13,12 +13,11 @@ def thin_now(session: Session) -> None:
     It goes by the order of the backups and not by the clock, which may be wrong.
     """
     repository = session.own_repository()
-    folder = session.work.target.folder
-    give_up(folder)
+    give_up(repository.folder)
     try:
         thin(session, repository, in_little_room=True)
     finally:
-        hold_back(folder)
+        hold_back(repository.folder)
 
 
 def thin(session: Session, repository: Repository, *, in_little_room: bool = False) -> None:
