@@ -29,7 +29,7 @@ test: setup ## Install what tests need, then run checks and the whole suite
 	@.ci/install-test-packages
 	@.ci/install-axe
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 check: setup ## Run the linters and type checks alone
 	@$(BIN)/ruff format --check .

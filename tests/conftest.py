@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """No test may leave a process or a thread behind: the next one would run beside it."""
 
-import importlib.util
+import importlib
 import sys
 import threading
 from collections.abc import Iterator
@@ -36,6 +36,8 @@ class _ByFile(LoadFileScheduling):  # type: ignore[misc]
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile:
     """Called where ``-n`` asks for workers."""
+    # By name, in which the folders of long tests come first; else the files of most tests would.
+    config.option.loadscopereorder = False
     return _ByFile(config, log)
 
 
@@ -64,31 +66,19 @@ def _no_thread_left() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def bert_model() -> ModuleType:
     """The module of that name."""
-    return _module("bert_model")
+    return importlib.import_module("tests.bert_model")
 
 
 @pytest.fixture(scope="session")
 def tiny_gguf() -> ModuleType:
     """The module of that name."""
-    return _module("tiny_gguf")
+    return importlib.import_module("tests.tiny_gguf")
 
 
 @pytest.fixture(scope="session")
 def fake_hub() -> ModuleType:
     """The module of that name."""
-    return _module("fake_hub")
-
-
-def _module(name: str) -> ModuleType:
-    # importlib mode puts no test folder on sys.path.
-    path = Path(__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("tests.fake_hub")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -1,30 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real box with the factory model, and Chromium watched for errors and foreign requests."""
 
-import importlib.util
-import json
 import os
-import queue
-import re
-import signal
-import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urldefrag, urlencode, urlsplit
-from urllib.request import Request, urlopen
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urldefrag, urlsplit
 
 import pytest
+from tests.browser import hostile as hostile_module
+from tests.browser import icons as icons_module
+from tests.browser import office as office_module
+from tests.browser import screens as screens_module
+from tests.browser.box_process import LOGIN, PASSWORD, RunningBox, maries_box, running_box
+from tests.browser.lone_panel import lone_panel
 from tests.integration import nut
-
-import atre
 
 if TYPE_CHECKING:
     from playwright import sync_api
@@ -32,25 +24,7 @@ if TYPE_CHECKING:
     from tests.browser.screens import Screen
 
 
-def _load(name: str) -> ModuleType:
-    # importlib mode puts no test folder on sys.path.
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-screens_module = _load("screens")
-office_module = _load("office")
-lone_panel_module = _load("lone_panel")
-
 CHROMIUM = Path("/usr/bin/chromium")
-_FACTORY_MODEL = Path(atre.__file__).parent / "models" / "factory.gguf"
-_START_S = 120  # a busy two-core machine loading the model; a start that fails ends at once
-_STOP_S = 20
 _PATIENCE_MS = 60_000  # an upper bound: other test processes may share the two cores
 _REFUSALS = {400, 401, 403, 410, 429}
 _FLAGS = [
@@ -63,60 +37,65 @@ _FLAGS = [
 ]
 
 
-@dataclass(frozen=True)
-class RunningBox:
-    """A box that answers: its panel, a key, and the one-time link that claims it."""
-
-    url: str
-    key: str
-    link: str
-    database: Path
-
-
 # What the office's UPS says of itself.
 UPS = {
     "ups.status": "OL", "ups.load": "20", "ups.realpower.nominal": "330",
     "battery.charge": "97", "battery.runtime": "1260", "ups.mfr": "Made", "ups.model": "Up 650",
 }  # fmt: skip
 
-LOGIN, PASSWORD = "marie", "quatre mots à la suite"
+
+_Shared = TypeVar("_Shared")
+_BOX = pytest.StashKey[RunningBox]()
+_CHROMIUM = pytest.StashKey["sync_api.Browser"]()
+
+
+def _for_all_files(
+    request: pytest.FixtureRequest,
+    key: pytest.StashKey[_Shared],
+    begin: Callable[[], AbstractContextManager[_Shared]],
+) -> _Shared:
+    """What ``begin`` enters, once for the files of this folder, and left after the last of them.
+
+    A session's fixture would still be there for other folders' tests.
+    """
+    folder: pytest.Directory | None = request.node.getparent(pytest.Directory)
+    assert folder
+    if key not in folder.stash:
+        stack = ExitStack()
+        folder.stash[key] = stack.enter_context(begin())
+        stack.callback(folder.stash.__delitem__, key)
+        folder.addfinalizer(stack.close)
+    return folder.stash[key]
 
 
 @pytest.fixture(scope="module")
-def new_box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBox]:
-    """One box for a file of tests, which is nobody's yet."""
-    with running_box(tmp_path_factory.mktemp("box")) as running:
+def box(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RunningBox:
+    """Marie's box, as the tests before left it. Who minds that takes ``own_box`` for its file."""
+    return _for_all_files(request, _BOX, lambda: maries_box(tmp_path_factory.mktemp("box")))
+
+
+@pytest.fixture(scope="module")
+def own_box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBox]:
+    """A box of Marie's that only one file of tests knows."""
+    with maries_box(tmp_path_factory.mktemp("own-box")) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def box(new_box: RunningBox) -> RunningBox:
-    """The same, as Marie's."""
-    claim(new_box)
-    return new_box
-
-
-def claim(box: RunningBox) -> None:
-    """Make the box Marie's, as the form of the claim page would."""
-    code = parse_qs(urlsplit(box.link).query)["code"][0]
-    form = {"code": code, "name": "Marie Roy", "login": LOGIN, "password": PASSWORD}
-    request = Request(  # noqa: S310 -- http on loopback
-        f"{box.url}claim",
-        data=urlencode(form).encode(),
-        headers={"Origin": box.url.rstrip("/"), "Accept": "text/html"},
-    )
-    with urlopen(request, timeout=_STOP_S) as answer:  # noqa: S310
-        assert answer.status == HTTPStatus.OK
 
 
 # Not wider: Playwright keeps an event loop running in this thread, and other tests run their own.
 @pytest.fixture(scope="module")
-def chromium() -> Iterator["sync_api.Browser"]:
+def chromium(request: pytest.FixtureRequest) -> "sync_api.Browser":
     """Chromium without anything that calls home."""
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not installed (Debian package chromium)")
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with api.sync_playwright() as playwright:
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    return _for_all_files(request, _CHROMIUM, _launch)
+
+
+@contextmanager
+def _launch() -> "Iterator[sync_api.Browser]":
+    from playwright import sync_api  # noqa: PLC0415 -- where it is installed only
+
+    with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=_flags())
         yield browser
         browser.close()
@@ -248,32 +227,42 @@ def screens() -> ModuleType:
 @pytest.fixture(scope="session")
 def hostile() -> ModuleType:
     """The module of that name."""
-    return _load("hostile")
+    return hostile_module
 
 
 @pytest.fixture(scope="session")
 def icons() -> ModuleType:
     """The module of that name."""
-    return _load("icons")
+    return icons_module
+
+
+@pytest.fixture(scope="module")
+def lone_offices(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[dict[str, Office]]":
+    """Where those screens are found that need no box."""
+    found = {}
+    with ExitStack() as stack:
+        for name in ("unclaimed", "stopped"):
+            panel = lone_panel(tmp_path_factory.mktemp(name))
+            found[name] = office_module.Office(*stack.enter_context(panel))
+        office_module.add_manager(found["stopped"].database)
+        yield found
 
 
 @pytest.fixture(scope="module")
 def offices(
-    box: RunningBox, tmp_path_factory: pytest.TempPathFactory
+    own_box: RunningBox,
+    lone_offices: "dict[str, Office]",
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> "Iterator[dict[str, Office]]":
     """Where each kind of screen is found."""
     with ExitStack() as stack:
-        found = {"office": office_module.move_in(box.url, box.database)}
+        office = office_module.move_in(own_box.url, own_box.database)
         if nut.IS_HERE:
             folder = tmp_path_factory.mktemp("nut")
             ups = stack.enter_context(nut.make_nut(folder, UPS).running())
-            office_module.power_up(box.database.parent, ups.port)
-            office_module.ask(box.url, box.key)
-        for name in ("unclaimed", "stopped"):
-            panel = lone_panel_module.lone_panel(tmp_path_factory.mktemp(name))
-            found[name] = office_module.Office(*stack.enter_context(panel))
-        office_module.add_manager(found["stopped"].database)
-        yield found
+            office_module.power_up(own_box.database.parent, ups.port)
+            office_module.ask(own_box.url, own_box.key)
+        yield lone_offices | {"office": office}
 
 
 @pytest.fixture
@@ -296,82 +285,14 @@ def show(visit: Visit, offices: "dict[str, Office]") -> Visit:
 
 @pytest.fixture(scope="session")
 def serve_box() -> Callable[..., AbstractContextManager[RunningBox]]:
-    """``running_box``, for Marie's boxes of other options."""
-
-    @contextmanager
-    def serve(folder: Path, model: Path | None = _FACTORY_MODEL) -> Iterator[RunningBox]:
-        with running_box(folder, model) as running:
-            claim(running)
-            yield running
-
-    return serve
+    """For Marie's boxes of other options."""
+    return maries_box
 
 
 @pytest.fixture(scope="session")
 def serve_unclaimed() -> Callable[..., AbstractContextManager[RunningBox]]:
     """``running_box``: one more that is nobody's."""
     return running_box
-
-
-@contextmanager
-def running_box(folder: Path, model: Path | None = _FACTORY_MODEL) -> Iterator[RunningBox]:
-    """Start ``atre serve`` as a user would, and stop it as Ctrl-C does.
-
-    ``model`` None leaves the choice to the panel.
-    """
-    ready_file = folder / "ready.json"
-    # fmt: off
-    command = [
-        str(Path(sys.executable).parent / "atre"), "serve",
-        "--data-dir", str(folder / "data"),
-        "--port", str(_free_port()),
-        "--ready-file", str(ready_file),
-        *(["--model", str(model)] if model else []),
-    ]
-    # fmt: on
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        try:
-            link = _link_printed_by(process)
-            ready = json.loads(ready_file.read_text(encoding="utf-8"))
-            yield RunningBox(
-                url=ready["panel_url"],
-                key=ready["api_key"],
-                link=link,
-                database=folder / "data" / "atre.db",
-            )
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(_STOP_S)
-
-
-def _link_printed_by(process: subprocess.Popen[str]) -> str:
-    """Read what the box prints until it says that Ctrl-C stops it; the rest is drained."""
-    lines: queue.Queue[str | None] = queue.Queue()
-
-    def drain() -> None:
-        assert process.stdout
-        for line in process.stdout:
-            lines.put(line)
-        lines.put(None)
-
-    threading.Thread(target=drain, daemon=True).start()
-    printed = ""
-    while "Ctrl-C" not in printed:
-        line = lines.get(timeout=_START_S)
-        assert line is not None, f"atre serve ended:\n{printed}"
-        printed += line
-    found = re.search(r"http://\S+/claim\?code=\S+", printed)
-    assert found, printed
-    return found[0]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @pytest.fixture

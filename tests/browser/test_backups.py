@@ -19,8 +19,14 @@ Visit = Callable[..., "Page"]
 pytest.importorskip("playwright.sync_api")
 
 
+@pytest.fixture(scope="module")
+def box(own_box: Any) -> Any:
+    """A box that knows of no backup."""
+    return own_box
+
+
 def test_a_backup_is_made_proven_and_brought_back_on_a_new_box(
-    enter: Visit, new_box: Any, chromium: Any, tmp_path: Path, serve_unclaimed: Callable[..., Any]
+    enter: Visit, box: Any, chromium: Any, tmp_path: Path, serve_unclaimed: Callable[..., Any]
 ) -> None:
     disk, folder = tmp_path / "disk", tmp_path / "new"
     disk.mkdir()
@@ -35,7 +41,7 @@ def test_a_backup_is_made_proven_and_brought_back_on_a_new_box(
     # The sheet was made after that backup: the next one lets its key in.
     page.goto("/backups")
     _run(page, "create")
-    with closing(connect(new_box.database)) as connection:
+    with closing(connect(box.database)) as connection:
         actions = {row[0] for row in connection.execute("SELECT action FROM audit")}
     assert actions >= {"backup.create", "backup.drill", "backup.sheet.confirm"}
 

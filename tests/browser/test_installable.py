@@ -22,9 +22,11 @@ STATIC = Path(atre_web.__file__).parent / "static"
 
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_chromium_would_install_the_panel(
-    profile: "Callable[..., sync_api.BrowserContext]", offices: "dict[str, Office]", language: str
+    profile: "Callable[..., sync_api.BrowserContext]",
+    lone_offices: "dict[str, Office]",
+    language: str,
 ) -> None:
-    office = offices["stopped"]
+    office = lone_offices["stopped"]
     context = profile(base_url=office.url)  # a private window would install nothing
     office.sign_in(context, "manager")
     page = context.new_page()

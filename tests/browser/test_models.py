@@ -2,11 +2,11 @@
 """From the models page to an answer of another model, as a manager does it on a phone."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.browser.pictures import picture
 
 from atre.plan.planning import factory_model_path
 
@@ -23,7 +23,6 @@ PHONE = {
 }
 MODEL = "Qwen3 4B"
 FILE = "bartowski/Qwen_Qwen3-4B-GGUF/Qwen_Qwen3-4B-Q4_K_M.gguf"
-SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +51,6 @@ def box(
         yield running
 
 
-def picture(page: Any, name: str) -> None:
-    SCREENSHOTS.mkdir(exist_ok=True)
-    # Not path=: Playwright would leave threads of its event loop behind.
-    (SCREENSHOTS / f"models-{name}.png").write_bytes(page.screenshot(full_page=True))
-
-
 def overflow_px(page: Any) -> int:
     root = "document.documentElement"
     return int(page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"))
@@ -83,10 +76,10 @@ def test_a_model_is_downloaded_used_verified_and_removed_on_a_phone(
     offer(page).get_by_role("button", name="Télécharger").click()
     page.locator("#job progress[value]").wait_for()
     page.locator("[data-part=figures]", has_text="Mo sur").wait_for()
-    picture(page, "downloading-phone")
+    picture(page, "models-downloading-phone")
     page.get_by_role("button", name="Annuler").click()
     page.get_by_role("heading", name="Téléchargements inachevés").wait_for()
-    picture(page, "unfinished-phone")
+    picture(page, "models-unfinished-phone")
     hub.let_go()
     page.get_by_role("button", name="Reprendre").click()
     # The page follows by itself from here: no reload is asked for.
@@ -95,7 +88,7 @@ def test_a_model_is_downloaded_used_verified_and_removed_on_a_phone(
     installed.get_by_role("button", name="Utiliser").click()
     installed.locator(".badge", has_text="en service").wait_for()
     assert overflow_px(page) <= 0
-    picture(page, "used-phone")
+    picture(page, "models-used-phone")
     installed.get_by_role("button", name="Vérifier").click()
     page.locator("#job", has_text=f"{MODEL} est intact.").wait_for()
     page.goto("/")
@@ -109,7 +102,7 @@ def test_a_model_is_downloaded_used_verified_and_removed_on_a_phone(
     page.get_by_role("link", name="Retirer").click()
     page.get_by_role("heading", name=f"Retirer {MODEL}").wait_for()
     assert overflow_px(page) <= 0
-    picture(page, "remove-phone")
+    picture(page, "models-remove-phone")
     page.get_by_role("button", name="Retirer").click()
     page.get_by_role("heading", name="Conseillé").wait_for()
     assert page.locator("section", has_text="Installés").locator("li").count() == 1
@@ -139,4 +132,4 @@ def test_screenshots(enter: Callable[..., Any], name: str, options: dict[str, An
     page.goto("/models")
     page.locator(".catalogue summary").click()
     assert overflow_px(page) <= 0
-    picture(page, name)
+    picture(page, f"models-{name}")

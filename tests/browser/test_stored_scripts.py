@@ -30,7 +30,7 @@ _NOBODYS = "$argon2id$v=19$m=64,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$" + "A" * 43
 
 
 @pytest.fixture(scope="module")
-def new_box(
+def own_box(
     tmp_path_factory: pytest.TempPathFactory, serve_box: Callable[..., Any], hostile: ModuleType
 ) -> Iterator[Any]:
     """Marie's box, whose model is markup by its file, its name and its licence."""
@@ -41,10 +41,10 @@ def new_box(
 
 
 @pytest.fixture(scope="module")
-def box(new_box: Any, hostile: ModuleType) -> Any:
+def box(own_box: Any, hostile: ModuleType) -> Any:
     """The same, where everything that has a name has one that is markup."""
     now = time.time()
-    with closing(connect(new_box.database)) as connection:
+    with closing(connect(own_box.database)) as connection:
         (manager,) = people.list_people(connection)
         settings.put(connection, settings.OFFICE_NAME, hostile.MARKUP[0])
         for number, text in enumerate(hostile.MARKUP):
@@ -56,7 +56,7 @@ def box(new_box: Any, hostile: ModuleType) -> Any:
                 login = f"{number}" + text.replace(" ", "")
                 people.create(connection, text, login, "member", password=_NOBODYS, now=now)
         people.set_own(connection, manager.id, name=hostile.MARKUP[1], locale="fr")
-    return new_box
+    return own_box
 
 
 def write_named(path: Path, *, name: str, licence: str) -> None:
@@ -135,10 +135,10 @@ def test_what_is_asked_for_is_shown_as_text(enter: Callable[..., Any], hostile: 
 
 
 def test_what_is_typed_comes_back_as_text(
-    visit: Callable[..., Any], offices: "dict[str, Office]", hostile: ModuleType
+    visit: Callable[..., Any], lone_offices: "dict[str, Office]", hostile: ModuleType
 ) -> None:
     # On a panel of its own: so many wrong passwords close the door of this one for a while.
-    page = visit(at=offices["stopped"].url, init_script=hostile.WATCH)
+    page = visit(at=lone_offices["stopped"].url, init_script=hostile.WATCH)
     page.goto("/login")
     for text in hostile.MARKUP:
         page.locator("#login").fill(text)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from tests.browser.pictures import picture
 from werkzeug.serving import make_server
 
 from atre.certificate import served
@@ -38,7 +39,6 @@ RENAMED, BANK, PRINTER = "atre-7f3a-2.local", "bank.example", "printer.local"
 TIMEOUT_S = 30
 NOW = dt.datetime.now(dt.UTC)
 PHONE = {"viewport": {"width": 320, "height": 640}, "device_scale_factor": 2, "is_mobile": True}
-SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 Open = Callable[..., "sync_api.Page"]
 
@@ -94,25 +94,23 @@ def forged(tls_dir: Path, name: str) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def open_page(tls_dir: Path, ports: dict[str, int], tmp_path: Path) -> Iterator[Open]:
+def open_page(
+    chromium: "sync_api.Browser", tls_dir: Path, ports: dict[str, int], tmp_path: Path
+) -> Iterator[Open]:
     """A page of a fresh Chromium whose user trusts the box's authority, or not."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not installed (Debian package chromium)")
     if shutil.which("certutil") is None:
         pytest.skip("not installed: certutil (Debian package libnss3-tools)")
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     rules = ", ".join(f"MAP {name} 127.0.0.1:{port}" for name, port in ports.items())
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with ExitStack() as stack:
-        playwright = stack.enter_context(api.sync_playwright())
 
         def start(*, trusts: bool, **options: Any) -> "sync_api.Page":
             if trusts:
                 trust(tmp_path, tls_dir / "ca.crt")
-            browser = playwright.chromium.launch(
+            browser = chromium.browser_type.launch(
                 executable_path=str(CHROMIUM),
                 args=["--disable-gpu", f"--host-resolver-rules={rules}", *sandbox],
-                env=os.environ | {"HOME": str(tmp_path)},
+                env={**os.environ, "HOME": str(tmp_path)},
             )
             stack.callback(browser.close)
             page: sync_api.Page = browser.new_context(locale="fr-FR", **options).new_page()
@@ -167,18 +165,17 @@ def test_the_guide_fits_a_phone_in_both_languages(open_page: Open) -> None:
     page = open_page(trusts=True, **PHONE)
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text))
-    SCREENSHOTS.mkdir(exist_ok=True)
     for language in ("fr", "en"):
         page.goto(f"https://{HOST}/trust?lang={language}")
         for summary in page.locator("summary").all():
             summary.click()
             root = "document.documentElement"
             assert page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") == 0
-        page.screenshot(path=SCREENSHOTS / f"trust-phone-{language}.png", full_page=True)
+        picture(page, f"trust-phone-{language}")
     assert problems == []
     page.emulate_media(color_scheme="dark")
-    page.screenshot(path=SCREENSHOTS / "trust-phone-dark.png", full_page=True)
+    picture(page, "trust-phone-dark")
     page.set_viewport_size({"width": 1200, "height": 800})
     for language in ("fr", "en"):
         page.goto(f"https://{HOST}/trust?lang={language}")
-        page.screenshot(path=SCREENSHOTS / f"trust-dark-{language}.png", full_page=True)
+        picture(page, f"trust-dark-{language}")
