@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 VULKAN := build/vulkan
 
-.PHONY: help setup run test check fix bench load demo-backup fault-check screenshots vulkan-check factory-model evaluate-factory-model clean
+.PHONY: help setup run test check fix bench load demo-backup fault-check screenshots vulkan-check image image-test factory-model evaluate-factory-model clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -65,6 +65,14 @@ $(VULKAN)/.ready: pyproject.toml .ci/constraints.txt .ci/set-up .ci/set-up-vulka
 	@.ci/install-test-packages vulkan-packages.txt
 	@PYTHON=$(PYTHON) .ci/set-up-vulkan $(VULKAN)
 	@touch $@
+
+image: ## Build the image to flash, its update bundle and its bill of materials (Debian, root; the first time takes long)
+	@image-build/build.sh
+
+image-test: setup ## Boot the built image in an emulated machine, reach its panel, switch it off (some minutes)
+	@.ci/install-test-packages image-packages.txt
+	@$(BIN)/python -m pytest -o python_files='check_*.py' tests/image $(ARGS)
+	@cat build/image/boot-times.json
 
 factory-model: setup ## Train the factory model again (about an hour on two cores)
 	@image-build/factory-model/build.sh

@@ -16,7 +16,7 @@ from atre.config import Config
 from atre.errors import EngineUnavailableError
 from atre.ipc.messages import EngineEvent, Generate
 from atre_web import create_app
-from atre_web.accounts import people, sessions
+from atre_web.accounts import passwords, people, sessions
 from atre_web.accounts.database import connect
 from atre_web.accounts.door import open_door
 from atre_web.accounts.principal import Role
@@ -24,6 +24,13 @@ from atre_web.accounts.principal import Role
 NOW = 1_800_000_000.0
 # A hash of nothing: who has it can be asked for nothing that a test would have to wait for.
 _NO_PASSWORD = "$argon2id$v=19$m=64,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$" + "A" * 43
+
+
+# Of every new box, whose claim code is hashed: at its true cost, a fifth of a second of processor.
+@pytest.fixture(autouse=True)
+def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "_MEMORY_KIB", 64)
+    monkeypatch.setattr(passwords, "_PASSES", 1)
 
 
 @pytest.fixture
@@ -110,6 +117,9 @@ class EngineStandIn:
             raise EngineUnavailableError("The engine is loading.")
         self.asked.append(Answering(request))
         return self.asked[-1]
+
+    def incarnation(self) -> tuple[int, int] | None:
+        return None
 
     def describe(self) -> Any:
         raise EngineUnavailableError("not asked here")

@@ -14,8 +14,9 @@ import pytest
 TREE = Path(__file__).parents[2] / "systemd" / "appliance"
 UNITS = TREE / "usr" / "lib" / "systemd" / "system"
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
-# The gate asks the panel, on loopback only.
-NO_NETWORK = sorted(set(SERVICES) - {"atre.service", "atre-health-gate.service"})
+# The health gate asks the panel on loopback.
+LOOPBACK = "atre-health-gate.service"
+NO_NETWORK = sorted(set(SERVICES) - {"atre.service", LOOPBACK})
 
 needs_systemd = pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed"
@@ -76,6 +77,12 @@ def test_only_the_box_itself_sees_the_network(name: str) -> None:
     settings = _settings(name)
     assert ("PrivateNetwork", "yes") in settings
     assert [value for key, value in settings if key == "RestrictAddressFamilies"] == ["AF_UNIX"]
+
+
+def test_the_health_gate_sees_loopback_alone() -> None:
+    settings = _settings(LOOPBACK)
+    assert {("IPAddressAllow", "localhost"), ("IPAddressDeny", "any")} <= set(settings)
+    assert ("RestrictAddressFamilies", "AF_UNIX AF_INET") in settings
 
 
 def test_the_engine_sees_models_and_sockets_and_nothing_else_of_the_data() -> None:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
+import os
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -229,3 +231,18 @@ def test_a_short_burn_in_of_this_machine_is_kept_and_signed(
     assert kept.findings.soak is not None
     assert kept.findings.soak.answers >= 1
     assert kept.findings.memory.tested_bytes == 2**16
+
+
+def test_a_burn_in_that_is_cancelled_says_so_and_keeps_no_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_arguments: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        pytest.fail("SIGTERM was not heard")
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(burn_in_command, "run", interrupted)
+    status, told = doctor("--burn-in", "--data-dir", str(tmp_path), "--lang", "en")
+    assert (status, told) == (130, "Cancelled; nothing is kept.\n")
+    assert not (tmp_path / "factory" / "burn-in.json").exists()
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -19,7 +19,6 @@ from atre_web.accounts import (
     claim_news,
     invitations,
     keys,
-    passwords,
     people,
     recovery,
     sessions,
@@ -37,12 +36,6 @@ NOW = 1_800_000_000.0
 UP = 500.0
 PASSWORD = "quatre mots à la suite"
 WRONG = "0000-0000-0000"
-
-
-@pytest.fixture(autouse=True)
-def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "_MEMORY_KIB", 64)
-    monkeypatch.setattr(passwords, "_PASSES", 1)
 
 
 @pytest.fixture

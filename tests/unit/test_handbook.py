@@ -116,6 +116,7 @@ def test_plain_text_keeps_the_words_alone() -> None:
 # As people ask, misspelt here and there; the page that must be among the first three.
 QUESTIONS = {
     "fr": {
+        "préparer plusieurs boîtiers pour des clients, étiquettes": "prepare-units",
         "quel disque usb brancher pour les sauvegardes": "backup-disk",
         "le disque est plein, plus de place": "full-disk",
         "tout effacer et repartir de zéro": "factory-reset",
@@ -185,6 +186,7 @@ QUESTIONS = {
         "registre de qui a fait quoi": "system-support",
     },
     "en": {
+        "print labels and flash units for customers": "prepare-units",
         "which usb disk can I plug in for backups": "backup-disk",
         "the disk is full, no room left": "full-disk",
         "erase everything, factory reset": "factory-reset",

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from atre.choices.owner_mark import waits_for_owner
 from atre.config import Config
 from atre_web import create_app
-from atre_web.accounts import passwords, people
+from atre_web.accounts import people
 from atre_web.accounts.database import connect
 from atre_web.accounts.door import Door, open_door
 
@@ -21,12 +21,6 @@ TLS = "https://127.0.0.1:8443"
 BROWSER = {"Accept": "text/html,*/*;q=0.8"}
 PASSWORD = "quatre mots à la suite"
 NAME = {"name": "Marie Roy", "login": "Marie", "password": PASSWORD}
-
-
-@pytest.fixture(autouse=True)
-def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "_MEMORY_KIB", 64)
-    monkeypatch.setattr(passwords, "_PASSES", 1)
 
 
 @pytest.fixture

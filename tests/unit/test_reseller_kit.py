@@ -16,9 +16,11 @@ from click.testing import CliRunner
 _KIT = Path(__file__).resolve().parents[2] / "image-build" / "reseller"
 sys.path.insert(0, str(_KIT))
 
-from atre.choices.unit_file import read_unit_file  # noqa: E402
+from atre.choices.unit_file import adopted, read_unit_file  # noqa: E402
 from atre.errors import ConfigError  # noqa: E402
 from atre.media.mounts import Mount  # noqa: E402
+from atre.provision.apply import apply_files  # noqa: E402
+from atre.provision.file import read as read_provision  # noqa: E402
 from atre_web.accounts import claim_code, passwords  # noqa: E402
 from reseller_kit.commands import kit  # noqa: E402
 from reseller_kit.flash import flash  # noqa: E402
@@ -73,6 +75,23 @@ def test_a_prepared_unit_has_a_code_of_which_it_gets_only_the_hash(tmp_path: Pat
     records.forget_code("AT-0001")
     with pytest.raises(ConfigError, match="not kept any more"):
         records.label("AT-0001")
+
+
+def test_a_unit_s_provision_file_is_the_reseller_s_with_the_unit_in_it(tmp_path: Path) -> None:
+    (tmp_path / "all.toml").write_text('format = 1\n[model]\npreload = "qwen3-4b"\n')
+    asked = ["prepare", "AT-1", "--provision", str(tmp_path / "all.toml")]
+    assert run(tmp_path, *asked)[0] == 0
+    folder = tmp_path / "units" / "AT-1"
+    found = read_provision((folder / "atre-provision.toml").read_bytes())
+    assert found.model is not None
+    assert found.model.preload == "qwen3-4b"
+    assert found.unit == read_unit_file(folder / "unit.toml")
+    box = tmp_path / "box"
+    assert apply_files(box, (folder / "atre-provision.toml").read_bytes(), None)
+    assert adopted(box) == found.unit
+    (tmp_path / "all.toml").write_text("format = 2\n")
+    assert run(tmp_path, *asked[:1], "AT-2", *asked[2:])[0] == 1
+    assert Records(tmp_path / "units").serials() == ["AT-1"]
 
 
 def test_no_two_units_share_a_name_or_a_code(

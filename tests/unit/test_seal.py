@@ -76,7 +76,14 @@ def bench(tmp_path: Path, given: UnitFile) -> tuple[Path, Path]:
     data_dir, unit_file = tmp_path / "box", tmp_path / "AT-0001.toml"
     open_door(config(data_dir), run_key=True)
     write_signed(make_report(data_dir), unit_key(data_dir), data_dir / "factory" / "burn-in.json")
-    for name in ("logs/atred.log", "tls/ca.key", "secrets/plug", "state/box-id", "state/race.json"):
+    for name in (
+        "logs/atred.log",
+        "tls/ca.key",
+        "secrets/plug",
+        "state/box-id",
+        "state/race.json",
+        "state/provision.json",
+    ):
         (data_dir / name).parent.mkdir(parents=True, exist_ok=True)
         (data_dir / name).write_text("x")
     unit_file.write_text(in_toml(given))
@@ -180,8 +187,8 @@ def test_sealing_removes_the_bench_and_keeps_the_unit(
     assert "Removed: logs" in told
     kept = remaining(data_dir)
     assert {
-        "lock", "state/race.json", "factory/serial", "factory/host-name", "factory/claim-code",
-        "factory/unit.key", "factory/burn-in.json",
+        "lock", "state/race.json", "state/provision.json", "factory/serial", "factory/host-name",
+        "factory/claim-code", "factory/unit.key", "factory/burn-in.json",
     } <= kept  # fmt: skip
     assert all(name.startswith(("lock", "state/", "factory/", "models/")) for name in kept)
     assert not kept & {"state/box-id", "models/partial/half.gguf", "state/waits-for-owner"}

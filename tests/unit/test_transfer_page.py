@@ -14,12 +14,6 @@ from atre_web.accounts.principal import Role
 PASSWORD = "quatre mots à la suite"
 
 
-@pytest.fixture(autouse=True)
-def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "_MEMORY_KIB", 64)
-    monkeypatch.setattr(passwords, "_PASSES", 1)
-
-
 @pytest.fixture
 def manager(sign_in: Callable[[Role], FlaskClient], database: sqlite3.Connection) -> FlaskClient:
     client = sign_in("manager")

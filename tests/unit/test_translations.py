@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -57,17 +58,18 @@ FRANCES_WORDS = re.compile(
 )
 
 
-def sources() -> set[str]:
+@cache
+def sources() -> frozenset[str]:
     """Every French sentence that the code and the templates mark for translation."""
     with (TRANSLATIONS / "babel.cfg").open(encoding="utf-8") as mapping:
         methods, options = parse_mapping_cfg(mapping)  # type: ignore[no-untyped-call]
     keywords = {"_": None, "gettext": None, "ngettext": (1, 2)}
     found = extract_from_dir(ROOT, methods, options, keywords=keywords)
-    return {
+    return frozenset(
         text
         for _, _, texts, _, _ in found
         for text in (texts if isinstance(texts, tuple) else (texts,))
-    }
+    )
 
 
 def catalogue(language: str) -> Catalog:

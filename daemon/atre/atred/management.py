@@ -42,6 +42,7 @@ from atre.errors import (
     InvalidRequestError,
     StorageError,
 )
+from atre.hardware.pmset import mac_power_issues
 from atre.ipc.appliance_messages import ApplianceRequest
 from atre.ipc.backup_messages import BackupRequest
 from atre.ipc.box_messages import (
@@ -134,6 +135,7 @@ def main(config_path: Path, *, lifeline: bool) -> None:
         make_whole(config.data_dir)
         daemon.certificate.renew()
         daemon.preload.look()
+        daemon.look_at_mac()
     daemon.close()
 
 
@@ -144,6 +146,7 @@ class ManagementDaemon:
         self._config = config
         self._started_at = time.time()
         self.settled = threading.Event()
+        self._mac_issues = mac_power_issues()
         self._advertiser = Advertiser(
             config.state_dir,
             https_port=config.lan_port,
@@ -252,6 +255,10 @@ class ManagementDaemon:
         with contextlib.suppress(EngineUnavailableError):
             nudge(self._config.runtime_dir / SLEEP)
 
+    def look_at_mac(self) -> None:
+        """See whether a Mac would still sleep; elsewhere this does nothing."""
+        self._mac_issues = mac_power_issues()
+
     def _names(self) -> BoxNames:
         return BoxNames(
             host_name=self._advertiser.host_name,
@@ -266,6 +273,7 @@ class ManagementDaemon:
         own = [
             *([self.certificate.issue] if self.certificate.issue else []),
             *self._appliance.disk_issues(),
+            *(mac.whole for mac in self._mac_issues),
         ]
         note = self._read_note()
         return BoxDescription(

@@ -47,6 +47,7 @@ REPORT = "burn-in.json"
 # What the engine, the system and the disk's cache need while memory is tested.
 _TESTED_MEMORY = 0.75
 _DISK_BYTES = 4 * 2**30
+_INTERRUPTED = 130  # as shells say of SIGINT
 _NBSP = "\N{NO-BREAK SPACE}"
 
 
@@ -55,13 +56,19 @@ def burn_in(
 ) -> Report:
     """Test this unit and keep its signed report, in its data and at ``to``.
 
-    Raises BurnInError, ConfigError; KeyboardInterrupt on Ctrl-C or SIGTERM, and nothing is kept.
+    Ctrl-C or SIGTERM ends the command, and nothing is kept. Raises BurnInError, ConfigError.
     """
     started_at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     data_dir.mkdir(parents=True, exist_ok=True)
     key, me = unit_key(data_dir), unit(data_dir, serial)
-    with _ended_by_sigterm(), _progress() as on_progress:
-        found = run(_probes(data_dir, model), minutes * 60, on_progress)
+    try:
+        with _ended_by_sigterm(), _progress() as on_progress:
+            found = run(_probes(data_dir, model), minutes * 60, on_progress)
+    except KeyboardInterrupt:
+        click.echo(
+            say("Cancelled; nothing is kept.", f"Arrêté{_NBSP}; rien n’est gardé."), err=True
+        )
+        sys.exit(_INTERRUPTED)
     remarks = judge(found)
     report = Report(
         unit=me,

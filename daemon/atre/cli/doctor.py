@@ -11,6 +11,7 @@ from atre.cli.burn_in import burn_in, show
 from atre.cli.detect import look, recorded
 from atre.hardware.bundle import write_bundle
 from atre.hardware.detect import detect
+from atre.hardware.pmset import mac_power_issues
 from atre.plan.health import HealthNote, check
 from atre.terminal.language import in_french, lang_option
 from atre.terminal.options import data_dir_option, json_option
@@ -96,7 +97,9 @@ def doctor(
             click.echo(f"{spoken['bundle']}{spoken['colon']} {bundle}")
             return
         machine = detect(place)
-    notes = check(look(machine, model, data_dir, is_here=root == Path("/")), data_dir)
+    is_here = root == Path("/")
+    mac = mac_power_issues() if is_here else ()
+    notes = check(look(machine, model, data_dir, is_here=is_here), data_dir, mac)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(notes)))
     else:

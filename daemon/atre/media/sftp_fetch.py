@@ -22,7 +22,8 @@ def fetch_folder(target: OpenTarget, name: str, into: Path) -> None:
     try:
         subprocess.run(
             argv,
-            input=f'get "{path}/{name}/*" "{into}"\n',
+            # Within quotes a * would be a name.
+            input=f'cd "{path}/{name}"\nlcd "{into}"\nget *\n',
             check=False,
             capture_output=True,
             text=True,

@@ -9,6 +9,7 @@ import msgspec
 
 from atre.hardware.explain import FRENCH_FACTS, describe, unused_flags
 from atre.hardware.machine import Memory
+from atre.hardware.pmset import MacIssue
 from atre.hardware.remedies import words
 from atre.hardware.usage import UseCode
 from atre.plan.inspection import Inspection
@@ -34,9 +35,11 @@ class HealthNote(msgspec.Struct, frozen=True, kw_only=True):
     remedy_fr: str
 
 
-def check(found: Inspection, data_dir: Path) -> tuple[HealthNote, ...]:
-    """Problems first, then advice."""
-    notes = [*_model(found), *_devices(found), *_disk(data_dir), *_advice(found)]
+def check(
+    found: Inspection, data_dir: Path, mac: tuple[MacIssue, ...] = ()
+) -> tuple[HealthNote, ...]:
+    """Problems first, then advice. ``mac`` is what this Mac's own settings say."""
+    notes = [*_model(found), *_devices(found), *_disk(data_dir), *_mac(mac), *_advice(found)]
     return tuple(sorted(notes, key=lambda note: not note.is_problem))
 
 
@@ -77,6 +80,17 @@ def _disk(data_dir: Path) -> Iterator[HealthNote]:
             text_fr=f"Il ne reste que {size} Mio là où le boîtier garde ses données ({existing}).",
             remedy="Free some space, or choose another place with --data-dir.",
             remedy_fr="Libérez de la place, ou choisissez un autre endroit avec --data-dir.",
+        )
+
+
+def _mac(issues: tuple[MacIssue, ...]) -> Iterator[HealthNote]:
+    for issue in issues:
+        yield HealthNote(
+            is_problem=True,
+            text=issue.said.text,
+            text_fr=issue.said.text_fr,
+            remedy=issue.remedy.text,
+            remedy_fr=issue.remedy.text_fr,
         )
 
 

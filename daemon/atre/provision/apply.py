@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from atre.choices.owner_mark import waits_for_owner
+from atre.choices.unit_file import adopt
 from atre.errors import ConfigError
 from atre.network import record as network_record
 from atre.network.link import NetworkdLink
@@ -62,6 +63,8 @@ def apply_files(
             "remise à zéro le prépare pour un autre fichier.",
         )
     try:
+        if found.unit is not None:
+            adopt(data_dir, found.unit)
         _set_network(state_dir, found, link or NetworkdLink())
         # Last: whatever is cut before is done again.
         provisioned = Provisioned(

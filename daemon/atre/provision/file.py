@@ -9,6 +9,7 @@ import msgspec
 from cryptography import x509
 from msgspec import Meta
 
+from atre.choices.unit_file import UnitFile
 from atre.errors import ConfigError, InvalidRequestError
 from atre.ipc.appliance_messages import NetworkSettings
 from atre.network.settings import check as check_network
@@ -51,7 +52,7 @@ class Trust(_Table, frozen=True):
 
 
 class Provision(_Table, frozen=True):
-    """The whole file. ``format`` is 1."""
+    """The whole file. ``format`` is 1; ``unit`` is what the reseller's label says."""
 
     format: Literal[1]
     office: Office = Office()
@@ -59,6 +60,7 @@ class Provision(_Table, frozen=True):
     reseller: Reseller | None = None
     model: Model | None = None
     trust: Trust | None = None
+    unit: UnitFile | None = None
 
 
 def read(data: bytes) -> Provision:

@@ -14,6 +14,8 @@ from atre.choices.unit_file import FOLDER
 
 # Measured on this very machine: the office need not wait for it again.
 _MEASURED = frozenset({"race.json", "speed.json", "power-baseline.json", "power-calibration.json"})
+# What a reseller set up beforehand (``atre provision``) is for the office.
+_PROVISIONED = frozenset({"network.json", "provision.json"})
 _KEPT = frozenset({"lock", "models", FOLDER, "state"})
 
 
@@ -24,7 +26,9 @@ def traces(data_dir: Path, partial_dir: Path) -> list[Path]:
     that the box is nobody's goes after it, for without it the database is somebody's.
     """
     found = [path for path in _entries(data_dir) if path.name not in _KEPT]
-    found += [path for path in _entries(data_dir / "state") if path.name not in _MEASURED]
+    found += [
+        path for path in _entries(data_dir / "state") if path.name not in _MEASURED | _PROVISIONED
+    ]
     found += _entries(partial_dir)
     return sorted(found, key=lambda path: (path.name == MARK, path.name.endswith(".db"), path))
 

@@ -48,13 +48,19 @@ def kit() -> None:
 
 @kit.command()
 @click.argument("serials", nargs=-1, required=True)
+@click.option(
+    "--provision",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="An atre-provision.toml that all of them get: office, network, model and so on.",
+)
 @_units_option
 @lang_option
-def prepare(serials: tuple[str, ...], units: Path) -> None:
+def prepare(serials: tuple[str, ...], provision: Path | None, units: Path) -> None:
     """Give each unit a name and a claim code."""
     records = Records(units)
+    common = provision.read_text("utf-8") if provision else "format = 1\n"
     for serial in serials:
-        facts = records.prepare(serial)
+        facts = records.prepare(serial, common)
         click.echo(f"{serial}  {facts.name}.local  {records.unit_file(serial)}")
 
 

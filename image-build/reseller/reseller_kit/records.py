@@ -8,6 +8,8 @@ import msgspec
 
 from atre.choices.unit_file import UnitFile, in_toml, read_unit_file
 from atre.errors import ConfigError
+from atre.provision.file import read as read_provision
+from atre.stick.names import PROVISION
 from atre.system.durable import write_durably
 from atre_web.accounts import claim_code, passwords
 
@@ -48,8 +50,12 @@ class Records:
     def serials(self) -> list[str]:
         return sorted(path.parent.name for path in self._folder.glob(f"*/{_UNIT}"))
 
-    def prepare(self, serial: str) -> LabelFacts:
-        """Give a new unit its name and its claim code. Raises ConfigError if it has them."""
+    def prepare(self, serial: str, provision: str = "format = 1\n") -> LabelFacts:
+        """Give a new unit its name and its claim code.
+
+        ``provision`` is what all units are set up with. Raises ConfigError if the unit has them
+        already, or that is no provision file.
+        """
         if (self._folder / serial / _UNIT).exists():
             raise ConfigError(
                 f"{serial} is prepared already. Its label is {self._folder / serial / _LABEL}.",
@@ -58,8 +64,11 @@ class Records:
         digits = claim_code.new_code()
         unit = UnitFile(serial=serial, name=self._new_name(), claim=passwords.hashed(digits))
         facts = LabelFacts(serial=serial, name=unit.name, code=claim_code.printed(digits))
+        whole = f"{provision}\n[unit]\n{in_toml(unit)}".encode()
+        read_provision(whole)
         # The label first: a unit whose code is on no label would be lost.
         self._write(serial, _LABEL, msgspec.json.format(msgspec.json.encode(facts)))
+        self._write(serial, PROVISION, whole)
         self._write(serial, _UNIT, in_toml(unit).encode())
         return facts
 

@@ -51,8 +51,7 @@ def _schema(database: Path) -> int:
         return 0
     with closing(sqlite3.connect(database)) as connection:
         (schema,) = connection.execute("PRAGMA user_version").fetchone()
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        # Without a log beside it the file alone is the database.
+        # Takes in what lies in the log beside it, and removes that: the file alone is the database.
         connection.execute("PRAGMA journal_mode = DELETE")
     return int(schema)
 
