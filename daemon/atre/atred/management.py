@@ -134,8 +134,8 @@ def main(config_path: Path, *, lifeline: bool) -> None:
     while not stop.wait(_RENEWAL_CHECK_S):
         make_whole(config.data_dir)
         daemon.certificate.renew()
-        daemon.look_at_mac()
         daemon.preload.look()
+        daemon.look_at_mac()
     daemon.close()
 
 
