@@ -362,8 +362,11 @@ def test_a_running_box_takes_a_backup_and_comes_back_as_it_was(
         assert process.poll() is None  # the same process, started anew in place
         with closing(sqlite3.connect(box.data_dir / "atre.db")) as connection:
             assert connection.execute("SELECT count(*) FROM groups").fetchone() == (0,)
+        box.ready_file.unlink()
         run(box, "undo")
-        wait_until(lambda: groups(box.data_dir) == 1)
+        # Looked at in the middle of the swap, an empty database would be made in its place.
+        wait_until(box.ready_file.exists)
+        assert groups(box.data_dir) == 1
         found = json.loads(run(box, "targets", "--json"))
         assert found["restore"]["phase"] == "undone"
         run(box, "confirm")
