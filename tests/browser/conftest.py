@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urldefrag, urlsplit
 
 import pytest
+from tests.appliance_stand_in import played
 from tests.browser import hostile as hostile_module
 from tests.browser import icons as icons_module
 from tests.browser import office as office_module
@@ -21,7 +22,7 @@ from tests.integration import nut
 if TYPE_CHECKING:
     from playwright import sync_api
     from tests.browser.office import Office
-    from tests.browser.screens import Screen
+    from tests.browser.screen import Screen
 
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -245,6 +246,11 @@ def lone_offices(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[dict[str
             panel = lone_panel(tmp_path_factory.mktemp(name))
             found[name] = office_module.Office(*stack.enter_context(panel))
         office_module.add_manager(found["stopped"].database)
+        for name, stand_ins in played().items():
+            panel = lone_panel(tmp_path_factory.mktemp(name), stand_ins)
+            found[name] = office_module.Office(*stack.enter_context(panel))
+            office_module.add_manager(found[name].database, PASSWORD)
+        office_module.tell_of_presence(found["trial"].database)
         yield found
 
 

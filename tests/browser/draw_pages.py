@@ -13,7 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-    from tests.browser.screens import Screen
+    from tests.browser.screen import Screen
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 

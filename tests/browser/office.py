@@ -17,7 +17,15 @@ from atre.ipc.power_client import PowerClient
 from atre.ipc.power_messages import PowerSettings, UpsSettings
 from atre.plan.planning import factory_model_path
 from atre.power.history import DAY_S, HOUR_S, Amount, PowerHistory
-from atre_web.accounts import groups, invitations, keys, people, sessions
+from atre_web.accounts import (
+    groups,
+    invitations,
+    keys,
+    passwords,
+    people,
+    presence,
+    sessions,
+)
 from atre_web.accounts.database import connect, transaction
 from atre_web.accounts.principal import Role
 
@@ -126,8 +134,16 @@ def ask(url: str, key: str) -> None:
         answer.read()
 
 
-def add_manager(database: Path) -> None:
-    """Make a box Marie's without its claim page."""
+def add_manager(database: Path, password: str = "") -> None:
+    """Make a box Marie's without its claim page; without a password nobody can type hers."""
+    stored = passwords.hashed(password) if password else _NOBODYS
     with closing(connect(database)) as connection, transaction(connection):
-        people.create(connection, "Marie", "marie", "manager", password=_NOBODYS, now=time.time())
+        people.create(connection, "Marie", "marie", "manager", password=stored, now=time.time())
         connection.execute("UPDATE claim SET code = NULL, claimed_at = ?", (time.time(),))
+
+
+def tell_of_presence(database: Path) -> None:
+    """Somebody at the box chose a new password: every page of that panel says so."""
+    notice = presence.Notice(at=time.time(), name=_LONG, means="usb_stick")
+    with closing(connect(database)) as connection:
+        presence.note(connection, notice)

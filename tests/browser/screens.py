@@ -5,16 +5,13 @@
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from tests.browser.appliance_screens import APPLIANCE_SCREENS
+from tests.browser.screen import WRONG, Screen, unfold
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
-
-# A box that works; one that is nobody's yet; one whose other processes do not run.
-Host = Literal["office", "unclaimed", "stopped"]
-Reader = Literal["nobody", "guest", "manager"]
 
 _ANSWERS = {
     "fr": """Non\u00a0: elles **restent ici**. Voyez [la page d’aide](https://box.example/help).
@@ -48,24 +45,6 @@ curl --cacert atre-ca.crt --header "Authorization: Bearer atre-…" https://atre
 ```
 """,
 }
-WRONG = "ceci n’est pas le mot de passe"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Screen:
-    """One page in one state.
-
-    ``path`` may name a place of the office in braces; ``act`` then does there what makes the page,
-    and finds its way without words, for it goes in either language.
-    """
-
-    name: str
-    rule: str
-    path: str
-    template: str
-    reader: Reader = "manager"
-    host: Host = "office"
-    act: "Callable[[Page], None] | None" = None
 
 
 def _sign_in_wrongly(page: "Page") -> None:
@@ -160,15 +139,8 @@ def _show_sheet(page: "Page") -> None:
     page.locator(".sheet .key").wait_for()
 
 
-def _unfold(page: "Page") -> None:
-    # Not by clicks: of parts that share a name, only one stays open.
-    page.evaluate(
-        "() => document.querySelectorAll('details').forEach((part) => {"
-        " part.removeAttribute('name'); part.open = true; })"
-    )
-
-
 SCREENS: list[Screen] = [
+    *APPLIANCE_SCREENS,
     *(
         Screen(
             name=name, rule=rule, path=rule, template=template, reader="nobody", host="unclaimed"
@@ -257,12 +229,12 @@ SCREENS: list[Screen] = [
         Screen(name=name, rule=rule, path=rule, template=template, act=act)
         for name, rule, template, act in (
             ("backups", "/backups", "backups.html", None),
-            ("backups-all", "/backups", "backups.html", _unfold),
+            ("backups-all", "/backups", "backups.html", unfold),
             ("backup-sheet", "/backups/sheet", "backup_sheet.html", None),
             ("backup-sheet-shown", "/backups/sheet", "backup_sheet.html", _show_sheet),
             ("backup-restore", "/backups/restore", "backup_restore.html", None),
-            ("power", "/power", "power.html", _unfold),
-            ("power-settings", "/power/settings", "power_settings.html", _unfold),
+            ("power", "/power", "power.html", unfold),
+            ("power-settings", "/power/settings", "power_settings.html", unfold),
         )
     ),
     Screen(name="settings", rule="/settings", path="/settings", template="settings.html"),
@@ -341,7 +313,7 @@ SCREENS: list[Screen] = [
         template="person_delete.html",
     ),
     Screen(name="models", rule="/models", path="/models", template="models.html"),
-    Screen(name="models-all", rule="/models", path="/models", template="models.html", act=_unfold),
+    Screen(name="models-all", rule="/models", path="/models", template="models.html", act=unfold),
     Screen(
         name="models-unknown",
         rule="/models/remove",
@@ -361,7 +333,7 @@ SCREENS: list[Screen] = [
         path="/trust",
         template="trust.html",
         reader="nobody",
-        act=_unfold,
+        act=unfold,
     ),
     Screen(name="error", rule="", path="/nowhere", template="error.html"),
     Screen(name="forbidden", rule="/people", path="/people", template="error.html", reader="guest"),
@@ -392,6 +364,7 @@ NO_PAGES = frozenset(
         "/audit.csv",
         "/api/panel/backups.json",
         "/api/panel/status.json",
+        "/api/panel/updates.json",
         "/v1/engine",
         "/v1/models",
         "/v1/models/<path:model>",

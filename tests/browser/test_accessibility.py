@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.browser.screens import Screen
+    from tests.browser.screen import Screen
 
 pytestmark = pytest.mark.browser
 

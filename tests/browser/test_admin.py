@@ -14,6 +14,7 @@ ROOMS = (
     "/network",
     "/usage",
     "/power",
+    "/updates",
     "/settings",
     "/system",
     "/audit",

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 OPEN = {"/healthz", "/trust", "/ca.crt", "/ca.cer", "/atre.mobileconfig"}
 # What the forms of strangers answer to somebody who shows nothing: a page, or that a form must come
 # from the box's own page. tests/unit/test_authorisation.py says who may use what.
-FORMS = {"/claim", "/claim/restore", "/login", "/login/recovery", "/invitation/x"}
+FORMS = {
+    "/claim", "/claim/restore", "/login", "/login/presence", "/login/recovery", "/invitation/x",
+    "/network/address/x",
+}  # fmt: skip
 TIMEOUT_S = 30
 
 

@@ -26,6 +26,7 @@ SAME = {
     "Date (UTC)",
     "Invitations",
     "Usage",
+    "Version %(version)s",
     "Versions",
     "Conversations",
     "Source",

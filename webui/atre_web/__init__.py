@@ -9,14 +9,17 @@ from werkzeug.wrappers import Response as BaseResponse
 from atre.certificate.files import names_file
 from atre.config import Config
 from atre.errors import AtreError, DiskFullError
+from atre.ipc.appliance_client import ApplianceClient
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.embedder_client import EmbedderClient
 from atre.ipc.energy_client import EnergyClient
 from atre.ipc.models_client import ModelsClient
 from atre.ipc.power_client import PowerClient
+from atre.ipc.update_client import UpdateClient
 from atre_web import body_limit, host_check, room, trust
 from atre_web.accounts import authorisation, claim_news
 from atre_web.accounts.running import Running
+from atre_web.appliance.install import install as appliance
 from atre_web.audience import wants_page
 from atre_web.backups.install import install as backup_pages
 from atre_web.models import install as models
@@ -29,6 +32,7 @@ from atre_web.panel import install as panel
 from atre_web.panel.snapshot import Sources
 from atre_web.power import install as power
 from atre_web.trust import http_app
+from atre_web.updates.install import install as updates
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -65,6 +69,8 @@ def create_app(config: Config) -> Flask:
     office.install(app, box)
     models.install(app, ModelsClient(config.management_socket))
     backup_pages(app, config.management_socket)
+    updates(app, UpdateClient(config.management_socket))
+    appliance(app, ApplianceClient(config.management_socket))
     app.register_blueprint(routes.blueprint)
     trust.install(app, config.tls_dir)
     app.register_error_handler(AtreError, _error)

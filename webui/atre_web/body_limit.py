@@ -33,14 +33,19 @@ def read_body() -> bytes:
 
 
 def explain(error: RequestEntityTooLarge) -> None:
-    """Say in ``error`` what to do, and read the rest of the body so that the client hears it.
+    """Say in ``error`` what to do, and see to it that the client hears it."""
+    error.description = (
+        f"The request is longer than the {_MAX_BODY_BYTES // 2**20} MiB allowed. Send less text."
+    )
+    hear_out()
+
+
+def hear_out() -> None:
+    """Read the rest of a body that is refused, as far as that takes neither long nor much.
 
     Most clients send everything before they read, and closing a connection on which bytes still
     wait resets it (RFC 9112, 9.6): the answer would be lost.
     """
-    error.description = (
-        f"The request is longer than the {_MAX_BODY_BYTES // 2**20} MiB allowed. Send less text."
-    )
     connection = request.environ.get("gunicorn.socket")
     if connection is None:
         return

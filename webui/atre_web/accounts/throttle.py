@@ -25,6 +25,7 @@ BY_ADDRESS = Limit("", 5, 900)
 BY_LOGIN = Limit("login:", 10, 60)
 # Everybody's tries together: a code is guessed from any number of addresses.
 BY_CLAIM = Limit("claim:", 5, 900)
+BY_PRESENCE = Limit("presence:", 5, 900)
 
 # An address that has been quiet for this long starts afresh.
 _MEMORY_S = 3600.0

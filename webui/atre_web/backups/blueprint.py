@@ -9,6 +9,7 @@ from atre.errors import AtreError, EngineUnavailableError
 from atre.ipc.backup_client import BackupClient
 from atre.ipc.backup_replies import BackupOverview
 from atre.ipc.media_client import MediaClient
+from atre.ipc.media_messages import Targets
 
 blueprint = Blueprint("backups", __name__)
 
@@ -47,3 +48,13 @@ def overview_or_none() -> BackupOverview | None:
         return None
     current_app.extensions[_KNOWN] = found, time.monotonic()
     return found
+
+
+def targets_or_none() -> Targets | None:
+    """The places for backups and the disks that are plugged in, None while nobody can say."""
+    if MEDIA not in current_app.extensions:
+        return None
+    try:
+        return media().targets()
+    except AtreError:
+        return None

@@ -6,9 +6,11 @@ from atre.ipc.power_client import PowerClient
 from atre.ipc.power_messages import UpsReport
 from atre.system.clock import is_synchronised
 from atre_web.accounts import claim, current, invitations, people
+from atre_web.appliance.client import appliance_or_none
 from atre_web.backups.blueprint import overview_or_none
 from atre_web.office.findings import Facts, Finding, findings
 from atre_web.panel.snapshot import Snapshot
+from atre_web.updates import blueprint as update_room
 
 
 def facts_now(snapshot: Snapshot) -> Facts:
@@ -32,6 +34,9 @@ def facts_now(snapshot: Snapshot) -> Facts:
         is_transfer=claimed.is_transfer,
         ups=_ups() if snapshot.box else None,
         backups=overview_or_none() if claimed.is_claimed else None,
+        # One that does not answer is waited for once.
+        updates=update_room.overview_or_none() if snapshot.box else None,
+        machine=appliance_or_none() if snapshot.box else None,
     )
 
 

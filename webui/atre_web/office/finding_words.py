@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from atre.sentence import Sentence
+from atre_web.office.appliance_finding_words import APPLIANCE_WORDS
 from atre_web.office.backup_finding_words import BACKUP_WORDS, Said
 from atre_web.office.findings import Code, Finding, Level
 from atre_web.panel.wording import decimal, gettext, moment, said, size
@@ -318,6 +319,7 @@ _WORDS: dict[Code, Callable[[Finding], Said]] = {
     "unclaimed": _unclaimed,
     "factory_model": _factory_model,
     **BACKUP_WORDS,
+    **APPLIANCE_WORDS,
     "invitations": _invitations,
     "alone": _alone,
 }

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from atre.ipc.appliance_messages import Appliance, DiskFinding
 from atre.ipc.backup_replies import BackupOverview, BackupTarget, SheetState
 from atre.ipc.media_messages import TargetState
 from atre.ipc.messages import BoxDescription, DiscoveryState, EngineDescription
 from atre.ipc.power_messages import Supply, UpsReport
+from atre.ipc.update_replies import UpdateOverview
 from atre.sentence import NOTHING, Sentence
 from atre.space.level import SpaceLevel
 from atre.system.clock import Clock, is_far_ahead, is_unset
@@ -23,6 +25,8 @@ LEVELS: tuple[Level, ...] = ("urgent", "attention", "advice")
 Code = Literal[
     "engine_down",
     "box_down",
+    "reset_pending",
+    "disk_failing",
     "ups_ending",
     "ups_battery",
     "disk_full",
@@ -39,6 +43,10 @@ Code = Literal[
     "ups_replace",
     "box_issue",
     "notice",
+    "presence_code",
+    "update_rolled_back",
+    "update_security",
+    "disk_wear",
     "disk_low",
     "discovery_unavailable",
     "unclaimed",
@@ -52,6 +60,7 @@ Code = Literal[
     "backup_old",
     "backup_sheet",
     "backup_unproven",
+    "update_ready",
     "invitations",
     "alone",
 ]
@@ -92,6 +101,8 @@ class Facts:
     is_transfer: bool = False
     ups: UpsReport | None = None
     backups: BackupOverview | None = None
+    updates: UpdateOverview | None = None
+    machine: Appliance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +123,8 @@ def findings(facts: Facts) -> list[Finding]:
         *_box(facts),
         *_ups(facts),
         *_machine(facts),
+        *_appliance(facts),
+        *_updates(facts),
         *_backups(facts),
         *_people(facts),
     ]
@@ -144,8 +157,10 @@ def _box(facts: Facts) -> Iterator[Finding]:
     if box is None:
         yield Finding("box_down", "urgent")
         return
+    of_disks = {each.sentence.text for each in _of_disks(facts.machine)}
     for en, fr in _pairs(box.issues, box.issues_fr):
-        yield Finding("box_issue", "attention", en, fr)
+        if en not in of_disks:  # they are said below, with how urgent they are
+            yield Finding("box_issue", "attention", en, fr)
     if box.certificate_ends_at is not None and box.certificate_ends_at <= facts.now:
         yield Finding("certificate_ended", "urgent")
     for notice in box.notices:
@@ -194,6 +209,46 @@ def _clock(facts: Facts) -> Iterator[Finding]:
         return  # what the box knows of later came from a clock that was wrong
     elif facts.latest_known is not None and facts.latest_known > facts.now + _DAY_S:
         yield Finding("clock_back", "urgent", values={"latest": facts.latest_known})
+
+
+def _appliance(facts: Facts) -> Iterator[Finding]:
+    found = facts.machine
+    if found is None:
+        return
+    if found.factory_reset is not None:
+        by = found.factory_reset.by
+        yield Finding("reset_pending", "urgent", by, by, {"at": found.factory_reset.ordered_at})
+    if found.presence is not None:
+        yield Finding("presence_code", "attention", values={"at": found.presence.ends_at})
+    for each in _of_disks(found):
+        code: Code = "disk_failing" if each.is_urgent else "disk_wear"
+        level: Level = "urgent" if each.is_urgent else "attention"
+        yield Finding(code, level, each.sentence.text, each.sentence.text_fr)
+
+
+def _of_disks(machine: Appliance | None) -> list[DiskFinding]:
+    return [each for disk in machine.disks for each in disk.findings] if machine else []
+
+
+def _updates(facts: Facts) -> Iterator[Finding]:
+    found = facts.updates
+    if found is None or not facts.is_claimed:
+        return
+    if found.last_return is not None and not found.last_return.was_asked:
+        version, reason = found.last_return.version, found.last_return.reason
+        yield Finding(
+            "update_rolled_back",
+            "attention",
+            f"{version} · {reason.text}",
+            f"{version} · {reason.text_fr or reason.text}",
+        )
+    offer = found.offer
+    if offer is not None and offer.release is not None and offer.refusal is None:
+        version = offer.release.version
+        if offer.release.is_security:
+            yield Finding("update_security", "attention", version, version)
+        else:
+            yield Finding("update_ready", "advice", version, version)
 
 
 def _backups(facts: Facts) -> Iterator[Finding]:

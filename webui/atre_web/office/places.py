@@ -52,6 +52,7 @@ def rooms() -> list[Place]:
         Place("/usage", gettext("Usage")),
         Place("/power", gettext("Électricité")),
         Place("/backups", gettext("Sauvegardes")),
+        Place("/updates", gettext("Mises à jour")),
         Place("/settings", gettext("Réglages")),
         Place("/system", gettext("Système")),
         Place("/status", gettext("État")),
@@ -61,7 +62,8 @@ def rooms() -> list[Place]:
 
 def is_in_administration() -> bool:
     """Whether the page being shown is one of the rooms, or behind one."""
-    return request.path in {"/audit", "/transfer"} or any(room.is_current for room in rooms())
+    behind = request.path in {"/audit", "/transfer", "/reset"}
+    return behind or any(room.is_current for room in rooms())
 
 
 def current_role() -> str:

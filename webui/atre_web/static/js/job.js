@@ -7,10 +7,13 @@ const main = document.getElementById("main");
 const part = document.getElementById("job");
 const bar = part && part.querySelector("progress");
 
-/** Whether somebody is typing: a disk that comes meanwhile must not take that away. */
+/** Whether somebody fills in a form: what comes meanwhile must not take that away. */
 function isTyping() {
-  return [...main.querySelectorAll("input:not([type=hidden])")].some(
-    (field) => field.value !== field.defaultValue || field.checked !== field.defaultChecked,
+  return [...main.querySelectorAll("input:not([type=hidden]), option")].some(
+    (field) =>
+      field.selected !== field.defaultSelected ||
+      field.value !== (field.defaultValue ?? field.value) ||
+      field.checked !== field.defaultChecked,
   );
 }
 
@@ -29,5 +32,5 @@ function show({ version, job }) {
 }
 
 if (main.dataset.version) {
-  keepFresh(show, () => (bar ? BUSY_PERIOD_MS : IDLE_PERIOD_MS), "/api/panel/backups.json");
+  keepFresh(show, () => (bar ? BUSY_PERIOD_MS : IDLE_PERIOD_MS), main.dataset.live);
 }
