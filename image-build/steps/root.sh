@@ -32,6 +32,12 @@ rm -f "$root/var/lib/dbus/machine-id" "$root"/etc/ssh/ssh_host_* "$root/var/lib/
 echo atre >"$root/etc/hostname"
 ln -sf /run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
 
+# The box's user has one number in every version: it is in the office's data.
+chroot "$root" groupadd --system --gid 900 atre
+chroot "$root" useradd --system --uid 900 --gid atre --home-dir /var/lib/atre --no-create-home \
+    --shell /usr/sbin/nologin --comment Âtre atre
+chroot "$root" systemd-sysusers
+
 # No shell to log in to, no package manager, nothing that runs behind the office's back.
 chroot "$root" dpkg --purge --force-all dracut-core apt debian-archive-keyring >/dev/null
 awk -F: '$7 ~ /sh$/ {print $1}' "$root/etc/passwd" | while read -r name; do
@@ -39,7 +45,8 @@ awk -F: '$7 ~ /sh$/ {print $1}' "$root/etc/passwd" | while read -r name; do
 done
 systemctl --root="$root" --quiet mask getty@.service serial-getty@.service getty.target \
     autovt@.service apt-daily.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
-    systemd-firstboot.service systemd-repart.service ssh.service rescue.service
+    systemd-firstboot.service systemd-repart.service ssh.service rescue.service \
+    ldconfig.service systemd-hwdb-update.service
 systemctl --root="$root" --quiet enable systemd-networkd systemd-resolved media.mount fstrim.timer nftables \
     chrony smartmontools atre.service atre-ready.service atre-rapl.service atre-network.service \
     atre-provision.service atre-stick.path atre-disks.timer atre-clock.service \

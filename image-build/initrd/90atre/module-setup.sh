@@ -15,7 +15,7 @@ installkernel() {
 }
 
 install() {
-    inst_multiple bash basename blkid cat cp e2fsck echo grep mkdir mke2fs mkfs.ext4 mount \
+    inst_multiple bash basename blkid cat cp e2fsck echo mkdir mke2fs mkfs.ext4 mount \
         readlink sleep systemctl systemd-repart udevadm umount
     inst_multiple -o resize2fs systemd-growfs /usr/lib/systemd/systemd-growfs \
         /usr/bin/systemd-cryptsetup /usr/lib/systemd/systemd-cryptsetup /etc/mke2fs.conf
