@@ -43,7 +43,8 @@ chroot "$root" dpkg --purge --force-all dracut-core apt debian-archive-keyring >
 awk -F: '$7 ~ /sh$/ {print $1}' "$root/etc/passwd" | while read -r name; do
     chroot "$root" usermod --lock --shell /usr/sbin/nologin "$name"
 done
-systemctl --root="$root" --quiet mask getty@.service serial-getty@.service getty.target \
+# What RAUC's package might confirm by itself is the health gate's to confirm.
+systemctl --root="$root" --quiet mask rauc-mark-good.service getty@.service serial-getty@.service getty.target \
     autovt@.service apt-daily.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
     systemd-firstboot.service systemd-repart.service ssh.service rescue.service \
     ldconfig.service systemd-hwdb-update.service
@@ -52,7 +53,7 @@ systemctl --root="$root" --quiet enable systemd-networkd systemd-resolved media.
     atre-provision.service atre-stick.path atre-disks.timer atre-clock.service \
     atre-console@tty1.service atre-health-gate.service efi.automount
 systemctl --root="$root" --quiet disable systemd-networkd-wait-online.service nginx.service nut-server.service \
-    nut-monitor.service rauc.service 2>/dev/null || true
+    nut-monitor.service
 systemctl --root="$root" set-default multi-user.target
 
 # What packages put into /var is copied to the office's partition at the first start.

@@ -76,7 +76,15 @@ def test_nothing_to_log_in_with_or_to_build_with_is_in_the_image() -> None:
     packages = set(
         re.findall(r"^[a-z0-9][\w.+-]+$", (BUILD / "packages.txt").read_text(), re.MULTILINE)
     )
-    assert {"rauc", "restic", "chrony", "udisks2", "smartmontools", "nut-server"} <= packages
+    assert {
+        "rauc",
+        "rauc-service",
+        "restic",
+        "chrony",
+        "udisks2",
+        "smartmontools",
+        "nut-server",
+    } <= packages
     assert (
         not {"openssh-server", "dropbear", "gcc", "build-essential", "python3-pip", "sudo"}
         & packages
