@@ -11,6 +11,7 @@ from atre_web.accounts.authorisation import TABLE, Table
 from atre_web.accounts.current import Accounts
 from atre_web.accounts.meter import AskEnergy, nobody_knows
 from atre_web.accounts.running import Running
+from atre_web.appliance import notice
 from atre_web.chat import desk
 from atre_web.chat.desk import Desk
 from atre_web.factory import guidance
@@ -78,6 +79,7 @@ def install(
     app.jinja_env.globals["rooms"] = places.rooms
     app.jinja_env.globals["is_in_administration"] = places.is_in_administration
     app.jinja_env.filters["moment"] = wording.moment
+    app.jinja_env.globals["presence_notice"] = notice.text
     for room in (
         claim_page,
         login,
@@ -86,6 +88,7 @@ def install(
         people_pages,
         pages,
         manifest,
+        notice,
         chat_pages,
         chat_api,
         prompt_pages,
