@@ -52,8 +52,8 @@ def panel(daemon: UpdatesStandIn, tmp_path: Path) -> Iterator[Office]:
 
 @pytest.mark.parametrize("options", [{}, {"java_script_enabled": False, **PHONE}])
 def test_an_update_from_a_file_to_going_back(
-    visit: Callable[..., Any],
     panel: Office,
+    visit: Callable[..., Any],
     daemon: UpdatesStandIn,
     tmp_path: Path,
     options: dict[str, Any],
@@ -92,7 +92,7 @@ def test_an_update_from_a_file_to_going_back(
 
 
 def test_what_a_bundle_says_of_itself_is_text(
-    visit: Callable[..., Any], panel: Office, daemon: UpdatesStandIn, hostile: ModuleType
+    panel: Office, visit: Callable[..., Any], daemon: UpdatesStandIn, hostile: ModuleType
 ) -> None:
     page = visit(at=panel.url, init_script=hostile.WATCH)
     panel.sign_in(page.context, "manager")
