@@ -41,9 +41,9 @@ def _told(call: str, *, own_session: bool = True) -> dict[str, object]:
 
 
 def test_who_gives_way_takes_what_is_idle_and_so_does_the_session() -> None:
-    session = "19" if _AUTOGROUP.exists() else None
+    session = "10" if _AUTOGROUP.exists() else None
     assert _told("give_way()") == {
-        "nice": 19,
+        "nice": 10,
         "is_idle": True,
         "is_idle_io": True,
         "session": session,
@@ -51,9 +51,9 @@ def test_who_gives_way_takes_what_is_idle_and_so_does_the_session() -> None:
 
 
 def test_who_is_nice_is_so_among_sessions_too() -> None:
-    told = _told("be_nice(10)")
-    assert (told["nice"], told["is_idle"]) == (10, False)
-    assert told["session"] == ("10" if _AUTOGROUP.exists() else None)
+    told = _told("be_nice(7)")
+    assert (told["nice"], told["is_idle"]) == (7, False)
+    assert told["session"] == ("7" if _AUTOGROUP.exists() else None)
 
 
 def test_the_session_of_others_is_left_alone() -> None:

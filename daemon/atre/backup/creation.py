@@ -19,6 +19,7 @@ from atre.backup.verifying import check
 from atre.errors import BackupError, BackupProblem
 from atre.ipc.backup_messages import CreateBackup
 from atre.ipc.backup_replies import Stage
+from atre.media.open_target import OpenTarget
 from atre.space.estimate import BackupSize, bytes_needed
 
 
@@ -34,15 +35,27 @@ def create(
 
     The backup counts once restic stored it and the check that follows found nothing.
     """
-    policy, place = session.work.policy, session.place
-    needed = size_bytes(place, with_models=policy.with_models)
+    place = session.place
+    needed = size_bytes(place, with_models=session.work.policy.with_models)
     repository = _ready(session, needed)
+    try:
+        _store(session, order, repository, needed, clock())
+    except BackupError as error:
+        # It was there a moment ago: a mount that is gone leaves an empty folder behind.
+        if error.problem is BackupProblem.EMPTY:
+            raise _away(session.work.target) from error
+        raise
+
+
+def _store(
+    session: Session, order: CreateBackup, repository: Repository, needed: int, now: dt.datetime
+) -> None:
+    policy, place = session.work.policy, session.place
     folder = session.scratch / "contents"
     folder.mkdir(mode=0o700)
     weights = weights_bytes(place, with_models=policy.with_models)
     space.require_room(folder, needed - weights)
     newest = session.remembered().last_backup_at
-    now = clock()
     at = backup_time(now, newest)
     gather(
         place,
@@ -81,11 +94,7 @@ def _ready(session: Session, needed: int) -> Repository:
     else:
         folder = target.folder
         if folder is not None and not folder.is_dir():
-            raise BackupError(
-                f"{target.location} is away. Plug the disk in again.",
-                f"{target.location} n’est plus là. Rebranchez le disque.",
-                problem=BackupProblem.TARGET_AWAY,
-            )
+            raise _away(target)
         free = space.free_bytes(folder) if folder else None
         if free is not None:
             space.require_target_room(BackupSize(total_bytes=needed), free)
@@ -93,6 +102,14 @@ def _ready(session: Session, needed: int) -> Repository:
     session.note(repository=repository.id())
     repository.free_of_own_locks()
     return repository
+
+
+def _away(target: OpenTarget) -> BackupError:
+    return BackupError(
+        f"{target.location} is away. Plug the disk in again.",
+        f"{target.location} n’est plus là. Rebranchez le disque.",
+        problem=BackupProblem.TARGET_AWAY,
+    )
 
 
 def _require_target_room(

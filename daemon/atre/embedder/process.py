@@ -17,9 +17,6 @@ from atre.ipc.messages import Embed, EmbedderDescription
 from atre.system.cpu_policy import be_nice
 from atre.system.notify import notify
 
-# Next to the engine's 0 this is about a tenth of a contended core (sched(7)): people wait for each
-# token of a chat, and for the end of an indexing job.
-_NICENESS = 10
 _LAYERS_ON_GPU = 0  # the GPU's memory belongs to the chat model's plan
 _NO_MODEL = ("No embedding model was chosen.", "Aucun modèle de vecteurs n’est choisi.")
 
@@ -40,7 +37,7 @@ def main(
 ) -> None:
     """Run the embedding model on the box's embedder socket."""
     model_process.begin("atre-embedder", lifeline=lifeline)
-    be_nice(_NICENESS)
+    be_nice()  # people wait for each token of a chat, and for the end of an indexing job
     config = configuration.load(config_path)
     server = EmbedderServer(config.embedder_socket, Intake(config.runtime_dir))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-_NICEST = 19
+_NICENESS = 10  # a tenth of a processor that somebody else wants too: enough to come to an end
 _AUTOGROUP = Path("/proc/self/autogroup")
 
 
@@ -23,7 +23,7 @@ def never_preempt() -> None:
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
-def be_nice(niceness: int = _NICEST) -> None:
+def be_nice(niceness: int = _NICENESS) -> None:
     """Take less of a busy processor, children included; call it first in a session of one's own.
 
     Linux shares processors among sessions before it looks at the niceness of their processes, so
@@ -38,9 +38,9 @@ def be_nice(niceness: int = _NICEST) -> None:
 
 
 def give_way() -> None:
-    """Run only when nobody else wants the processor or the disk, children included.
+    """Be nice, run after everybody of the session, and use the disk when nobody else wants it.
 
-    SCHED_IDLE and the idle class of I/O on Linux: sched(7), ioprio_set(2).
+    SCHED_IDLE and the idle class of I/O on Linux: sched(7), ioprio_set(2). Children do the same.
     """
     be_nice()
     if sys.platform == "linux":
