@@ -69,10 +69,11 @@ $(VULKAN)/.ready: pyproject.toml .ci/constraints.txt .ci/set-up .ci/set-up-vulka
 image: ## Build the image to flash, its update bundle and its bill of materials (Debian, root; the first time takes long)
 	@image-build/build.sh
 
-image-test: setup ## Boot the built image in an emulated machine, reach its panel, switch it off (some minutes)
+image-test: setup ## Try the built image in an emulated machine: start, claim, update, sick versions (an hour)
 	@.ci/install-test-packages image-packages.txt
+	@image-build/trials.sh
 	@$(BIN)/python -m pytest -o python_files='check_*.py' tests/image $(ARGS)
-	@cat build/image/boot-times.json
+	@cat build/image/image-test.json
 
 factory-model: setup ## Train the factory model again (about an hour on two cores)
 	@image-build/factory-model/build.sh

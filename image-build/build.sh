@@ -59,9 +59,9 @@ step wheels "$here/steps/wheels.sh" "$build/wheels" "$build/pip"
 step initrd "$here/enter" "$build/base" "$build" /src/$here/steps/boot.sh
 step copy copy_base
 step root in_tools /src/$here/steps/root.sh "$version"
-step slot in_tools /src/$here/steps/slot.sh
+step slot in_tools /src/$here/steps/slot.sh /build/root /build/slot
 step disk in_tools /src/$here/steps/disk.sh
-step bundle in_tools /src/$here/steps/bundle.sh "$version"
+step bundle in_tools /src/$here/steps/bundle.sh "$version" /build/slot "/build/out/$name.raucb"
 step inventory python3 "$here/inventory.py" "$build" "$version"
 step compress zstd --quiet --force -T0 -9 "$build/disk.raw" -o "$build/out/$name.raw.zst"
 (cd "$build/out" && sha256sum -- *[!S] >SHA256SUMS)

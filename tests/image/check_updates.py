@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Updates of the running image: refused, kept, and left again by themselves."""
+
+from pathlib import Path
+
+import pytest
+from tests.image.box import slots, wait_for_status
+from tests.image.first_start import FirstStart, wait_until_ready
+from tests.image.guest import powered_on
+from tests.image.machine import Machine, layer_over
+from tests.image.report import Report
+from tests.image.shell import CREDENTIALS, Shell
+from tests.image.sickness import SICKNESSES
+from tests.image.update import REFUSED, Written, write_update
+
+# Exit statuses of `atre update install`: not to be trusted, damaged, not for us.
+_STATUS = {"stranger": {3}, "compatible": {8}, "older": {8}, "truncated": {3, 7}, "flipped": {7}}
+
+
+@pytest.fixture(scope="session")
+def written(
+    started: FirstStart, disks: Path, trials: Path, limit_s: float, report: Report
+) -> Written:
+    """The claimed box, with the next version written and not started."""
+    disk = layer_over(started.disk, disks / "written.qcow2")
+    seen = write_update(disk, disks, trials, limit_s=limit_s)
+    for name, ran in seen.refused.items():
+        report.note(f"refused: {name}", status=ran.status, said=ran.output.splitlines()[-1:])
+    return seen
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_wrong_bundle_is_refused_with_its_reason(written: Written, name: str) -> None:
+    ran = written.refused[name]
+    assert ran.status in _STATUS[name], ran
+    assert ran.output.splitlines()[-1].startswith("Error: "), ran
+
+
+def test_refused_bundles_leave_the_box_as_it_was(written: Written) -> None:
+    assert written.files_before == written.files_after
+    assert slots(written.before) == slots(written.after)
+
+
+def test_the_order_says_what_follows(written: Written) -> None:
+    assert written.told.status == 0, written.told
+    assert "restarts now" in written.told.output
+
+
+def test_a_good_update_is_kept(
+    written: Written, trials: Path, disks: Path, limit_s: float, report: Report
+) -> None:
+    version = (trials / "version").read_text().strip()
+    disk = layer_over(written.disk, disks / "good.qcow2")
+    box = Machine(disk=disk, work=disks, credentials=CREDENTIALS)
+    with powered_on(box) as guest:
+        ready = wait_until_ready(guest, limit_s=limit_s)
+        assert ready.version == version
+        shell = Shell(box.shell)
+        shell.wait_until_up(limit_s)
+        status = wait_for_status(
+            shell, lambda told: slots(told)["b"] == "confirmed", limit_s=limit_s
+        )
+        report.note("good update", ready_s=ready.after_s, kept_after_s=round(guest.age_s, 1))
+        shell.close()
+    assert status["version"] == version
+    assert status["last_return"] is None
+    assert status["go_back"]["refusal"] is None
+
+
+@pytest.mark.parametrize("name", SICKNESSES)
+def test_a_sick_version_is_left_by_itself(
+    written: Written, started: FirstStart, disks: Path, limit_s: float, report: Report, name: str
+) -> None:
+    disk = layer_over(written.disk, disks / f"{name}.qcow2")
+    box = Machine(disk=disk, work=disks, credentials=SICKNESSES[name])
+    with powered_on(box) as guest:
+        guest.wait_for(f"READY Âtre {started.ready.version} ", limit_s=3 * limit_s)
+        shell = Shell(box.shell)
+        shell.wait_until_up(limit_s)
+        status = wait_for_status(shell, lambda told: bool(told["last_return"]), limit_s=limit_s)
+        back = status["last_return"]
+        report.note(f"sick: {name}", back_s=round(guest.age_s, 1), reason=back["reason"]["text"])
+        shell.close()
+    assert status["version"] == started.ready.version
+    assert back["reason"]["text_fr"]
+    assert back["log"]
+    assert slots(status)["b"] == "failed"
