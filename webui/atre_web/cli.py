@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+import sqlite3
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ import click
 import msgspec
 
 from atre import config as configuration
-from atre.errors import AtreError
+from atre.errors import AtreError, StorageError
 from atre.system.cpu_policy import never_preempt
 from atre.system.lifeline import end_with_parent
 from atre_web import create_app, create_http_app
@@ -68,11 +69,16 @@ def serve(config_path: Path, listener: Listener, *, lifeline: bool) -> None:
         end_with_parent()
     config = configuration.load(config_path)
     make = create_http_app if listener == Listener.HTTP else create_app
+    kept: list[sqlite3.Connection] = []
 
     def make_app() -> "WSGIApplication":
         # Here the worker process is there: a thread would not survive the fork that makes it.
         if listener == Listener.LOOPBACK:
             Upkeep(config.database).start()
+        # Whenever its last connection closes, SQLite writes its journal back, syncs and deletes it:
+        # without one that stays, that is at every request. Whoever asks first is told of an error.
+        with suppress(StorageError):
+            kept.append(connect(config.database))
         return make(config)
 
     run_listener(Listener(listener), config, make_app)
