@@ -114,7 +114,7 @@ class Machine:
     def _stick_options(self) -> list[str]:
         options = []
         for number, stick in enumerate(self.sticks):
-            drive = f"if=none,id=stick{number},format=raw,file={stick},cache=unsafe"
+            drive = f"if=none,id=stick{number},format=raw,file={stick},readonly=on"
             device = f"usb-storage,bus=usb.0,drive=stick{number},removable=on"
             options += ["-drive", drive, "-device", device]
         return options

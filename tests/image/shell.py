@@ -25,7 +25,7 @@ StandardOutput=tty
 TTYPath=/dev/ttyS1
 ExecStartPre=/usr/bin/stty -F /dev/ttyS1 raw -echo
 ExecStart=/usr/bin/bash -c 'echo "up 0 "; while read -r id code; do \
-out=$$(base64 -d <<<"$$code" | bash 2>&1 </dev/null); \
+out=$$(bash -c "$$(base64 -d <<<$$code)" 2>&1 </dev/null); \
 echo "$$id $$? $$(base64 -w0 <<<"$$out")"; done'
 Restart=always
 """

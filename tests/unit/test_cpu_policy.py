@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from atre.system.cpu_policy import be_nice
+from atre.system.cpu_policy import be_nice, never_preempt
 
 _AUTOGROUP = Path("/proc/self/autogroup")
 _TELL = """
@@ -68,4 +68,6 @@ def test_a_kernel_that_refuses_changes_nothing(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(os, "nice", refuse)
     monkeypatch.setattr(os, "getsid", lambda _: os.getpid())
     monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
     be_nice()
+    never_preempt()

@@ -17,10 +17,11 @@ def never_preempt() -> None:
 
     A woken thread otherwise takes the processor from the one that woke it: the engine, between two
     steps, at every token that it sends. Under SCHED_BATCH it does not (sched(7)); it still gets its
-    fair share. Systems without that policy go on as they are.
+    fair share. Systems without that policy, or that refuse it, go on as they are.
     """
     if hasattr(os, "SCHED_BATCH"):
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def be_nice(niceness: int = _NICENESS) -> None:
