@@ -11,22 +11,10 @@ from tests.image.machine import Machine, layer_over
 from tests.image.report import Report
 from tests.image.shell import CREDENTIALS, Shell
 from tests.image.sickness import SICKNESSES
-from tests.image.update import REFUSED, Written, write_update
+from tests.image.update import REFUSED, Written
 
 # Exit statuses of `atre update install`: not to be trusted, damaged, not for us.
 _STATUS = {"stranger": {3}, "compatible": {8}, "older": {8}, "truncated": {3, 7}, "flipped": {7}}
-
-
-@pytest.fixture(scope="session")
-def written(
-    started: FirstStart, disks: Path, trials: Path, limit_s: float, report: Report
-) -> Written:
-    """The claimed box, with the next version written and not started."""
-    disk = layer_over(started.disk, disks / "written.qcow2")
-    seen = write_update(disk, disks, trials, limit_s=limit_s)
-    for name, ran in seen.refused.items():
-        report.note(f"refused: {name}", status=ran.status, said=ran.output.splitlines()[-1:])
-    return seen
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from tests.image import machine
 from tests.image.first_start import FirstStart, first_start
+from tests.image.machine import layer_over
 from tests.image.report import Report
+from tests.image.update import Written, write_update
 
 BUILD = Path(__file__).parents[2] / "build" / "image"
 LIMIT_S = float(os.environ.get("ATRE_BOOT_LIMIT_S", "1500"))
@@ -63,4 +65,16 @@ def started(disks: Path, limit_s: float, report: Report) -> FirstStart:
     seen = first_start(disk, disks, limit_s=limit_s)
     report.note("first start", ready_s=seen.ready.after_s, by_its_clock_s=seen.ready.by_its_clock_s)
     report.note("switched off", off_s=seen.off_s)
+    return seen
+
+
+@pytest.fixture(scope="session")
+def written(
+    started: FirstStart, disks: Path, trials: Path, limit_s: float, report: Report
+) -> Written:
+    """The claimed box, with the next version written and not started."""
+    disk = layer_over(started.disk, disks / "written.qcow2")
+    seen = write_update(disk, disks, trials, limit_s=limit_s)
+    for name, ran in seen.refused.items():
+        report.note(f"refused: {name}", status=ran.status, said=ran.output.splitlines()[-1:])
     return seen

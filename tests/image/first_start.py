@@ -40,6 +40,7 @@ class FirstStart:
     screen: str
     claimed: Answer
     answered: Answer
+    identity: dict[str, str]
     off_s: float
     status: int
 
@@ -77,6 +78,7 @@ def first_start(disk: Path, work: Path, *, limit_s: float) -> FirstStart:
             },
         )
         answered = ask(panel)
+        identity = identity_of(shell)
         off_s = guest.press_power_button(limit_s=limit_s)
         shell.close()
         return FirstStart(
@@ -86,9 +88,27 @@ def first_start(disk: Path, work: Path, *, limit_s: float) -> FirstStart:
             screen=screen,
             claimed=claimed,
             answered=answered,
+            identity=identity,
             off_s=round(off_s, 1),
             status=guest.process.returncode,
         )
+
+
+def identity_of(shell: Shell) -> dict[str, str]:
+    """What only this unit may have, by name: keys and certificates as digests."""
+    facts = {
+        "machine": "cat /etc/machine-id",
+        "box": "cat /var/lib/atre/state/box-id",
+        "random seed": "sha256sum </var/lib/systemd/random-seed",
+        **{
+            f"secret {name}": f"sha256sum </var/lib/atre/{name}"
+            for name in shell.must(
+                "cd /var/lib/atre && find tls secrets -type f 2>/dev/null; true"
+            ).split()
+        },
+        "data partition": "blkid -o value -s UUID $(findmnt -no SOURCE /var)",
+    }
+    return {name: shell.must(command) for name, command in facts.items()}
 
 
 def ask(panel: Panel) -> Answer:
