@@ -17,11 +17,10 @@ def test_two_units_share_nothing(started: FirstStart, disks: Path, limit_s: floa
     )
     with powered_on(machine) as guest:
         wait_until_ready(guest, limit_s=limit_s)
-        shell = Shell(machine.shell)
-        shell.wait_until_up(limit_s)
-        second = identity_of(shell)
-        code = claim_code_on(shell.must("cat /dev/vcs1"))
-        shell.close()
+        with Shell(machine.shell) as shell:
+            shell.wait_until_up(limit_s)
+            second = identity_of(shell)
+            code = claim_code_on(shell.must("cat /dev/vcs1"))
     assert second.keys() == started.identity.keys()
     assert not {name for name in second if second[name] == started.identity[name]}
     assert code != claim_code_on(started.screen)

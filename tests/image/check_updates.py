@@ -43,13 +43,12 @@ def test_a_good_update_is_kept(
     with powered_on(box) as guest:
         ready = wait_until_ready(guest, limit_s=limit_s)
         assert ready.version == version
-        shell = Shell(box.shell)
-        shell.wait_until_up(limit_s)
-        status = wait_for_status(
-            shell, lambda told: slots(told)["b"] == "confirmed", limit_s=limit_s
-        )
-        report.note("good update", ready_s=ready.after_s, kept_after_s=round(guest.age_s, 1))
-        shell.close()
+        with Shell(box.shell) as shell:
+            shell.wait_until_up(limit_s)
+            status = wait_for_status(
+                shell, lambda told: slots(told)["b"] == "confirmed", limit_s=limit_s
+            )
+            report.note("good update", ready_s=ready.after_s, kept_after_s=round(guest.age_s, 1))
     assert status["version"] == version
     assert status["last_return"] is None
     assert status["go_back"]["refusal"] is None
@@ -63,12 +62,13 @@ def test_a_sick_version_is_left_by_itself(
     box = Machine(disk=disk, work=disks, credentials=SICKNESSES[name])
     with powered_on(box) as guest:
         guest.wait_for(f"READY Âtre {started.ready.version} ", limit_s=3 * limit_s)
-        shell = Shell(box.shell)
-        shell.wait_until_up(limit_s)
-        status = wait_for_status(shell, lambda told: bool(told["last_return"]), limit_s=limit_s)
-        back = status["last_return"]
-        report.note(f"sick: {name}", back_s=round(guest.age_s, 1), reason=back["reason"]["text"])
-        shell.close()
+        with Shell(box.shell) as shell:
+            shell.wait_until_up(limit_s)
+            status = wait_for_status(shell, lambda told: bool(told["last_return"]), limit_s=limit_s)
+            back = status["last_return"]
+            report.note(
+                f"sick: {name}", back_s=round(guest.age_s, 1), reason=back["reason"]["text"]
+            )
     assert status["version"] == started.ready.version
     assert back["reason"]["text_fr"]
     assert back["log"]

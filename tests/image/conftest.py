@@ -2,9 +2,9 @@
 """The image's first start, once, and what the other checks begin from."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from tests.image import machine
@@ -42,12 +42,8 @@ def trials() -> Path:
 @pytest.fixture(scope="session")
 def disks() -> Iterator[Path]:
     """A folder for disks beside the image: a temporary folder may be in memory."""
-    folder = BUILD / "tried"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    yield folder
-    if "ATRE_KEEP_DISKS" not in os.environ:
-        shutil.rmtree(folder)
+    with TemporaryDirectory(dir=BUILD, prefix="tried-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

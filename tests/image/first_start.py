@@ -60,27 +60,26 @@ def first_start(disk: Path, work: Path, *, limit_s: float) -> FirstStart:
     box = Machine(disk=disk, work=work, credentials=CREDENTIALS, lan=lan)
     with office_pc(lan) as on_pc, powered_on(box) as guest:
         ready = wait_until_ready(guest, limit_s=limit_s)
-        shell = Shell(box.shell)
-        shell.wait_until_up(limit_s)
-        screen = shell.must("cat /dev/vcs1")
-        found = subprocess.run(
-            [*on_pc, _ATRE, "discover", "--json", "--timeout", "60"],
-            stdout=subprocess.PIPE, check=True,
-        )  # fmt: skip
-        panel = Panel(box)
-        claimed = panel.post(
-            "/claim",
-            {
-                "code": claim_code_on(screen),
-                "name": "Marie Roy",
-                "login": LOGIN,
-                "password": PASSWORD,
-            },
-        )
-        answered = ask(panel)
-        identity = identity_of(shell)
-        off_s = guest.press_power_button(limit_s=limit_s)
-        shell.close()
+        with Shell(box.shell) as shell:
+            shell.wait_until_up(limit_s)
+            screen = shell.must("cat /dev/vcs1")
+            found = subprocess.run(
+                [*on_pc, _ATRE, "discover", "--json", "--timeout", "60"],
+                stdout=subprocess.PIPE, check=True,
+            )  # fmt: skip
+            panel = Panel(box)
+            claimed = panel.post(
+                "/claim",
+                {
+                    "code": claim_code_on(screen),
+                    "name": "Marie Roy",
+                    "login": LOGIN,
+                    "password": PASSWORD,
+                },
+            )
+            answered = ask(panel)
+            identity = identity_of(shell)
+            off_s = guest.press_power_button(limit_s=limit_s)
         return FirstStart(
             disk=disk,
             ready=ready,

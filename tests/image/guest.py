@@ -99,6 +99,17 @@ class Monitor:
                 return answer["return"]
 
 
+def _wait_for_monitor(machine: Machine, process: subprocess.Popen[bytes]) -> None:
+    """QEMU answers there once every socket of the machine is there."""
+    while process.poll() is None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            if connection.connect_ex(str(machine.monitor)) == 0:
+                connection.recv(1)
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"QEMU ended with status {process.returncode}")
+
+
 @contextmanager
 def powered_on(machine: Machine) -> Iterator[Guest]:
     """The machine from the power button on; its power is cut at the end if it still runs."""
@@ -106,6 +117,7 @@ def powered_on(machine: Machine) -> Iterator[Guest]:
         left.unlink(missing_ok=True)
     process = subprocess.Popen(machine.command())
     try:
+        _wait_for_monitor(machine, process)
         yield Guest(machine, process)
     finally:
         process.kill()

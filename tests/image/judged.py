@@ -49,10 +49,8 @@ class Found:
 def started_again(disk: Path, work: Path, *, limit_s: float) -> Found:
     """Start the machine after a cut. Raises TimeoutError if no system comes up."""
     machine = Machine(disk=disk, work=work, credentials=CREDENTIALS, is_careful=True)
-    with powered_on(machine) as guest:
-        shell = Shell(machine.shell)
+    with powered_on(machine) as guest, Shell(machine.shell) as shell:
         shell.wait_until_up(limit_s)
         up_after_s = round(guest.age_s, 1)
         said = shell.must(f"/opt/atre/.venv/bin/python - <<'EOF'\n{_LOOK}\nEOF")
-        shell.close()
     return Found(up_after_s=up_after_s, **json.loads(said))

@@ -34,14 +34,12 @@ class Moment:
 
     def cut(self, after_s: float) -> None:
         """Set it going, and cut the power that long afterwards."""
-        with powered_on(self.machine) as guest:
-            shell = Shell(self.machine.shell)
+        with powered_on(self.machine) as guest, Shell(self.machine.shell) as shell:
             shell.must(_in_background(self.begin))
             try:
                 guest.process.wait(after_s)  # it may be over, and end by itself
             except TimeoutExpired:
                 guest.cut_power()
-            shell.close()
 
 
 def install(disk: Path, work: Path, stick: Path, *, limit_s: float) -> Moment:
@@ -94,21 +92,18 @@ def _prepared(
     """Bring the machine to the moment, keep its state, and see how long it takes uncut."""
     with powered_on(machine) as guest:
         wait_until_ready(guest, limit_s=limit_s)
-        shell = Shell(machine.shell)
-        shell.wait_until_up(limit_s)
-        shell.must("sync")
-        shell.close()
+        with Shell(machine.shell) as shell:
+            shell.wait_until_up(limit_s)
+            shell.must("sync")
         guest.keep_state(_STATE)
     machine = replace(machine, snapshot=_STATE)
-    with powered_on(machine) as guest:
-        shell = Shell(machine.shell)
+    with powered_on(machine) as guest, Shell(machine.shell) as shell:
         began = time.monotonic()
         shell.must(_in_background(begin))
         while not is_over(guest, shell):
             assert time.monotonic() - began < limit_s, f"{name} is not over"
             time.sleep(0.5)
         window_s = time.monotonic() - began
-        shell.close()
     return Moment(name=name, machine=machine, begin=begin, window_s=window_s)
 
 

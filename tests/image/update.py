@@ -13,6 +13,7 @@ from tests.image.shell import CREDENTIALS, Ran, Shell
 
 REFUSED = ("stranger", "compatible", "older", "truncated", "flipped")
 _REFUSED_AT = "/run/refused"
+_MOUNT = f"mkdir {_REFUSED_AT} && mount -o ro,umask=022 /dev/disk/by-label/REFUSED {_REFUSED_AT}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,20 +43,17 @@ def write_update(disk: Path, work: Path, trials: Path, *, limit_s: float) -> Wri
     )
     with powered_on(box) as guest:
         wait_until_ready(guest, limit_s=limit_s)
-        shell = Shell(box.shell)
-        shell.wait_until_up(limit_s)
-        before, files_before = update_status(shell), _boot_files(shell)
-        shell.must(
-            f"mkdir {_REFUSED_AT} && mount -o ro,umask=022 /dev/disk/by-label/REFUSED {_REFUSED_AT}"
-        )
-        refused = {
-            name: atre(shell, f"update install {_REFUSED_AT}/refused/{name}.raucb")
-            for name in REFUSED
-        }
-        after, files_after = update_status(shell), _boot_files(shell)
-        told = atre(shell, "update install usb")
-        guest.process.wait(limit_s)
-        shell.close()
+        with Shell(box.shell) as shell:
+            shell.wait_until_up(limit_s)
+            before, files_before = update_status(shell), _boot_files(shell)
+            shell.must(_MOUNT)
+            refused = {
+                name: atre(shell, f"update install {_REFUSED_AT}/refused/{name}.raucb")
+                for name in REFUSED
+            }
+            after, files_after = update_status(shell), _boot_files(shell)
+            told = atre(shell, "update install usb")
+            guest.process.wait(limit_s)
     return Written(
         disk=disk,
         refused=refused,

@@ -39,6 +39,7 @@ def office_pc(path: Path) -> Iterator[list[str]]:
         listener.bind(str(path))
         listener.listen()
         stop, stopped = socket.socketpair()
+        stack.enter_context(stopped)
         carrier = threading.Thread(target=_carry, args=(listener, frames, stopped))
         carrier.start()
         stack.callback(carrier.join)
