@@ -42,6 +42,7 @@ from atre.plan.speed.record import SpeedRecord
 from atre.sentence import NOTHING, Sentence
 from atre.space.reserve import give_up_slice
 from atre.system.durable import write_durably
+from atre.system.heartbeat import Heartbeat
 from atre.system.local_time import local_now
 from atre.system.notify import notify
 
@@ -195,12 +196,14 @@ class Box:
     def _tick(
         self, model_use: ModelUse, model_sleep: ModelSleep, watch: SpeedWatch
     ) -> Callable[[], float | None]:
+        heartbeat = Heartbeat()
+
         def tick() -> float | None:
             change_s = model_use.tick()
             # Who started the box is told of its model first.
             is_held = model_use.is_busy or not self._announced
             sleep_s = model_sleep.tick(is_changing=is_held)
-            return soonest(change_s, sleep_s, watch.tick())
+            return soonest(change_s, sleep_s, watch.tick(), heartbeat.tick())
 
         return tick
 
