@@ -16,6 +16,8 @@ from tests.image.shell import CREDENTIALS, Shell
 from tests.image.wire import office_pc
 
 LOGIN, PASSWORD = "marie", "quatre mots à la suite"
+# What the first screen shows, from its characters: vcs(4).
+SCREEN = "iconv -f UTF-32LE -t UTF-8 /dev/vcsu1"
 _ATRE = Path(sys.executable).with_name("atre")
 _READY = re.compile(r"READY Âtre (\S+) after ([\d.]+) s, data: (.+?)\r?\n")
 
@@ -62,7 +64,7 @@ def first_start(disk: Path, work: Path, *, limit_s: float) -> FirstStart:
         ready = wait_until_ready(guest, limit_s=limit_s)
         with Shell(box.shell) as shell:
             shell.wait_until_up(limit_s)
-            screen = shell.must("cat /dev/vcs1")
+            screen = shell.must(SCREEN)
             found = subprocess.run(
                 [*on_pc, _ATRE, "discover", "--json", "--timeout", "60"],
                 stdout=subprocess.PIPE, check=True,

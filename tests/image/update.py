@@ -53,7 +53,8 @@ def write_update(disk: Path, work: Path, trials: Path, *, limit_s: float) -> Wri
             }
             after, files_after = update_status(shell), _boot_files(shell)
             told = atre(shell, "update install usb")
-            guest.process.wait(limit_s)
+            if told.status == 0:
+                guest.process.wait(limit_s)  # it restarts by itself
     return Written(
         disk=disk,
         refused=refused,
