@@ -94,12 +94,14 @@ def a_partition_that_nobody_formats(writer: LogWriter, disk: MadeDisk) -> None:
 
 
 def both_tables_torn(writer: LogWriter, disk: MadeDisk) -> None:
-    a_torn_table(writer, disk)
+    writer.write(1024, bytes(512))  # the first entries
     writer.write(disk.base.stat().st_size - 512, bytes(512))
 
 
-def a_torn_table(writer: LogWriter, _: MadeDisk) -> None:
-    writer.write(1024, bytes(512))
+def a_torn_table(writer: LogWriter, disk: MadeDisk) -> None:
+    head = bytearray(disk.base.read_bytes()[512:1024])
+    head[56] ^= 1  # of the disk's GUID: only the sum tells
+    writer.write(512, bytes(head))
 
 
 def an_esp_that_was_mounted(writer: LogWriter, disk: MadeDisk) -> None:

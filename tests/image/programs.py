@@ -29,16 +29,22 @@ def missing(packages: Mapping[str, str] = PACKAGES) -> str:
 
 
 def call(*words: str | Path) -> subprocess.CompletedProcess[bytes]:
-    """What a program said; its messages are in English, and its input is empty."""
+    """What a program said; its messages are in English, and its input is empty.
+
+    Raises OSError if it does not end.
+    """
     environment = {**os.environ, "PATH": _PATH, "LC_ALL": "C.UTF-8", "MTOOLS_SKIP_CHECK": "1"}
-    return subprocess.run(
-        list[str | Path](words),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        timeout=_PATIENCE_S,
-        env=environment,
-    )
+    try:
+        return subprocess.run(
+            list[str | Path](words),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=_PATIENCE_S,
+            env=environment,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise OSError(f"{words[0]} did not end within {_PATIENCE_S:.0f} s.") from error
 
 
 def must(words: Sequence[str | Path]) -> bytes:

@@ -39,6 +39,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.command()
 @click.option("--base", type=_FILE, required=True, help="The disk as the log began.")
 @click.option("--log", "log_file", type=_FILE, required=True, help="QEMU's blklogwrites log.")
+@click.option("--name", default="", help="What was cut, for the report.  [default: the log's name]")
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--replays", type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option(
@@ -80,6 +81,7 @@ def main(
     *,
     base: Path,
     log_file: Path,
+    name: str,
     seed: int,
     replays: int,
     versions: Sequence[str],
@@ -97,16 +99,19 @@ def main(
         raise click.ClickException(f"Not installed: {absent}.")
     if save and not only:
         raise click.UsageError("--save takes the state that --only names.")
+    folders = {version: Path(path) for version, path in _pairs(versions, "--expect").items()}
+    expected = Expected(Promise(promise), _pairs(canaries, "--canary"), databases)
+    state = _numbers(only) if only else None
     try:
         run = Run(
             base=base,
             log=WriteLog(log_file),
-            versions={name: Path(path) for name, path in _pairs(versions, "--expect").items()},
-            expected=Expected(Promise(promise), _pairs(canaries, "--canary"), databases),
+            versions=folders,
+            expected=expected,
             seed=seed,
             replays=replays,
             may_tear=not no_tearing,
-            only=_numbers(only) if only else None,
+            only=state,
         )
         if save:
             save_state(run, save)
@@ -116,7 +121,9 @@ def main(
         raise click.ClickException(str(error)) from error
     click.echo(screen(facts, tally))
     if json_file:
-        json_file.write_text(json.dumps(as_json(facts, tally), indent=1) + "\n")
+        json_file.write_text(
+            json.dumps({"name": name or log_file.stem, **as_json(facts, tally)}, indent=1) + "\n"
+        )
     if tally.failures:
         sys.exit(1)
 

@@ -10,7 +10,7 @@ from tests.image.write_log import LogError, Write, WriteLog
 
 SECTOR = 512
 A, B, C, D = (bytes([letter]) * SECTOR for letter in b"ABCD")
-tmp_is_reused = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+tmp_is_reused = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture
