@@ -98,11 +98,15 @@ class WriteLog:
         for number in range(self.n_entries):
             if place + _ENTRY.size > len(self._bytes):
                 raise self._cut_short(number)
-            sector, n_sectors, flags, _ = _ENTRY.unpack_from(self._bytes, place)
-            if flags & ~_KNOWN:
-                raise LogError(f"{self.path}: entry {number} has unknown flags {flags:#x}.")
-            # A mark's text lies in the entry's own sector.
+            sector, n_sectors, flags, n_text = _ENTRY.unpack_from(self._bytes, place)
             data_at = place + self.sector_bytes
+            # A mark's text lies in the entry's own sector, and nothing comes after it.
+            rest = self._bytes[place + _ENTRY.size + min(n_text, self.sector_bytes) : data_at]
+            if flags & ~_KNOWN or any(rest):
+                raise LogError(
+                    f"{self.path}: what should be entry {number} is none. Some QEMU put a request "
+                    "for zeros in the wrong place: record with write-zeroes=off on the device."
+                )
             length = n_sectors * self.sector_bytes
             is_discard = bool(flags & _DISCARD)
             place = data_at if is_discard else data_at + length

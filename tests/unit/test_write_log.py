@@ -82,6 +82,15 @@ def test_what_is_no_log_is_told_in_a_sentence(tmp_path: Path, content: bytes, wh
         WriteLog(log)
 
 
+@pytest.mark.parametrize("place", [SECTOR + 16 + 5, SECTOR + 40, 2 * SECTOR - 1])
+def test_data_where_an_entry_should_be_is_told(log: Path, place: int) -> None:
+    content = bytearray(log.read_bytes())
+    content[place] = 7
+    log.write_bytes(content)
+    with pytest.raises(LogError, match="what should be entry 0 is none"):
+        WriteLog(log)
+
+
 def test_a_log_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(LogError, match="cannot be read"):
         WriteLog(tmp_path / "log")
