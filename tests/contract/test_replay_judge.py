@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.image import programs
 from tests.image.crash_states import Piece
-from tests.image.data_partition import Expected
+from tests.image.data_partition import Expected, Promise, judge_data
 from tests.image.judge import Judge, Verdict
 from tests.image.log_writer import LogWriter
 from tests.image.made_disk import (
@@ -176,6 +176,26 @@ def test_what_may_be_passes_and_is_noted(verdicts: dict[Case, Verdict], case: Ca
     notes = "; ".join(verdicts[case].notes)
     assert RIGHT[case] in notes
     assert bool(notes) == bool(RIGHT[case])
+
+
+@pytest.mark.parametrize(
+    ("expected", "problem"),
+    [
+        (Expected(Promise.KEPT, {CANARY: "0"}), f"data: canary {CANARY} is lost"),
+        (Expected(Promise.RESET, {CANARY: "0"}), f"data: canary {CANARY} is lost"),
+        (Expected(Promise.RESET, {}, {CANARY: "0"}, [DATABASE]), ""),
+        (Expected(Promise.KEPT, {}, {CANARY: "0"}, [DATABASE]), "data: database "),
+        (Expected(Promise.MADE, {CANARY: "0"}, {}, [DATABASE]), ""),
+    ],
+)
+def test_what_may_be_gone_depends_on_what_was_cut(
+    disk: MadeDisk, tmp_path: Path, expected: Expected, problem: str
+) -> None:
+    image = tmp_path / "data.img"
+    image.write_bytes(disk.data_after(f"rm {CANARY}", f"rm {DATABASE}"))
+    found = judge_data(image, tmp_path, expected)
+    assert "; ".join(found.problems).startswith(problem)
+    assert found.state == ("damaged" if problem else "intact")
 
 
 def walked(disk: MadeDisk, writer: LogWriter, work: Path, replays: int) -> Tally:

@@ -24,15 +24,19 @@ class Promise(StrEnum):
 
     KEPT = "kept"  # it is there, with every canary
     MADE = "made"  # a first start makes it: either there is no partition, or a whole one
-    RESET = "reset"  # a factory reset erases it: each canary is whole, or gone
+    RESET = "reset"  # a factory reset erases it: databases are whole, or gone
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """``canaries``: path below /var and SHA-256; ``databases``: paths below /var."""
+    """``canaries``: path below /var and SHA-256; ``databases``: paths below /var.
+
+    An ``erasable`` canary may be gone, but is never damaged.
+    """
 
     promise: Promise = Promise.KEPT
     canaries: Mapping[str, str] = field(default_factory=dict)
+    erasable: Mapping[str, str] = field(default_factory=dict)
     databases: Sequence[str] = ()
 
 
@@ -84,20 +88,23 @@ def _mend(image: Path) -> tuple[tuple[str, ...], str]:
 
 
 def _look_into(image: Path, work: Path, expected: Expected) -> list[str]:
-    wanted = [*expected.canaries]
+    digests = {**expected.canaries, **expected.erasable}
+    wanted = [*digests]
     for path in expected.databases:
         wanted += [path, f"{path}-wal"]
     found = _dump(image, work, wanted)
     problems = list[str]()
-    may_be_gone = expected.promise is not Promise.KEPT
-    for path, digest in expected.canaries.items():
+    may_all_be_gone = expected.promise is Promise.MADE
+    for path, digest in digests.items():
         if path not in found:
-            problems += [] if may_be_gone else [f"data: canary {path} is lost"]
+            is_lost = path in expected.canaries and not may_all_be_gone
+            problems += [f"data: canary {path} is lost"] if is_lost else []
         elif hashlib.sha256(found[path].read_bytes()).hexdigest() != digest:
             problems.append(f"data: canary {path} is damaged")
     for path in expected.databases:
         if path not in found:
-            problems += [] if may_be_gone else [f"data: database {path} is lost"]
+            is_lost = expected.promise is Promise.KEPT
+            problems += [f"data: database {path} is lost"] if is_lost else []
         elif said := _integrity(found[path]):
             problems.append(f"data: database {path}: {said}")
     return problems

@@ -65,6 +65,12 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
     metavar="PATH=SHA256",
     help="A file below /var, flushed before the log began.",
 )
+@click.option(
+    "--erasable",
+    multiple=True,
+    metavar="PATH=SHA256",
+    help="A canary that a factory reset takes away: it is whole, or gone.",
+)
 @click.option("--sqlite", "databases", multiple=True, metavar="PATH", help="A database below /var.")
 @click.option("--no-tearing", is_flag=True, help="Leave every write whole.")
 @click.option("--only", metavar="EPOCH:NUMBER", help="This state alone, of this seed.")
@@ -87,6 +93,7 @@ def main(
     versions: Sequence[str],
     promise: str,
     canaries: Sequence[str],
+    erasable: Sequence[str],
     databases: Sequence[str],
     no_tearing: bool,
     only: str | None,
@@ -100,7 +107,12 @@ def main(
     if save and not only:
         raise click.UsageError("--save takes the state that --only names.")
     folders = {version: Path(path) for version, path in _pairs(versions, "--expect").items()}
-    expected = Expected(Promise(promise), _pairs(canaries, "--canary"), databases)
+    expected = Expected(
+        Promise(promise),
+        _pairs(canaries, "--canary"),
+        _pairs(erasable, "--erasable"),
+        databases,
+    )
     state = _numbers(only) if only else None
     try:
         run = Run(

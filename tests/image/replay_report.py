@@ -53,7 +53,7 @@ def screen(facts: Facts, tally: Tally) -> str:
     failed = Counter(state.kind for state, _ in tally.failures)
     rows = [
         (
-            f"writes {facts.writes} between {facts.epochs} flushes; {facts.weighty} epochs touch "
+            f"writes {facts.writes}, flushes {facts.epochs - 1}; {facts.weighty} epochs touch "
             f"what decides on the start; {facts.boundaries} flush boundaries themselves"
         ),
         f"replays {tally.replays}, all different; seed {facts.seed}; {facts.seconds:.0f} s",
