@@ -88,7 +88,9 @@ def plan(
     open_weighty = [number for number in open_ if number in set(weighty)]
     while len(states) < replays and open_:
         pool = open_weighty if open_weighty and choose.random() < 0.5 else open_
-        picked = choose.choice(pool)
+        # Of an epoch with many writes there are more states that differ in something.
+        weights = [len(epochs[number].writes).bit_length() for number in pool]
+        (picked,) = choose.choices(pool, weights)
         for _ in range(_TRIES):
             state = crash_state(epochs[picked], seed, next_number[picked], may_tear=may_tear)
             next_number[picked] += 1
