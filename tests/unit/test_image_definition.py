@@ -39,7 +39,7 @@ def test_the_loader_and_the_slots_find_their_partitions_by_the_right_number() ->
     rule = (BUILD / "boot/grub.cfg").read_text()
     for slot in "ab":
         assert f'set atre_{slot}="($atre_disk,gpt{numbers[f"boot-{slot}"]})"' in rule
-    slot_b, slot_a = (BUILD / "steps/disk.sh").read_text().split("else\n")[:2]
+    slot_b, slot_a = (BUILD / "steps/slot.sh").read_text().split("else\n")[:2]
     for slot, text in (("a", slot_a), ("b", slot_b)):
         for variable, kind in (("data", "root"), ("hash", "verity")):
             number = numbers[f"{kind}-{slot}"]
