@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _FIRMWARE = Path("/usr/share/OVMF")
+_LOG_OPTIONS = "log-sector-size=512,discard=unmap"
 DISK_BYTES = 12 * 2**30
 
 
@@ -27,8 +28,9 @@ class Machine:
     ``disk`` is raw or, by its ending, qcow2. ``credentials`` are systemd's, handed over by the
     firmware as a hypervisor does (systemd.system-credentials(7)): units and drop-ins of a test
     come to the image that way, which stays as it is shipped. ``sticks`` are raw images of USB
-    sticks. ``lan`` is the socket of a ``Wire``. ``write_log`` records what is written to the disk
-    (QEMU's blklogwrites). ``snapshot`` names a state of the running machine kept in ``disk``.
+    sticks. ``lan`` is the socket of a ``Wire``. ``write_log`` records what is written to the disk,
+    which is raw then (QEMU's blklogwrites; README.md beside this file). ``snapshot`` names a state
+    of the running machine kept in ``disk``.
     ``is_careful``: what was flushed is on this host's disk, and what was not may be lost with
     QEMU's process, as a drive's cache is lost with the power. ``ends_at_restart``: the process ends
     where the machine would start anew.
@@ -78,7 +80,7 @@ class Machine:
             "-display", "none", "-nodefaults", "-vga", "std",
             "-drive", code, "-drive", f"if=pflash,format=qcow2,file={variables}",
             *self._disk_options(),
-            "-device", "virtio-blk-pci,drive=disk,bootindex=0",
+            "-device", "virtio-blk-pci,drive=disk,bootindex=0,write-zeroes=off",
             "-qmp", f"unix:{self.monitor},server=on,wait=off",
             "-serial", f"file:{self.serial}",
             "-chardev", f"socket,id=shell,path={self.shell},server=on,wait=off",
@@ -99,10 +101,12 @@ class Machine:
         if self.write_log is None:
             return ["-drive", f"if=none,id=disk,format={kind},file={self.disk},cache={cache}"]
         return [
-            "-blockdev", f"driver=file,node-name=plain,filename={self.disk}",
-            "-blockdev", f"driver={kind},node-name=inner,file=plain",
-            "-blockdev", f"driver=file,node-name=log,filename={self.write_log}",
-            "-blockdev", "driver=blklogwrites,node-name=disk,file=inner,log=log",
+            "-blockdev",
+            f"driver=file,node-name=plain,filename={self.disk},cache.no-flush=on,discard=unmap",
+            "-blockdev",
+            f"driver=file,node-name=log,filename={self.write_log},cache.no-flush=on",
+            "-blockdev",
+            f"driver=blklogwrites,node-name=disk,file=plain,log=log,{_LOG_OPTIONS}",
         ]  # fmt: skip
 
     def _lan_options(self) -> list[str]:
