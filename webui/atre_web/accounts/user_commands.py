@@ -35,6 +35,7 @@ class NewLink(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.group()
+@lang_option
 def user() -> None:
     """The people who may use the box."""
 
