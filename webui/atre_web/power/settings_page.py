@@ -10,7 +10,7 @@ from atre.errors import EngineError, InvalidRequestError
 from atre.ipc.power_messages import CUSTOM_TARIFF, PowerDescription, TariffOffer
 from atre_web.accounts import current
 from atre_web.panel.form import field
-from atre_web.panel.wording import gettext, is_french
+from atre_web.panel.wording import gettext, is_french, said
 from atre_web.power import settings_form
 from atre_web.power.page import client
 from atre_web.power.settings_form import NUM_PERIODS, FormError
@@ -97,14 +97,14 @@ def _page(power: PowerDescription | None, status: int = 200, **more: Any) -> Res
         tariffs=[
             {
                 "id": offer.id,
-                "title": offer.title.spoken(french=is_french()),
+                "title": said(offer.title),
                 "origin": _origin(offer),
             }
             for offer in (power.tariffs if power else [])
         ],
         plugs=_PLUGS,
         examples=[
-            (each.id, each.title.spoken(french=is_french()), each.g_kwh, each.source, each.year)
+            (each.id, said(each.title), each.g_kwh, each.source, each.year)
             for each in (power.co2_examples if power else [])
         ],
         custom=CUSTOM_TARIFF,
@@ -119,8 +119,8 @@ def _origin(offer: TariffOffer) -> str:
     """What an example is made of, and where that was read."""
     told = gettext(
         "%(title)s. %(note)s Source : %(source)s, %(date)s.",
-        title=offer.title.spoken(french=is_french()),
-        note=offer.note.spoken(french=is_french()),
+        title=said(offer.title),
+        note=said(offer.note),
         source=offer.source,
         date=offer.date,
     )
