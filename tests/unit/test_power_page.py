@@ -179,6 +179,31 @@ def test_the_ups_is_said(
     assert [each for each in words if each not in card] == []
 
 
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("ups:bureau", "Onduleur bureau"),
+        ("ups:", "Onduleur"),
+        ("plug:shelly:fe80::1", "Prise de mesure fe80::1"),
+        ("battery", "Batterie"),
+        ("rapl:package-0", "rapl:package-0"),
+    ],
+)
+def test_what_measures_has_a_name_that_people_know(
+    manager: FlaskClient, meter: Meter, source: str, name: str
+) -> None:
+    meter.power = replace(meter.power, sources=[replace(POWER.sources[0], source=source)])
+    assert f'scope="row">{name}</th>' in seen(manager, "/power")
+
+
+def test_hours_are_shown_in_the_readers_language(manager: FlaskClient) -> None:
+    french = seen(manager, "/power/settings")
+    assert "lun-ven 06:00-22:00" in french
+    assert "mon-fri" not in french
+    manager.set_cookie("atre-language", "en")
+    assert "mon-fri 06:00-22:00" in seen(manager, "/power/settings")
+
+
 def test_without_a_ups_there_is_no_card(manager: FlaskClient, meter: Meter) -> None:
     meter.power = replace(meter.power, ups=None)
     assert 'id="ups"' not in seen(manager, "/power")

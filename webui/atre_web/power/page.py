@@ -165,7 +165,7 @@ def _share(bucket: PowerBucket) -> str:
 def _sources(power: PowerDescription) -> list[dict[str, str]]:
     return [
         {
-            "name": source.source,
+            "name": words.source(source.source),
             "scope": words.scope(source.scope),
             "basis": words.basis(source.basis),
             "power": words.watts(source.power_w),

@@ -62,12 +62,16 @@ def forget() -> Response:
     return redirect("/power", 303)
 
 
+def _example_days() -> str:
+    return "lun-ven 06:00-22:00" if is_french() else "mon-fri 06:00-22:00"
+
+
 def _sentence(param: str) -> str:
     """What to write in the field that was refused."""
     sentences = {
         "calendar": gettext(
             "Cet horaire n’est pas compris. Écrivez par exemple « %(days)s » ou « %(hours)s ».",
-            days="mon-fri 06:00-22:00",
+            days=_example_days(),
             hours="22:30-06:30",
         ),
         "peak_days": gettext(
@@ -103,6 +107,7 @@ def _page(power: PowerDescription | None, status: int = 200, **more: Any) -> Res
             for offer in (power.tariffs if power else [])
         ],
         plugs=_PLUGS,
+        example_days=_example_days(),
         examples=[
             (each.id, said(each.title), each.g_kwh, each.source, each.year)
             for each in (power.co2_examples if power else [])
