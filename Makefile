@@ -11,7 +11,7 @@ VULKAN := build/vulkan
 .PHONY: help setup run test check fix bench load demo-backup fault-check screenshots vulkan-check image image-test factory-model evaluate-factory-model clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
 
 setup: $(STAMP) ## Make .venv with the command atre in it
 

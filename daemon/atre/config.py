@@ -44,31 +44,55 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         for name in ("port", "lan_port"):
             if not 1 <= getattr(self, name) <= 65535:  # noqa: PLR2004
-                raise ConfigError(f"{name} must be between 1 and 65535, not {getattr(self, name)}.")
+                raise _no_port(name, getattr(self, name))
         if self.lan and self.port == self.lan_port:
-            raise ConfigError(f"port and lan_port are both {self.port}; choose two different ones.")
+            raise ConfigError(
+                f"port and lan_port are both {self.port}; choose two different ones.",
+                f"port et lan_port valent tous deux {self.port}\N{NO-BREAK SPACE}; choisissez-en "
+                "deux différents.",
+            )
         self._check_http()
         for alias in self.aliases:
             if not is_host_name(alias):
                 raise ConfigError(
-                    f"{alias[:100]!r} is no host name: use small letters, digits, hyphens and dots."
+                    f"{alias[:100]!r} is no host name: use small letters, digits, hyphens and "
+                    "dots.",
+                    f"{alias[:100]!r} n’est pas un nom d’hôte\N{NO-BREAK SPACE}: employez des "
+                    "lettres minuscules "
+                    "sans accent, des chiffres, des traits d’union et des points.",
                 )
         if self.queue_limit < 1:
-            raise ConfigError(f"queue_limit must be 1 or more, not {self.queue_limit}.")
+            raise ConfigError(
+                f"queue_limit must be 1 or more, not {self.queue_limit}.",
+                f"queue_limit doit valoir 1 ou plus, pas {self.queue_limit}.",
+            )
         if self.unload_after_s is not None and self.unload_after_s <= 0:
-            raise ConfigError(f"unload_after_s must be more than 0, not {self.unload_after_s}.")
+            raise ConfigError(
+                f"unload_after_s must be more than 0, not {self.unload_after_s}.",
+                f"unload_after_s doit être supérieur à 0, pas {self.unload_after_s}.",
+            )
 
     def _check_http(self) -> None:
         if self.http_port is None:
             if self.plain_http_api:
-                raise ConfigError("plain_http_api needs http_port, the port without TLS.")
+                raise ConfigError(
+                    "plain_http_api needs http_port, the port without TLS.",
+                    "plain_http_api demande http_port, le port sans TLS.",
+                )
             return
         if not self.lan:
-            raise ConfigError("http_port is for the LAN: set lan too.")
+            raise ConfigError(
+                "http_port is for the LAN: set lan too.",
+                "http_port est pour le réseau local\N{NO-BREAK SPACE}: réglez aussi lan.",
+            )
         if not 1 <= self.http_port <= 65535:  # noqa: PLR2004
-            raise ConfigError(f"http_port must be between 1 and 65535, not {self.http_port}.")
+            raise _no_port("http_port", self.http_port)
         if self.http_port in (self.port, self.lan_port):
-            raise ConfigError(f"http_port {self.http_port} is taken by the box; choose another.")
+            raise ConfigError(
+                f"http_port {self.http_port} is taken by the box; choose another.",
+                f"http_port {self.http_port} est déjà pris par le boîtier\N{NO-BREAK SPACE}; "
+                "choisissez-en un autre.",
+            )
 
     @property
     def engine_socket(self) -> Path:
@@ -122,9 +146,19 @@ def load(path: Path) -> Config:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Config, dec_hook=_decode_path)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}).",
+            f"{path}\N{NO-BREAK SPACE}: illisible ({error.strerror}).",
+        ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}.") from error
+        raise ConfigError(f"{path}: {error}.", f"{path}\N{NO-BREAK SPACE}: {error}.") from error
+
+
+def _no_port(name: str, value: int) -> ConfigError:
+    return ConfigError(
+        f"{name} must be between 1 and 65535, not {value}.",
+        f"{name} doit être compris entre 1 et 65535, pas {value}.",
+    )
 
 
 def _decode_path(kind: type, value: object) -> Path:

@@ -22,6 +22,22 @@ WRONG = {
 # Patterns and tables that hold French letters and say nothing.
 CODE = re.compile(r"`[^`]*`|https?://\S+")
 
+# Errors that somebody meets who starts a box or runs a command.
+FOR_PEOPLE = {"BackupError", "ConfigError", "MediaError", "ModelStoreError", "StorageError"}
+# Who meets those edits the program's own files, or its source.
+FOR_PROGRAMMERS = ("catalogue.py", "engine_plan.py", "profiles.py", "service.py")
+FOR_PROGRAMMERS_TOO = ("handbook",)
+
+
+def english_alone(source: str) -> Iterator[str]:
+    """Every error for people that is made of one sentence, and not of one that knows languages."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            one = node.args[0] if len(node.args) == 1 else None
+            has_words = isinstance(one, ast.Constant | ast.JoinedStr)
+            if node.func.id in FOR_PEOPLE and has_words:
+                yield ast.unparse(node)
+
 
 def spoken(source: str) -> Iterator[str]:
     """Every text in Python source that is French, with x for what is filled in."""
@@ -98,6 +114,18 @@ def test_what_the_data_files_say_in_french_has_french_typography() -> None:
         num_texts += len(texts)
         found += [(path.name, *each) for each in mistakes(iter(texts))]
     assert num_texts > 50
+    assert found == []
+
+
+def test_every_error_for_people_is_in_french_too() -> None:
+    found, num_files = [], 0
+    for room in ("daemon", "webui"):
+        for path in sorted((ROOT / room).rglob("*.py")):
+            if path.name in FOR_PROGRAMMERS or path.parent.name in FOR_PROGRAMMERS_TOO:
+                continue
+            num_files += 1
+            found += [(path.name, each) for each in english_alone(path.read_text("utf-8"))]
+    assert num_files > 100
     assert found == []
 
 

@@ -146,6 +146,12 @@ def test_the_menu_shows_what_opens_and_nothing_else(
     assert daemon.asked == []
 
 
+@pytest.mark.parametrize("path", ["/system", "/audit", "/transfer", "/reset"])
+def test_a_page_behind_a_room_shows_which_room_that_is(enter: Enter, path: str) -> None:
+    page = enter("manager").get(path).text
+    assert re.findall(r'<a href="([^"]*)" aria-current="page"', page) == ["/system"]
+
+
 def add_usage(connection: sqlite3.Connection, now: float) -> None:
     for row in connection.execute("SELECT id FROM people").fetchall():
         connection.execute(

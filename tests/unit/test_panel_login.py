@@ -2,17 +2,19 @@
 """From a box that is nobody's to colleagues who sign in, as a browser without scripts sees it."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 from flask.testing import FlaskClient
+from msgspec.structs import replace
 from werkzeug.test import TestResponse
 
 from atre.choices.owner_mark import waits_for_owner
 from atre.config import Config
 from atre_web import create_app
-from atre_web.accounts import people
+from atre_web.accounts import people, settings
 from atre_web.accounts.database import connect
 from atre_web.accounts.door import Door, open_door
 
@@ -71,6 +73,18 @@ def invited(marie: FlaskClient, role: str = "member") -> str:
     found = re.search(r"/invitation/[\w-]+", page)
     assert found
     return found[0]
+
+
+def test_an_invitation_says_until_when_by_the_offices_setting(
+    marie: FlaskClient, config: Config
+) -> None:
+    with closing(connect(config.database)) as connection:
+        office, version = settings.read(connection)
+        settings.change(connection, replace(office, invitation_hours=24), version=version)
+        page = post(marie, "/people/invitations", {"name": "Luc", "role": "member"}).text
+        (ends_at,) = connection.execute("SELECT expires_at FROM invitations").fetchone()
+    assert f"jusqu’au {time.localtime(ends_at).tm_mday} " in page
+    assert "72" not in page.partition("<main")[2].partition("<section")[0]
 
 
 def test_every_page_of_a_box_without_owner_leads_to_the_claim(
@@ -270,7 +284,9 @@ def test_two_managers_who_change_the_same_person(
         luc = people.by_login(connection, "luc")
     assert luc
     change = {"role": "guest", "version": "1"}
-    assert post(marie, f"/people/{luc.id}", change).status_code == 303
+    kept = post(marie, f"/people/{luc.id}", change)
+    assert kept.status_code == 303
+    assert "C’est enregistré." in get(marie, kept.headers["Location"]).text
     late = post(marie, f"/people/{luc.id}", change | {"role": "manager"})
     assert late.status_code == 409
     assert "vient de modifier" in late.text

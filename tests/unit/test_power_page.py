@@ -73,6 +73,7 @@ class Meter:
         self.is_down = False
         self.asked: list[tuple[Resolution, float, float]] = []
         self.refused = ""
+        self.covered_s = 3000.0
         self.sent: list[PowerSettings] = []
         self.eco: list[EcoSettings] = []
 
@@ -89,7 +90,7 @@ class Meter:
         self.asked.append((resolution, from_s, to_s))
         first = PowerBucket(
             start_s=from_s, end_s=from_s + 3600, energy_j=3600.0 * 60, idle_j=3600.0 * 50,
-            covered_s=3000.0, expected_s=3600.0, basis=Basis.PLUG, cost=0.0052, co2_g=1.5,
+            covered_s=self.covered_s, expected_s=3600.0, basis=Basis.PLUG, cost=0.0052, co2_g=1.5,
         )  # fmt: skip
         last = replace(BUCKET, start_s=from_s + 3600, end_s=from_s + 7200)
         return PowerHistory(resolution=resolution, buckets=[first, last], currency="CAD")
@@ -178,6 +179,31 @@ def test_the_ups_is_said(
     assert [each for each in words if each not in card] == []
 
 
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("ups:bureau", "Onduleur bureau"),
+        ("ups:", "Onduleur"),
+        ("plug:shelly:fe80::1", "Prise de mesure fe80::1"),
+        ("battery", "Batterie"),
+        ("rapl:package-0", "rapl:package-0"),
+    ],
+)
+def test_what_measures_has_a_name_that_people_know(
+    manager: FlaskClient, meter: Meter, source: str, name: str
+) -> None:
+    meter.power = replace(meter.power, sources=[replace(POWER.sources[0], source=source)])
+    assert f'scope="row">{name}</th>' in seen(manager, "/power")
+
+
+def test_hours_are_shown_in_the_readers_language(manager: FlaskClient) -> None:
+    french = seen(manager, "/power/settings")
+    assert "lun-ven 06:00-22:00" in french
+    assert "mon-fri" not in french
+    manager.set_cookie("atre-language", "en")
+    assert "mon-fri 06:00-22:00" in seen(manager, "/power/settings")
+
+
 def test_without_a_ups_there_is_no_card(manager: FlaskClient, meter: Meter) -> None:
     meter.power = replace(meter.power, ups=None)
     assert 'id="ups"' not in seen(manager, "/power")
@@ -188,6 +214,14 @@ def test_what_nobody_measures_is_not_zero(manager: FlaskClient, meter: Meter) ->
     meter.power = replace(meter.power, power_w=None, basis=Basis.UNKNOWN, coverage=coverage)
     page = seen(manager, "/power")
     assert "On ne sait pas ce que le boîtier prend en ce moment. Rien ne mesure ce boîtier." in page
+
+
+def test_a_time_without_a_meter_has_no_empty_plot(manager: FlaskClient, meter: Meter) -> None:
+    assert 'id="plot-data"' in seen(manager, "/power")
+    meter.covered_s = 0.0
+    page = seen(manager, "/power")
+    assert 'id="plot-data"' not in page
+    assert "Rien n’a encore été mesuré pendant cette période." in page
 
 
 @pytest.mark.parametrize("path", ["/power", "/power/settings"])
@@ -260,7 +294,9 @@ def test_eco_mode_is_set_and_nonsense_is_said(manager: FlaskClient, meter: Meter
     meter.power = replace(meter.power, eco=ECO)
     form = {"mode": "calendar", "calendar": "lun-ven  19:00-07:00"}
     answer = manager.post("/power/eco", data=form)
-    assert (answer.status_code, answer.location) == (303, "/power#eco")
+    assert (answer.status_code, answer.location) == (303, "/power?done=eco#eco")
+    assert "C’est enregistré." in seen(manager, answer.location)
+    assert "C’est enregistré." not in seen(manager, "/power")
     assert meter.eco[0].mode is EcoMode.CALENDAR
     assert meter.eco[0].calendar == "lun-ven 19:00-07:00"
     for wrong in ({"mode": "turbo"}, {"mode": "calendar", "calendar": "whenever"}, {}):

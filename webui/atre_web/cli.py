@@ -39,7 +39,9 @@ def prepare(config_path: Path, *, run_key: bool) -> None:
     try:
         door = open_door(configuration.load(config_path), run_key=run_key)
     except AtreError as error:
-        raise click.ClickException(str(error)) from error
+        # For the daemon, which knows the language of whoever started it.
+        click.echo(msgspec.json.encode(error.sentence), err=True)
+        sys.exit(1)
     click.echo(msgspec.json.encode(door))
 
 

@@ -119,7 +119,9 @@ class BackupVerbs:
             return self._verbs[type(request)](request)
         except OSError as error:
             raise StorageError(
-                f"The box's own disk failed at this: {error}. Free some room, and check it."
+                f"The box's own disk failed at this: {error}. Free some room, and check it.",
+                f"Le disque du boîtier n’y est pas arrivé\N{NO-BREAK SPACE}: {error}. Libérez de "
+                "la place, et vérifiez-le.",
             ) from error
 
     def close(self) -> None:

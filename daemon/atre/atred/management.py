@@ -246,10 +246,12 @@ class ManagementDaemon:
         try:
             sleep_choice.write(self._config.state_dir, request.times)
         except ConfigError as error:
-            raise InvalidRequestError(str(error), param="calendar") from error
+            raise InvalidRequestError(str(error), error.french, param="calendar") from error
         except OSError as error:
             raise StorageError(
-                f"The choice cannot be written: {error}. Free some disk space."
+                f"The choice cannot be written: {error}. Free some disk space.",
+                f"Ce choix ne peut pas être écrit\N{NO-BREAK SPACE}: {error}. Libérez de la "
+                "place sur le disque.",
             ) from error
         # A box that is not there reads the choice when it starts.
         with contextlib.suppress(EngineUnavailableError):

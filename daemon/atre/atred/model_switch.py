@@ -36,6 +36,7 @@ class ModelSwitch:
         if self._config.model is not None:
             raise ModelStoreError(
                 "The box was started with --model, which has the last word. Start it without.",
+                "Le boîtier a été démarré avec --model, qui décide. Démarrez-le sans cette option.",
                 problem=ModelProblem.FIXED,
             )
         if model != FACTORY:
@@ -44,12 +45,14 @@ class ModelSwitch:
             if self._runs():
                 raise ModelStoreError(
                     "The box is changing its model just now. Wait until that has ended.",
+                    "Le boîtier est en train de changer de modèle. Attendez la fin.",
                     problem=ModelProblem.CHANGING,
                 )
             request_id = ask_for_model(self._config.runtime_dir, model)
             if request_id is None:
                 raise EngineUnavailableError(
-                    "The box is stopping or starting. Try again in a minute."
+                    "The box is stopping or starting. Try again in a minute.",
+                    "Le boîtier s’arrête ou démarre. Réessayez dans une minute.",
                 )
             self._asked = (request_id, model, self._clock())
             return _taken(model)

@@ -112,7 +112,9 @@ class ModelVerbs:
     def _name_of_pull(self, model: str) -> str:
         if not model.isprintable():
             raise ModelStoreError(
-                "A model's name has printable characters only.", problem=ModelProblem.UNKNOWN
+                "A model's name has printable characters only.",
+                "Le nom d’un modèle n’a que des caractères imprimables.",
+                problem=ModelProblem.UNKNOWN,
             )
         if model.endswith(".gguf") and "/" in model:
             return name_of_file(model.rpartition("/")[2])
@@ -135,6 +137,8 @@ class ModelVerbs:
             raise ModelStoreError(
                 f"A model {name!r} is stored already. Verify it, or remove it first to have it "
                 "again.",
+                f"Un modèle {name!r} est déjà enregistré. Vérifiez-le, ou retirez-le d’abord pour "
+                "le reprendre.",
                 problem=ModelProblem.TAKEN,
             )
 
@@ -151,7 +155,9 @@ class ModelVerbs:
         change = self._switch.report()
         if self._switch.is_running and change is not None and change.wanted == request.model:
             raise ModelStoreError(
-                f"The box is changing to {request.model} now.", problem=ModelProblem.IN_USE
+                f"The box is changing to {request.model} now.",
+                f"Le boîtier est en train de passer à {request.model}.",
+                problem=ModelProblem.IN_USE,
             )
         return Freed(freed_bytes=self._store.remove(request.model))
 

@@ -216,7 +216,9 @@ class PowerVerbs:
             self._file.write(settings)
         except OSError as error:
             raise StorageError(
-                f"The settings cannot be written: {error}. Free some disk space."
+                f"The settings cannot be written: {error}. Free some disk space.",
+                f"Ces réglages ne peuvent pas être écrits\N{NO-BREAK SPACE}: {error}. Libérez de "
+                "la place sur le disque.",
             ) from error
         is_other = (settings.plug, settings.ups) != (self._settings.plug, self._settings.ups)
         self._settings, self._pricing = settings, pricing
@@ -230,10 +232,12 @@ class PowerVerbs:
         try:
             eco_choice.write(self._config.state_dir, request.settings)
         except ConfigError as error:
-            raise InvalidRequestError(str(error), param="calendar") from error
+            raise InvalidRequestError(str(error), error.french, param="calendar") from error
         except OSError as error:
             raise StorageError(
-                f"The choice cannot be written: {error}. Free some disk space."
+                f"The choice cannot be written: {error}. Free some disk space.",
+                f"Ce choix ne peut pas être écrit\N{NO-BREAK SPACE}: {error}. Libérez de la "
+                "place sur le disque.",
             ) from error
         self._eco = request.settings
         self._keeper.hurry()
@@ -261,7 +265,9 @@ class PowerVerbs:
             self._calibration.forget()
         except OSError as error:
             raise StorageError(
-                f"The calibration cannot be removed: {error}. Free some disk space."
+                f"The calibration cannot be removed: {error}. Free some disk space.",
+                f"L’étalonnage ne peut pas être retiré\N{NO-BREAK SPACE}: {error}. Libérez de la "
+                "place sur le disque.",
             ) from error
         return self.describe()
 

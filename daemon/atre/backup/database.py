@@ -37,7 +37,8 @@ def copy_database(source: Path, copy: Path) -> None:
             reading.backup(writing)
     except sqlite3.Error as error:
         raise StorageError(
-            f"{source.name} could not be copied ({error}). Check the box's disk."
+            f"{source.name} could not be copied ({error}). Check the box's disk.",
+            f"{source.name} n’a pas pu être copié ({error}). Vérifiez le disque du boîtier.",
         ) from error
 
 
@@ -50,7 +51,9 @@ def count_rows(path: Path) -> list[TableEntry]:
                 for table in _tables(connection)
             ]
     except sqlite3.Error as error:
-        raise StorageError(f"{path.name} cannot be read ({error}).") from error
+        raise StorageError(
+            f"{path.name} cannot be read ({error}).", f"{path.name} est illisible ({error})."
+        ) from error
 
 
 def damage(path: Path) -> str:

@@ -2,12 +2,10 @@
 """The composition root: what a box is made of, in the order in which it starts."""
 
 import contextlib
-import fcntl
 import os
-import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +20,7 @@ from atre.box.lobby import Lobby
 from atre.box.model_sleep import ModelSleep
 from atre.box.model_use import ModelUse
 from atre.box.orders import carry_out_orders
+from atre.box.preflight import check_ports, make_directories, only_box_here
 from atre.box.speed_watch import SpeedWatch, soonest
 from atre.box.supervisor import ChildSpec, Supervisor
 from atre.choices import eco_choice, sleep_choice
@@ -40,7 +39,6 @@ from atre.plan.planning import EmbedderPlan, plan_engine
 from atre.plan.speed.meter import MemoryMeter
 from atre.plan.speed.record import SpeedRecord
 from atre.sentence import NOTHING, Sentence
-from atre.space.reserve import give_up_slice
 from atre.system.durable import write_durably
 from atre.system.heartbeat import Heartbeat
 from atre.system.local_time import local_now
@@ -120,10 +118,10 @@ class Box:
 
     def _serve(self) -> None:
         with contextlib.ExitStack() as stack:
-            _make_directories(self._config)
-            stack.enter_context(_only_box_here(self._config))
-            carry_out_orders(self._config, _make_directories)
-            _check_ports(self._config)
+            make_directories(self._config)
+            stack.enter_context(only_box_here(self._config))
+            carry_out_orders(self._config, make_directories)
+            check_ports(self._config)
             # What the command line says is refused here, even where a choice counts in its place.
             sleep_choice.rules_of(sleep_choice.in_force(self._config).start)
             if self._ready_file:
@@ -343,56 +341,21 @@ def _open_door(config_path: Path, *, run_key: bool) -> Door:
         argv + ["--run-key"] * run_key, check=False, capture_output=True, text=True
     )
     if done.returncode != 0:
-        raise ConfigError(f"The accounts cannot be opened: {done.stderr.strip()}")
+        raise why_shut(done.stderr.strip())
     return msgspec.json.decode(done.stdout, type=Door)
+
+
+def why_shut(said: str) -> ConfigError:
+    """The error of a panel whose database does not open, by what its process said."""
+    try:
+        reason = msgspec.json.decode(said, type=Sentence)
+    except msgspec.DecodeError:  # it ended in another way than by an error of ours
+        return ConfigError(
+            f"The accounts cannot be opened: {said}",
+            f"Les comptes ne s’ouvrent pas\N{NO-BREAK SPACE}: {said}",
+        )
+    return ConfigError(reason.text, reason.text_fr)
 
 
 def _python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
-
-
-def _make_directories(config: Config) -> None:
-    for directory in (config.data_dir, config.runtime_dir, config.state_dir, config.tls_dir):
-        try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(
-                f"{directory} cannot be made ({error.strerror}). Choose another place with "
-                "--data-dir."
-            ) from error
-    # A full disk must not keep the box from starting, and people from deleting.
-    give_up_slice(config.data_dir)
-    if config.runtime_dir.stat().st_uid != os.getuid():
-        raise ConfigError(f"{config.runtime_dir} belongs to somebody else; choose --data-dir.")
-
-
-@contextlib.contextmanager
-def _only_box_here(config: Config) -> Iterator[None]:
-    """Hold the data directory's lock, which the kernel releases with the process (flock(2))."""
-    with (config.data_dir / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ConfigError(
-                f"Another box already runs on {config.data_dir}. Stop it, or give this one its "
-                "own --data-dir and --port."
-            ) from error
-        yield
-
-
-def _check_ports(config: Config) -> None:
-    ports = [("port", "127.0.0.1", config.port)]
-    if config.lan:
-        ports.append(("lan-port", "0.0.0.0", config.lan_port))  # noqa: S104
-    if config.http_port:
-        ports.append(("http-port", "0.0.0.0", config.http_port))  # noqa: S104
-    for option, host, port in ports:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                raise ConfigError(
-                    f"Port {port} cannot be used ({error.strerror}). Choose another with "
-                    f"--{option}."
-                ) from error

@@ -36,9 +36,15 @@ def check(settings: EcoSettings) -> None:
     """Raises ConfigError for times that make no sense."""
     periods = read_periods(settings.calendar)
     if settings.mode is EcoMode.CALENDAR and not periods:
-        raise ConfigError("Eco mode by calendar needs a calendar, such as 'mon-fri 19:00-07:00'.")
+        raise ConfigError(
+            "Eco mode by calendar needs a calendar, such as 'mon-fri 19:00-07:00'.",
+            "Le mode éco selon un calendrier demande un calendrier, comme 'lun-ven 19:00-07:00'.",
+        )
     if settings.time_zone and settings.time_zone not in zoneinfo.available_timezones():
-        raise ConfigError(f"This machine does not know the time zone {settings.time_zone!r}.")
+        raise ConfigError(
+            f"This machine does not know the time zone {settings.time_zone!r}.",
+            f"Cette machine ne connaît pas le fuseau horaire {settings.time_zone!r}.",
+        )
 
 
 def is_on(settings: EcoSettings, now: dt.datetime | None = None) -> bool:

@@ -45,7 +45,13 @@ def rules_of(times: SleepTimes) -> SleepRules:
     """The same, to decide by. Raises ConfigError for times that make no sense."""
     idle_s = times.unload_after_s
     if idle_s is not None and not 0 < idle_s < float("inf"):
-        raise ConfigError(f"The model cannot leave memory after {idle_s} seconds.")
+        raise ConfigError(
+            f"The model cannot leave memory after {idle_s} seconds.",
+            f"Le modèle ne peut pas quitter la mémoire après {idle_s} secondes.",
+        )
     if times.time_zone and times.time_zone not in zoneinfo.available_timezones():
-        raise ConfigError(f"This machine does not know the time zone {times.time_zone[:100]!r}.")
+        raise ConfigError(
+            f"This machine does not know the time zone {times.time_zone[:100]!r}.",
+            f"Cette machine ne connaît pas le fuseau horaire {times.time_zone[:100]!r}.",
+        )
     return SleepRules(unload_after_s=idle_s, periods=read_periods(times.calendar))

@@ -139,7 +139,9 @@ def _minute(clock: str, written: str) -> int:
 def _unreadable(written: str) -> ConfigError:
     return ConfigError(
         f"{written!r} is no time to sleep. Write days and hours, such as "
-        "'mon-fri 19:00-07:00, sat-sun'."
+        "'mon-fri 19:00-07:00, sat-sun'.",
+        f"{written!r} ne dit pas quand dormir. Écrivez des jours et des heures, comme "
+        "'lun-ven 19:00-07:00, sam-dim'.",
     )
 
 

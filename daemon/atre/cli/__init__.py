@@ -25,7 +25,8 @@ from atre.cli.space import space
 from atre.cli.update import update
 from atre.errors import AtreError
 from atre.terminal.click_words import in_language_of
-from atre.terminal.language import in_french
+from atre.terminal.help_words import in_french_words
+from atre.terminal.language import in_french, lang_option
 
 __all__ = ["main"]
 
@@ -33,12 +34,13 @@ __all__ = ["main"]
 class _Atre(click.Group):
     """Turns our own errors into one line on stderr and exit status 1.
 
-    What click says by itself is in the language of the command, too.
+    What click says by itself is in the language of the command, and so is our own help.
     """
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **more: Any) -> Any:
-        with in_language_of(sys.argv[1:] if args is None else args):
-            return super().main(args, *rest, **more)
+        with in_language_of(sys.argv[1:] if args is None else args) as language:
+            said = in_french_words(self) if language == "fr" else self
+            return super(_Atre, said).main(args, *rest, **more)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -49,6 +51,7 @@ class _Atre(click.Group):
 
 @click.group(cls=_Atre)
 @click.version_option(__version__, prog_name="atre")
+@lang_option
 def main() -> None:
     """Âtre: an office AI box on your own hardware."""
 

@@ -112,7 +112,7 @@ def bench(
     plot_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure a server that speaks the OpenAI API: this box or any other.
+    """Measure this box, or any server of the OpenAI API.
 
     Times to the first token, gaps between tokens and tokens a second, as medians over the rounds.
     """

@@ -111,7 +111,7 @@ def _probes(data_dir: Path, model: Path | None) -> Probes:
         soak=SoakProbe(inspection.plan) if inspection.plan else None,
         thermals=ThermalProbe(),
         power=PowerProbe(),
-        no_soak=inspection.problem,
+        no_soak=inspection.problem.text,
     )
 
 

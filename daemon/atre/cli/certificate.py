@@ -29,6 +29,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.group()
+@lang_option
 def certificate() -> None:
     """The certificate that the box shows to browsers on the LAN."""
 
@@ -38,7 +39,7 @@ def certificate() -> None:
 @json_option
 @lang_option
 def show(data_dir: Path, *, as_json: bool) -> None:
-    """Show which certificate is served, until when, and the fingerprints to compare."""
+    """Show the certificate that is served. Until when it holds, and the fingerprints to compare."""
     box = _box(data_dir).describe()
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(_shown(box))))

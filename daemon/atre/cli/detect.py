@@ -23,9 +23,14 @@ from atre.plan.planning import chosen_model_path
 from atre.plan.race.race import Race
 from atre.plan.speed.meter import MemoryMeter
 from atre.plan.speed.record import SpeedRecord
+from atre.sentence import NOTHING, Sentence
 from atre.terminal.language import in_french, lang_option
 
-_NOT_HERE = "A recorded machine cannot race: leave out --root, or run this on the machine itself."
+_NOT_HERE = Sentence(
+    "A recorded machine cannot race: leave out --root, or run this on the machine itself.",
+    "Un relevé ne peut rien mesurer\N{NO-BREAK SPACE}: retirez --root, ou lancez cette commande "
+    "sur la machine elle-même.",
+)
 
 
 @click.command()
@@ -58,9 +63,9 @@ def detect(
     explained: bool,
     as_json: bool,
 ) -> None:
-    """Show what this machine has, which profile fits it, and how a model would run."""
+    """Show what this machine has, and how a model would run on it."""
     if race and root != Path("/"):
-        raise ConfigError(_NOT_HERE)
+        raise ConfigError(_NOT_HERE.text, _NOT_HERE.text_fr)
     logging.basicConfig(level=logging.INFO, format="atre: %(message)s", stream=sys.stderr)
     with recorded(root) as place:
         machine = detect_machine(place)
@@ -77,8 +82,8 @@ def detect(
         with_refusals=explained,
     )
     click.echo("\n".join(lines))
-    if found.problem:
-        raise click.ClickException(found.problem)
+    if found.problem != NOTHING:
+        raise click.ClickException(found.problem.spoken(french=in_french()))
 
 
 def look(
@@ -132,7 +137,7 @@ def _report(found: Inspection) -> dict[str, Any]:
         "machine": found.machine,
         "choice": found.choice,
         "plan": found.plan,
-        "problem": found.problem or None,
+        "problem": found.problem.text or None,
         "uses": [_use(use) for use in found.uses],
         "race": found.verdict,
     }

@@ -78,7 +78,7 @@ def doctor(
     check_report: Path | None,
     as_json: bool,
 ) -> None:
-    """Say what is wrong with the hardware or the model, and what to do about it."""
+    """Say what is wrong with hardware or model, and what to do."""
     if check_report is not None:
         show(read_signed(check_report), as_json=as_json)
         return

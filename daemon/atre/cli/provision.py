@@ -22,6 +22,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group()
+@lang_option
 def provision() -> None:
     """Set a box up beforehand, by one file."""
 
@@ -31,7 +32,7 @@ def provision() -> None:
 @_key_option
 @lang_option
 def check(file: Path, key_file: Path) -> None:
-    """Say whether a box would take FILE, and its signature where one is needed."""
+    """Say whether a box would take FILE. Its signature is checked where one is needed."""
     data, signed = _read(file)
     is_signed = signature.check(data, signed, key_file)
     read(data)
@@ -48,7 +49,7 @@ def check(file: Path, key_file: Path) -> None:
 @data_dir_option
 @lang_option
 def apply(file: Path | None, key_file: Path, data_dir: Path) -> None:
-    """Take FILE over, or what systemd's credentials bring; a second time changes nothing."""
+    """Take FILE over, or what systemd's credentials bring. A second time changes nothing."""
     found = _read(file) if file else credentials()
     if found is None:
         click.echo(say("There is nothing to apply.", "Il n’y a rien à appliquer."))

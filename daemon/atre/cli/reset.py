@@ -18,7 +18,7 @@ from atre.terminal.options import data_dir_option
 @data_dir_option
 @lang_option
 def reset(*, is_factory: bool, cancel: bool, typed: str | None, data_dir: Path) -> None:
-    """Give the box back as it was delivered: people, conversations, keys and models go."""
+    """Make the box as it was delivered. People, conversations, keys and models go."""
     data_dir = data_dir.expanduser().absolute()
     if is_factory == cancel:
         raise InvalidRequestError(

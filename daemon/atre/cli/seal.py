@@ -58,7 +58,7 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
 def seal(
     unit_file: Path | None, data_dir: Path, *, no_label: bool, no_burn_in: bool, as_json: bool
 ) -> None:
-    """Make a unit ready to be packed: check it, and remove every trace of the bench."""
+    """Make a unit ready to be packed. Every trace of the bench goes."""
     data_dir = data_dir.expanduser().absolute()
     if not data_dir.is_dir():
         raise ConfigError(

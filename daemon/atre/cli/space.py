@@ -60,7 +60,9 @@ def space(
 def _without_box(data_dir: Path, models: float | None, attachments: float | None) -> SpaceReport:
     if not (data_dir / "atre.db").is_file():
         raise ConfigError(
-            f"{data_dir} holds no box yet. Start one with `atre serve --data-dir {data_dir}`."
+            f"{data_dir} holds no box yet. Start one with `atre serve --data-dir {data_dir}`.",
+            f"{data_dir} ne contient pas encore de boîtier. Démarrez-en un avec `atre serve "
+            f"--data-dir {data_dir}`.",
         )
     with closing(MediaVerbs(data_dir / "state", data_dir)) as verbs:
         report = verbs.answer(DescribeSpace())

@@ -142,7 +142,11 @@ def write_bundle(contents: Contents, target: Path) -> None:
         if not target.name.endswith(_ARCHIVES):
             target.mkdir(parents=True, exist_ok=True)
             if any(target.iterdir()):
-                raise ConfigError(f"{target} is a folder that is not empty; name another one.")
+                raise ConfigError(
+                    f"{target} is a folder that is not empty; name another one.",
+                    f"{target} est un dossier qui n’est pas vide\N{NO-BREAK SPACE}; nommez-en un "
+                    "autre.",
+                )
             _write_folder(contents, target)
             return
         mode = "w" if target.suffix == ".tar" else "w:gz"
@@ -152,7 +156,8 @@ def write_bundle(contents: Contents, target: Path) -> None:
                 archive.add(directory, arcname=".", filter=_anonymous)
     except OSError as error:
         raise ConfigError(
-            f"{target} cannot be written ({error.strerror}). Choose another place."
+            f"{target} cannot be written ({error.strerror}). Choose another place.",
+            f"{target} ne peut pas être écrit ({error.strerror}). Choisissez un autre endroit.",
         ) from error
 
 
@@ -167,12 +172,17 @@ def unpack_bundle(archive: Path, folder: Path) -> None:
         with tarfile.open(archive) as opened:
             for number, entry in enumerate(opened):
                 if number >= _MAX_ENTRIES or entry.size > MAX_FILE_BYTES:
-                    raise ConfigError(f"{archive} is too large for a bundle of `atre doctor`.")
+                    raise ConfigError(
+                        f"{archive} is too large for a bundle of `atre doctor`.",
+                        f"{archive} est trop gros pour un relevé de `atre doctor`.",
+                    )
                 contents = _with_entry(contents, opened, entry)
         _write_folder(contents, folder)
     except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
         raise ConfigError(
-            f"{archive} is neither a folder nor a bundle of `atre doctor`: {error}."
+            f"{archive} is neither a folder nor a bundle of `atre doctor`: {error}.",
+            f"{archive} n’est ni un dossier ni un relevé de `atre doctor`\N{NO-BREAK SPACE}: "
+            f"{error}.",
         ) from error
 
 

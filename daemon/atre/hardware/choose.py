@@ -73,7 +73,9 @@ def choose(machine: Machine, profiles: Sequence[Profile]) -> Choice:
     if not kept:
         raise ConfigError(
             "No hardware profile fits this machine. Put generic-cpu.toml back in the folder of "
-            "profiles."
+            "profiles.",
+            "Aucun profil de matériel ne convient à cette machine. Remettez generic-cpu.toml dans "
+            "le dossier des profils.",
         )
     best = min(kept, key=lambda profile: _rank(findings[profile.name], profile.name))
     refused = tuple(

@@ -46,5 +46,5 @@ class UdevWatch:
             self._observer = None
 
     def _hear(self, device: Any) -> None:
-        _log.info("%s: %s", device.sys_name, device.action)
+        _log.debug("%s: %s", device.sys_name, device.action)
         self._on_event()

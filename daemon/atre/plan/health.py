@@ -14,6 +14,7 @@ from atre.hardware.remedies import words
 from atre.hardware.usage import UseCode
 from atre.plan.inspection import Inspection
 from atre.plan.race.candidates import candidates
+from atre.sentence import NOTHING
 
 # Left aside for a good reason, or where nothing can be gained: not a problem.
 _FINE = frozenset({
@@ -44,11 +45,11 @@ def check(
 
 
 def _model(found: Inspection) -> Iterator[HealthNote]:
-    if found.problem:
+    if found.problem != NOTHING:
         yield HealthNote(
             is_problem=True,
-            text=f"The model cannot run: {found.problem}",
-            text_fr=f"Le modèle ne peut pas tourner\N{NO-BREAK SPACE}: {found.problem}",
+            text=f"The model cannot run: {found.problem.text}",
+            text_fr=f"Le modèle ne peut pas tourner\N{NO-BREAK SPACE}: {found.problem.text_fr}",
             remedy="Choose another model with --model.",
             remedy_fr="Choisissez un autre modèle avec --model.",
         )

@@ -18,18 +18,19 @@ from atre.plan.race.race import Race
 from atre.plan.race.verdict import Verdict
 from atre.plan.rehearsal import Rehearsal
 from atre.plan.speed.record import Known, SpeedRecord
+from atre.sentence import NOTHING, Sentence
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     """A machine, its profile, the model's plan, and what becomes of each device.
 
-    ``problem`` says why there is no plan, empty if there is one.
+    ``problem`` says why there is no plan, nothing if there is one.
     """
 
     machine: Machine
     choice: Choice
     plan: EnginePlan | None
-    problem: str
+    problem: Sentence
     verdict: Verdict | None
     outcome: Outcome | None
     uses: tuple[DeviceUse, ...]
@@ -51,7 +52,7 @@ def inspect(
     ConfigError for wrong profiles.
     """
     choice = choose(machine, load_profiles(profiles_dir))
-    plan, problem, verdict = None, "", None
+    plan, problem, verdict = None, NOTHING, None
     try:
         header = read_header(model or factory_model_path())
         if race is not None:
@@ -65,7 +66,7 @@ def inspect(
         known = record.known(machine) if record is not None else Known()
         plan = plan_with(machine, choice.profile, header, verdict, rehearse, known)
     except EngineError as error:
-        problem = str(error)
+        problem = error.sentence
     decided = outcome(plan, choice.profile, verdict)
     runs_on_gpu = puts_layers_on_gpu(choice, plan)
     return Inspection(

@@ -35,7 +35,9 @@ class FullTextIndex:
             self._connection.close()
             raise StorageError(
                 f"This Python's SQLite cannot search text ({error}). "
-                "Use a Python whose SQLite has FTS5, such as Debian's or python.org's."
+                "Use a Python whose SQLite has FTS5, such as Debian's or python.org's.",
+                f"Le SQLite de ce Python ne sait pas chercher dans un texte ({error}). Prenez un "
+                "Python dont le SQLite a FTS5, comme celui de Debian ou de python.org.",
             ) from error
         self._connection.executemany(
             "INSERT INTO passage VALUES (?, ?, ?, ?, ?, ?)", (_row(each) for each in passages)

@@ -19,15 +19,15 @@ _VARIABLE = "LANGUAGE"  # what gettext reads before the variables of POSIX
 
 
 @contextmanager
-def in_language_of(arguments: Sequence[str]) -> Iterator[None]:
-    """Let click speak the language that a command line asks for, else that of the terminal."""
+def in_language_of(arguments: Sequence[str]) -> Iterator[str]:
+    """Let click speak the language that a command line asks for, else the terminal's: this one."""
     before = os.environ.get(_VARIABLE)
-    os.environ[_VARIABLE] = wanted(arguments, os.environ)
+    language = os.environ[_VARIABLE] = wanted(arguments, os.environ)
     domain = gettext.textdomain()
     gettext.bindtextdomain(_DOMAIN, str(_CATALOGUES))
     gettext.textdomain(_DOMAIN)
     try:
-        yield
+        yield language
     finally:
         gettext.textdomain(domain)
         if before is None:

@@ -11,7 +11,8 @@ _KEY = "atre.terminal.language"
 
 
 def _remember(context: click.Context, _option: click.Parameter, language: str | None) -> None:
-    context.meta[_KEY] = language
+    # A verb without it leaves its group's as it was.
+    context.meta[_KEY] = language or context.meta.get(_KEY)
 
 
 lang_option = click.option(

@@ -29,6 +29,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.group("claim")
+@lang_option
 def claim_group() -> None:
     """Whose box this is. The code is shown when it is made, and never again."""
 
@@ -38,7 +39,7 @@ def claim_group() -> None:
 @json_option
 @lang_option
 def show(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
-    """Say whether the box is somebody's, and whether it can be claimed now."""
+    """Say whose the box is, and whether it can be claimed now."""
     with database(data_dir) as connection:
         now = claim.state(connection)
     uptime = time.monotonic()
@@ -60,7 +61,7 @@ def show(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
 @data_dir_option
 @lang_option
 def open_(data_dir: Path) -> None:
-    """Let the box be claimed for the next hour, with the code that it has."""
+    """Let the box be claimed for an hour, with the code it has."""
     with database(data_dir) as connection:
         if not claim.state(connection).has_code:
             raise InvalidRequestError(
@@ -80,7 +81,7 @@ def open_(data_dir: Path) -> None:
 @data_dir_option
 @lang_option
 def new(data_dir: Path) -> None:
-    """Make the code of a box without an owner, for its label, and print it."""
+    """Make and print the code of a box without an owner. It is for the label."""
     with database(data_dir) as connection:
         code = claim.new_code(connection, "label", uptime=time.monotonic())
         # After a factory reset it is the label's code again, whoever used it meanwhile.

@@ -19,7 +19,9 @@ def keep(config: Config, *, is_claimed: bool, code: str | None = None) -> None:
         claim_note.leave(config.runtime_dir, code)
     except OSError as error:
         raise StorageError(
-            f"{config.state_dir} cannot be written ({error}). Free some disk space."
+            f"{config.state_dir} cannot be written ({error}). Free some disk space.",
+            f"{config.state_dir} ne peut pas être écrit ({error}). Libérez de la place sur le "
+            "disque.",
         ) from error
 
 

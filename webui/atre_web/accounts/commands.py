@@ -27,6 +27,7 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.group()
+@lang_option
 def key() -> None:
     """API keys, for programs."""
 

@@ -30,7 +30,10 @@ def copy_before_upgrade(connection: sqlite3.Connection, version: int) -> Path:
             path.unlink(missing_ok=True)
         raise StorageError(
             f"The database could not be copied to {path} before its upgrade ({error}). Nothing was "
-            "changed; free some space on the disk and start again."
+            "changed; free some space on the disk and start again.",
+            f"La base de données n’a pas pu être copiée vers {path} avant sa mise à niveau "
+            f"({error}). Rien n’a changé\N{NO-BREAK SPACE}; libérez de la place sur le disque, "
+            "puis redémarrez.",
         ) from error
     for old in sorted(_copies(folder), key=_number)[:-_NUM_KEPT]:
         old.unlink(missing_ok=True)

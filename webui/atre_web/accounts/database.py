@@ -82,5 +82,7 @@ def _unusable(path: Path, error: Exception) -> StorageError:
         )
     return StorageError(
         f"{path}: cannot be used as the box's database ({error}). "
-        "Check the disk and the file's owner, or restore it from a backup."
+        "Check the disk and the file's owner, or restore it from a backup.",
+        f"{path}\N{NO-BREAK SPACE}: inutilisable comme base de données du boîtier ({error}). "
+        "Vérifiez le disque et le propriétaire du fichier, ou restaurez une sauvegarde.",
     )

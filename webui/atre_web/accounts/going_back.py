@@ -39,7 +39,9 @@ def give_back(database: Path, known: int) -> Path | None:
     except (OSError, sqlite3.Error) as error:
         raise StorageError(
             f"The database of the previous version could not be put back ({error}). Nothing is "
-            "lost: free some space on the disk and start again."
+            "lost: free some space on the disk and start again.",
+            f"La base de données de la version précédente n’a pas pu être remise ({error}). Rien "
+            "n’est perdu\N{NO-BREAK SPACE}: libérez de la place sur le disque, puis redémarrez.",
         ) from error
     _log.warning("the box went back: %s is used, the newer database is %s", copy.name, aside.name)
     return aside

@@ -22,5 +22,8 @@ def check_integrity(connection: sqlite3.Connection) -> None:
         raise StorageError(
             f"The box's database is damaged ({found}). Nothing was changed. Check the disk, then "
             "restore the database from a backup; copies from before upgrades are in the folder "
-            "upgrades beside it."
+            "upgrades beside it.",
+            f"La base de données du boîtier est abîmée ({found}). Rien n’a changé. Vérifiez le "
+            "disque, puis restaurez une sauvegarde\N{NO-BREAK SPACE}; les copies d’avant chaque "
+            "mise à niveau sont dans le dossier upgrades, à côté.",
         )

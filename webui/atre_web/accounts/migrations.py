@@ -29,7 +29,10 @@ def migrate(connection: sqlite3.Connection) -> None:
             if applied > len(MIGRATIONS):
                 raise StorageError(
                     f"The database has schema {applied}, but this version of Âtre knows "
-                    f"{len(MIGRATIONS)}. Start the newer version again, or restore a backup."
+                    f"{len(MIGRATIONS)}. Start the newer version again, or restore a backup.",
+                    f"La base de données a le schéma {applied}, mais cette version d’Âtre connaît "
+                    f"le {len(MIGRATIONS)}. Redémarrez la version plus récente, ou restaurez une "
+                    "sauvegarde.",
                 )
             for step in MIGRATIONS[applied:]:
                 step(connection)
@@ -39,7 +42,9 @@ def migrate(connection: sqlite3.Connection) -> None:
     except sqlite3.Error as error:
         raise StorageError(
             f"The database could not be upgraded ({error}). Nothing was changed; "
-            "check the disk, or restore the database from a backup."
+            "check the disk, or restore the database from a backup.",
+            f"La base de données n’a pas pu être mise à niveau ({error}). Rien n’a "
+            "changé\N{NO-BREAK SPACE}; vérifiez le disque, ou restaurez une sauvegarde.",
         ) from error
 
 

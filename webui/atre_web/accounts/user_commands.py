@@ -35,6 +35,7 @@ class NewLink(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.group()
+@lang_option
 def user() -> None:
     """The people who may use the box."""
 
@@ -46,7 +47,7 @@ def user() -> None:
 @json_option
 @lang_option
 def add(name: str, role: Role, data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
-    """Invite NAME: print a link that works once, for 72 hours."""
+    """Invite NAME: print a link that works once."""
     now = time.time()
     with database(data_dir) as connection:
         if not claim.state(connection).is_claimed:

@@ -46,13 +46,16 @@ def live() -> Response:
 
 
 def do(
-    act: Callable[[], object], *, action: str, done: str = "", subject: str = ""
+    act: Callable[[], object], *, action: str, done: str = "", subject: str = "", **typed: Any
 ) -> BaseResponse:
-    """Act, then show the page: anew where it worked, with what is wrong where it did not."""
+    """Act, then show the page: anew where it worked, with what is wrong where it did not.
+
+    ``typed`` is what the form shows again then.
+    """
     try:
         act()
     except REFUSED as error:
-        return page(400, problem=said(error.sentence))
+        return page(400, problem=said(error.sentence), **typed)
     current.record(action, subject)
     return redirect(f"/backups?done={done}" if done else "/backups", 303)
 

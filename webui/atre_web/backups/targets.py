@@ -20,7 +20,8 @@ from atre_web.backups.page import REFUSED, do, page
 from atre_web.panel.form import field, number
 from atre_web.panel.wording import gettext, said
 
-_SSH_PORT = 22
+_SSH_PORT, _LAST_PORT = 22, 65535
+_LONGEST_HOST, _LONGEST_USER = 253, 64  # atre.ipc.media_messages
 
 
 @blueprint.post("/backups/targets/disk")
@@ -49,13 +50,20 @@ def format_disk() -> Response:
 def add_folder() -> Response:
     """Back up to a folder, which may be a mounted share."""
     path = field("path").strip()
+    typed = {name: field(name) for name in ("path", "label", "mounted")}
+    if not path:
+        problem = gettext("Écrivez le chemin complet du dossier, à partir de /.")
+        return page(400, problem=problem, folder=typed)
     request = AddFolderTarget(path=path, label=_label(path), mounted=field("mounted") == "yes")
-    return _change(request, "backup.target.add", "added", request.label)
+    return _change(request, "backup.target.add", "added", request.label, folder=typed)
 
 
 @blueprint.post("/backups/targets/server")
 def add_server() -> Response:
     """Show a server's fingerprint, then add the one that was confirmed."""
+    problem = _why_no_server()
+    if problem:
+        return page(400, problem=problem, typed=_typed())
     port = number("port") or _SSH_PORT
     host, fingerprint = field("host").strip(), field("fingerprint")
     if not fingerprint:
@@ -72,7 +80,7 @@ def add_server() -> Response:
         label=_label(host),
         fingerprint=fingerprint,
     )
-    return _change(request, "backup.target.add", "added", request.label)
+    return _change(request, "backup.target.add", "added", request.label, typed=_typed())
 
 
 @blueprint.post("/backups/targets/release")
@@ -98,8 +106,27 @@ def remove() -> Response:
     return _change(RemoveTarget(target=target), "backup.target.remove", "removed", target)
 
 
-def _change(request: MediaRequest, action: str, done: str, subject: str = "") -> Response:
-    return do(lambda: media().change(request), action=action, done=done, subject=subject)
+def _change(
+    request: MediaRequest,
+    action: str,
+    done: str,
+    subject: str = "",
+    **typed: dict[str, str],
+) -> Response:
+    return do(lambda: media().change(request), action=action, done=done, subject=subject, **typed)
+
+
+def _why_no_server() -> str:
+    """What is missing in the form of a server; empty if nothing is."""
+    if not 0 < len(field("host").strip()) <= _LONGEST_HOST:
+        return gettext("Écrivez le nom ou l’adresse du serveur.")
+    if not 0 < (number("port") or _SSH_PORT) <= _LAST_PORT:
+        return gettext("Un numéro de port va de 1 à 65535.")
+    if not 0 < len(field("user").strip()) <= _LONGEST_USER:
+        return gettext("Écrivez le nom avec lequel le boîtier se connecte au serveur.")
+    if not field("path").strip():
+        return gettext("Écrivez le dossier sur le serveur.")
+    return ""
 
 
 def _label(otherwise: str) -> str:

@@ -11,6 +11,9 @@ from flask import request
 from atre_web.accounts import authorisation, current
 from atre_web.panel.wording import gettext
 
+# Pages that a room leads to, and that have no room of their own.
+_BEHIND = {"/system": {"/audit", "/transfer", "/reset"}}
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -21,9 +24,10 @@ class Place:
 
     @property
     def is_current(self) -> bool:
-        """Whether the page being shown is there."""
+        """Whether the page being shown is there, or behind it."""
         below = "/chat" if self.path == "/" else f"{self.path}/"
-        return request.path == self.path or request.path.startswith(below)
+        is_behind = request.path in _BEHIND.get(self.path, ())
+        return is_behind or request.path == self.path or request.path.startswith(below)
 
 
 def places() -> list[Place]:
@@ -62,8 +66,7 @@ def rooms() -> list[Place]:
 
 def is_in_administration() -> bool:
     """Whether the page being shown is one of the rooms, or behind one."""
-    behind = request.path in {"/audit", "/transfer", "/reset"}
-    return behind or any(room.is_current for room in rooms())
+    return any(room.is_current for room in rooms())
 
 
 def current_role() -> str:

@@ -22,12 +22,12 @@ blueprint = Blueprint("account", __name__)
 
 @blueprint.get("/account")
 def show() -> Response:
-    """The page; ``?done=password`` says what was done."""
-    if request.args.get("done") != "password":
-        return _page()
-    return _page(
-        message=gettext("Votre mot de passe est changé ; vos autres sessions sont closes.")
-    )
+    """The page; ``?done`` says what was done."""
+    done = {
+        "1": gettext("C’est enregistré."),
+        "password": gettext("Votre mot de passe est changé ; vos autres sessions sont closes."),
+    }
+    return _page(message=done.get(request.args.get("done", ""), ""))
 
 
 @blueprint.post("/account")
@@ -40,7 +40,7 @@ def change() -> Response:
         )
     except AccountError as error:
         return _page(400, problem=sentence(error))
-    response = redirect("/account", 303)
+    response = redirect("/account?done=1", 303)
     language.choose(response, chosen)
     return response
 

@@ -41,7 +41,7 @@ def invite() -> Response:
     except AccountError as error:
         return _page(400, problem=sentence(error))
     current.record("invitation.create", invitation.id)
-    return _link(token, invitation.name, is_reset=False)
+    return _link(invitation, token)
 
 
 @blueprint.post("/people/invitations/<invitation_id>/revoke")
@@ -88,7 +88,8 @@ def delete_group(group_id: str) -> Response:
 @blueprint.get("/people/<person_id>")
 def show_person(person_id: str) -> Response:
     """One person's role, groups and limits."""
-    return _person_page(person_id)
+    is_saved = request.args.get("done") == "1"
+    return _person_page(person_id, message=gettext("C’est enregistré.") if is_saved else "")
 
 
 @blueprint.post("/people/<person_id>")
@@ -107,7 +108,7 @@ def change(person_id: str) -> Response:
     except (AccountError, ChangedMeanwhileError) as error:
         return _refused(person_id, error)
     current.record("person.change", person_id)
-    return redirect(f"/people/{person_id}", 303)
+    return redirect(f"/people/{person_id}?done=1", 303)
 
 
 @blueprint.post("/people/<person_id>/door")
@@ -133,9 +134,9 @@ def reset(person_id: str) -> Response:
         person = people.get(connection, person_id)
     except AccountError as error:
         return _page(404, problem=sentence(error))
-    _, token = invitations.reset(connection, person, created_by=_me(), now=current.now())
+    made, token = invitations.reset(connection, person, created_by=_me(), now=current.now())
     current.record("password.link", person_id)
-    return _link(token, person.name, is_reset=True)
+    return _link(made, token)
 
 
 @blueprint.get("/people/<person_id>/delete")
@@ -218,7 +219,7 @@ def _person_page(person_id: str, status: int = 200, **shown: Any) -> Response:
     return make_response(body, status)
 
 
-def _link(token: str, name: str, *, is_reset: bool) -> Response:
+def _link(made: invitations.Invitation, token: str) -> Response:
     """The page with the link and its QR code, under an address that a colleague reaches."""
     box = snapshot.take().box
     urls = panel_urls(box) if box else []
@@ -229,8 +230,9 @@ def _link(token: str, name: str, *, is_reset: bool) -> Response:
         url=url,
         # segno writes numbers and fixed attributes only; the URL is in the modules, not the markup.
         qr=Markup(qr_svg(url)),  # noqa: S704
-        name=name,
-        is_reset=is_reset,
+        name=made.name,
+        is_reset=made.resets is not None,
+        expires_at=made.expires_at,
         is_local=not urls,
     )
     return make_response(body)

@@ -13,7 +13,7 @@ from atre_web.chat import prompts
 from atre_web.chat.prompts import MAX_PROMPT_CHARS
 from atre_web.chat.title import MAX_TITLE_CHARS
 from atre_web.panel.form import field
-from atre_web.panel.wording import gettext
+from atre_web.panel.wording import decimal, gettext
 
 blueprint = Blueprint("prompts", __name__)
 
@@ -77,5 +77,6 @@ def _page(status: int = 200, *, problem: str = "") -> Response:
 
 def _advice() -> str:
     return gettext(
-        "Donnez un titre visible, et un texte de 1 à %(most)s caractères.", most=MAX_PROMPT_CHARS
+        "Donnez un titre visible, et un texte de 1 à %(most)s caractères.",
+        most=decimal(MAX_PROMPT_CHARS),
     )

@@ -24,6 +24,11 @@ _SPACE_BEFORE_HIGH_MARK = re.compile("[\u00a0\u202f](?=[;!?])")
 # before a digit is an option's or a path's own.
 _PLAIN_SPACE = re.compile("(?<=«) | (?=[:;!?»](?:[ \u00a0]|$))")
 
+# In a terminal the daemon's English has straight marks; what stands between backticks is typed.
+_APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)|(?<=s)'(?= \w)")
+_QUOTED = re.compile(r"(?<!\S)'([^']*)'(?=[\s.,;:!?)]|$)")
+_TYPED = re.compile("(`[^`]*`)")
+
 
 def install(app: Flask) -> None:
     """Let the templates' ``_`` be ``gettext``."""
@@ -57,7 +62,14 @@ def said(sentence: Sentence) -> str:
     """What the daemon says, in the reader's language and spacing; English if it has no French."""
     if is_french() and sentence.text_fr:
         return spaced(_PLAIN_SPACE.sub("\u00a0", sentence.text_fr))
-    return sentence.text
+    return curled(sentence.text)
+
+
+def curled(text: str) -> str:
+    """An English text with the apostrophes and quotation marks of a printed page."""
+    parts = _TYPED.split(text)
+    parts[::2] = [_APOSTROPHE.sub("’", _QUOTED.sub(r"“\1”", part)) for part in parts[::2]]
+    return "".join(parts)
 
 
 def quoted(sentence: Sentence) -> Markup:

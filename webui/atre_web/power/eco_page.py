@@ -38,4 +38,4 @@ def change() -> Response:
     except EngineError:
         return make_response(page.shown_with({}), 503)
     current.record("power.eco")
-    return redirect("/power#eco", 303)
+    return redirect("/power?done=eco#eco", 303)

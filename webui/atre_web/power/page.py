@@ -14,7 +14,7 @@ from atre.ipc.power_client import PowerClient
 from atre.ipc.power_messages import PowerBucket, PowerDescription, PowerHistory
 from atre_web.accounts import current, usage
 from atre_web.office.csv_text import csv_response
-from atre_web.panel.wording import decimal, gettext, is_french, moment, percent
+from atre_web.panel.wording import decimal, gettext, moment, percent, said
 from atre_web.power import answers_card, eco_card, ups_card, words
 from atre_web.power.span import Shown, read_by, shown
 
@@ -33,7 +33,7 @@ def client() -> PowerClient:
 @blueprint.get("/power")
 def show() -> str:
     """Now, the plot, the same as a table, and where the figures come from."""
-    return shown_with({})
+    return shown_with({"is_saved": "yes"} if request.args.get("done") == "eco" else {})
 
 
 def shown_with(eco: dict[str, str]) -> str:
@@ -46,6 +46,7 @@ def shown_with(eco: dict[str, str]) -> str:
         return render_template("power.html", power=None, by=span.by)
     by_begin = {round(bucket.start_s): bucket for bucket in history.buckets}
     found = [by_begin.get(round(begins.timestamp())) for begins in span.begins]
+    is_measured = any(bucket and bucket.covered_s > 0 for bucket in found)
     return render_template(
         "power.html",
         power=power,
@@ -56,12 +57,12 @@ def shown_with(eco: dict[str, str]) -> str:
         answers=answers_card.card(_shares()),
         sources=_sources(power),
         calibration=_calibration(power),
-        issues=[issue.spoken(french=is_french()) for issue in power.issues],
-        coverage=power.coverage.spoken(french=is_french()),
+        issues=[said(issue) for issue in power.issues],
+        coverage=said(power.coverage),
         pieces=[
             (_label(span, begins), _piece(bucket, history))
             for begins, bucket in reversed(list(zip(span.begins, found, strict=True)))
-            if bucket is not None
+            if bucket is not None and is_measured
         ],
         plot={
             "labels": [_short_label(span, begins) for begins in span.begins],
@@ -164,11 +165,11 @@ def _share(bucket: PowerBucket) -> str:
 def _sources(power: PowerDescription) -> list[dict[str, str]]:
     return [
         {
-            "name": source.source,
+            "name": words.source(source.source),
             "scope": words.scope(source.scope),
             "basis": words.basis(source.basis),
             "power": words.watts(source.power_w),
-            "reason": source.reason.spoken(french=is_french()) if source.reason else "",
+            "reason": said(source.reason) if source.reason else "",
         }
         for source in power.sources
     ]
@@ -180,7 +181,7 @@ def _calibration(power: PowerDescription) -> dict[str, Any] | None:
     if found is None and progress is None:
         return None
     return {
-        "progress": progress.spoken(french=is_french()) if progress else "",
+        "progress": said(progress) if progress else "",
         "made": found
         and {
             "at": moment(found.made_at),

@@ -10,7 +10,7 @@ from atre.errors import EngineError, InvalidRequestError
 from atre.ipc.power_messages import CUSTOM_TARIFF, PowerDescription, TariffOffer
 from atre_web.accounts import current
 from atre_web.panel.form import field
-from atre_web.panel.wording import gettext, is_french
+from atre_web.panel.wording import gettext, is_french, said
 from atre_web.power import settings_form
 from atre_web.power.page import client
 from atre_web.power.settings_form import NUM_PERIODS, FormError
@@ -62,12 +62,16 @@ def forget() -> Response:
     return redirect("/power", 303)
 
 
+def _example_days() -> str:
+    return "lun-ven 06:00-22:00" if is_french() else "mon-fri 06:00-22:00"
+
+
 def _sentence(param: str) -> str:
     """What to write in the field that was refused."""
     sentences = {
         "calendar": gettext(
             "Cet horaire n’est pas compris. Écrivez par exemple « %(days)s » ou « %(hours)s ».",
-            days="mon-fri 06:00-22:00",
+            days=_example_days(),
             hours="22:30-06:30",
         ),
         "peak_days": gettext(
@@ -97,14 +101,15 @@ def _page(power: PowerDescription | None, status: int = 200, **more: Any) -> Res
         tariffs=[
             {
                 "id": offer.id,
-                "title": offer.title.spoken(french=is_french()),
+                "title": said(offer.title),
                 "origin": _origin(offer),
             }
             for offer in (power.tariffs if power else [])
         ],
         plugs=_PLUGS,
+        example_days=_example_days(),
         examples=[
-            (each.id, each.title.spoken(french=is_french()), each.g_kwh, each.source, each.year)
+            (each.id, said(each.title), each.g_kwh, each.source, each.year)
             for each in (power.co2_examples if power else [])
         ],
         custom=CUSTOM_TARIFF,
@@ -119,8 +124,8 @@ def _origin(offer: TariffOffer) -> str:
     """What an example is made of, and where that was read."""
     told = gettext(
         "%(title)s. %(note)s Source : %(source)s, %(date)s.",
-        title=offer.title.spoken(french=is_french()),
-        note=offer.note.spoken(french=is_french()),
+        title=said(offer.title),
+        note=said(offer.note),
         source=offer.source,
         date=offer.date,
     )

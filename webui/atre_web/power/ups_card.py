@@ -5,7 +5,7 @@ from typing import Any
 
 from atre.ipc.power_messages import Supply, UpsReport
 from atre_web.panel.snapshot import UNKNOWN
-from atre_web.panel.wording import decimal, gettext, is_french, percent
+from atre_web.panel.wording import decimal, gettext, percent, said
 
 _S_PER_MINUTE = 60.0
 
@@ -22,7 +22,7 @@ def card(ups: UpsReport | None) -> dict[str, Any] | None:
         "left": _left(ups.runtime_s),
         "load": _part(ups.load),
         "needs_battery": ups.needs_battery,
-        "problem": ups.problem.spoken(french=is_french()) if ups.problem else "",
+        "problem": said(ups.problem) if ups.problem else "",
     }
 
 

@@ -50,6 +50,17 @@ def co2(grams: float | None) -> str:
     return gettext("%(n)s kg", n=decimal(grams / _GRAMS_PER_KG))
 
 
+def source(name: str) -> str:
+    """What measures; what only a kernel has a name for keeps that one."""
+    kind, _, rest = name.partition(":")
+    kinds = {
+        "battery": gettext("Batterie"),
+        "plug": gettext("Prise de mesure"),
+        "ups": gettext("Onduleur"),
+    }
+    return f"{kinds[kind]} {rest.partition(':')[2] or rest}".strip() if kind in kinds else name
+
+
 def basis(how: Basis) -> str:
     """Where a figure comes from, in a word or two."""
     return {

@@ -155,7 +155,7 @@ def is_offered(overview: UpdateOverview, version: str, source: str, location: st
 def _slot(slot: SlotReport) -> tuple[str, str]:
     """A place and what is in it."""
     name = gettext("Emplacement %(name)s", name=slot.name.upper())
-    parts = [slot.version or "—", slot_state(slot.state)]
+    parts = [slot.version, slot_state(slot.state)] if slot.version else [slot_state(slot.state)]
     if slot.is_running:
         parts.append(gettext("en marche"))
     at = slot.confirmed_at or slot.installed_at

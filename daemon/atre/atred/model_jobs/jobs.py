@@ -77,11 +77,15 @@ class ModelJobs:
 
 def _busy(job: ModelJob) -> ModelStoreError:
     return ModelStoreError(
-        f"The box is busy with {job.model}. Wait for it, or cancel it.", problem=ModelProblem.BUSY
+        f"The box is busy with {job.model}. Wait for it, or cancel it.",
+        f"Le boîtier s’occupe de {job.model}. Attendez la fin, ou annulez.",
+        problem=ModelProblem.BUSY,
     )
 
 
 def _none() -> ModelStoreError:
     return ModelStoreError(
-        "Nothing is being fetched, imported or checked now.", problem=ModelProblem.NO_JOB
+        "Nothing is being fetched, imported or checked now.",
+        "Rien n’est en train d’être téléchargé, importé ou vérifié.",
+        problem=ModelProblem.NO_JOB,
     )

@@ -58,6 +58,8 @@ def check_source(path: str, roots: Sequence[Path]) -> Candidate:
         raise ModelStoreError(
             f"{path!r} is not there. Plug the medium in again, and look at the list of what can be "
             "imported.",
+            f"{path!r} n’est pas là. Rebranchez le support, et regardez la liste de ce qui peut "
+            "être importé.",
             problem=ModelProblem.PATH_UNKNOWN,
         ) from error
     _check_inside(source, roots)
@@ -65,6 +67,7 @@ def check_source(path: str, roots: Sequence[Path]) -> Candidate:
     if len(found) > 1:
         raise ModelStoreError(
             f"{path!r} holds {len(found)} models. Import them one by one.",
+            f"{path!r} contient {len(found)} modèles. Importez-les un par un.",
             problem=ModelProblem.PATH_UNKNOWN,
         )
     for file in found[0].files:
@@ -101,6 +104,8 @@ def _check_inside(path: Path, roots: Sequence[Path]) -> None:
         raise ModelStoreError(
             f"{str(path)!r} is neither on a plugged-in medium nor in the box's import folder. Copy "
             "the model there.",
+            f"{str(path)!r} n’est ni sur un support branché ni dans le dossier d’importation du "
+            "boîtier. Copiez-y le modèle.",
             problem=ModelProblem.OUTSIDE,
         )
 

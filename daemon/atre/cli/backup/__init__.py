@@ -14,11 +14,13 @@ from atre.cli.backup.sheet import sheet
 from atre.cli.backup.targets import targets
 from atre.cli.backup.thin import thin
 from atre.cli.backup.verify import verify
+from atre.terminal.language import lang_option
 
 __all__ = ["backup"]
 
 
 @click.group(cls=BackupGroup)
+@lang_option
 def backup() -> None:
     """Backups: make, prove and restore.
 

@@ -13,7 +13,7 @@ from atre.terminal.language import say
 @job_options
 @click.option("--before-update", is_flag=True, help="Mark it as made before an update.")
 def create(target: str | None, data_dir: Path, *, before_update: bool, as_json: bool) -> None:
-    """Back the box up now, let old backups go, and check a part of what is stored."""
+    """Back the box up now. Old backups go, and a part of what is stored is read again."""
     reason = BackupReason.BEFORE_UPDATE if before_update else BackupReason.ASKED
     job, known = finished(data_dir, target, lambda to: CreateBackup(target=to, reason=reason))
     if as_json:

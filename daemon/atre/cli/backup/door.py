@@ -85,7 +85,9 @@ def opened(data_dir: Path, *, makes: bool = False) -> Iterator[Door]:
     if not makes and not (data_dir / "atre.db").is_file():
         raise ConfigError(
             f"{data_dir} holds no box yet. Start one with `atre serve --data-dir {data_dir}`, or "
-            "bring one back with `atre backup restore`."
+            "bring one back with `atre backup restore`.",
+            f"{data_dir} ne contient pas encore de boîtier. Démarrez-en un avec `atre serve "
+            f"--data-dir {data_dir}`, ou restaurez-en un avec `atre backup restore`.",
         )
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     state_dir = data_dir / "state"

@@ -16,7 +16,7 @@ from atre.terminal.language import say
 @job_options
 @click.option("--snapshot", default="latest", show_default=True, metavar="ID", help="Which one.")
 def drill(target: str | None, snapshot: str, data_dir: Path, *, as_json: bool) -> None:
-    """Bring a backup back into scratch room and prove that it is whole; the box is not touched."""
+    """Prove a backup: restore it aside. It is compared; the box is not touched."""
     job, known = finished(data_dir, target, lambda to: DrillBackup(target=to, snapshot=snapshot))
     report = next(each for each in known.targets if each.id == job.target).last_drill
     if report is None:

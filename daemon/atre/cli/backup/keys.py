@@ -34,9 +34,11 @@ _ROLES = {
 def keys(
     target: str | None, add: str | None, remove: str | None, data_dir: Path, *, as_json: bool
 ) -> None:
-    """List the keys that open the backups at a place; add or remove one."""
+    """List the keys that open the backups at a place. Add or remove one."""
     if add and remove:
-        raise click.UsageError("Give --add or --remove, not both.")
+        raise click.UsageError(
+            say("Give --add or --remove, not both.", "Donnez --add ou --remove, pas les deux.")
+        )
     with opened(data_dir) as door:
         asked = the_target(door, target)
         request: BackupRequest = ListKeys(target=asked)

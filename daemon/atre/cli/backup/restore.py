@@ -55,7 +55,7 @@ def restore(
     data_dir: Path,
     as_json: bool,
 ) -> None:
-    """Bring a backup back, on this box or a new one; what is there is kept until you confirm."""
+    """Bring a backup back, on this box or a new one. What is there is kept until you confirm."""
     key = key_file.read().strip() if key_file else ""
     with opened(data_dir, makes=True) as door:
         if location is not None:

@@ -34,7 +34,7 @@ from atre.terminal.language import in_french, say
 @json_option
 @lang_option
 def sheet(path: Path | None, data_dir: Path, *, renew: bool, confirm: bool, as_json: bool) -> None:
-    """Show the recovery sheet: what opens the backups once this box is gone."""
+    """Show the recovery sheet. It opens the backups once this box is gone."""
     with opened(data_dir) as door:
         if confirm:
             typed = click.prompt(say("Key on the sheet", "Clé de la feuille"))

@@ -11,7 +11,7 @@ from atre.terminal.language import say
 @click.command()
 @job_options
 def thin(target: str | None, data_dir: Path, *, as_json: bool) -> None:
-    """Let old backups go by the policy now, also where the place is full.
+    """Let old backups go now, by the policy. A place that is full does not hinder it.
 
     The newest backup, and the newest that was proven, always stay.
     """

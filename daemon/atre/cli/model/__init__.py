@@ -9,11 +9,13 @@ from atre.cli.model.pull import pull
 from atre.cli.model.remove import remove
 from atre.cli.model.use import use
 from atre.cli.model.verify import verify
+from atre.terminal.language import lang_option
 
 __all__ = ["model"]
 
 
 @click.group()
+@lang_option
 def model() -> None:
     """Models: list, fetch, import, verify, choose, remove."""
 

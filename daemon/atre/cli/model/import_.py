@@ -41,7 +41,7 @@ def import_(
     *,
     as_json: bool,
 ) -> None:
-    """Copy the GGUF models in SOURCE, a file or a folder, into the box, and check them."""
+    """Copy GGUF models from SOURCE, a file or a folder. Each is checked."""
     found = candidates(source.absolute())
     if name is not None:
         if len(found) > 1:

@@ -33,7 +33,7 @@ _MEGA = 10**6
 def pull(
     model: str, name: str | None, limit_mb_s: float | None, data_dir: Path, *, as_json: bool
 ) -> None:
-    """Fetch a model from Hugging Face: one of the catalogue by its ID, or any GGUF file there.
+    """Fetch a model from Hugging Face. The catalogue's have an ID; any GGUF file there will do.
 
     What was fetched stays when the line is cut, the command is stopped or the box restarts; the
     same command goes on from there. Set HF_TOKEN for models that ask for an account.

@@ -15,7 +15,7 @@ from atre.terminal.options import data_dir_option
 @data_dir_option
 @lang_option
 def remove(name: str | None, data_dir: Path, *, unfinished: bool) -> None:
-    """Remove the stored model NAME, and free what no other model shares with it."""
+    """Remove the stored model NAME. What other models share with it stays."""
     if name is None and not unfinished:
         raise click.UsageError(
             say("Name a model, or give --unfinished.", "Nommez un modèle, ou ajoutez --unfinished.")

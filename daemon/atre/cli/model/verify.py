@@ -16,7 +16,7 @@ from atre.terminal.options import data_dir_option
 @data_dir_option
 @lang_option
 def verify(names: tuple[str, ...], data_dir: Path) -> None:
-    """Read stored models again, all or those NAMED, and compare their sha256 with what it was."""
+    """Read stored models again, and compare their sha256. All are read unless NAMES are given."""
     store = open_store(data_dir)
     manifests = [store.manifest(name) for name in names] if names else store.manifests()
     problems = []

@@ -40,7 +40,7 @@ class Moment(msgspec.Struct, frozen=True):
 @lang_option
 @click.pass_context
 def power(context: click.Context, data_dir: Path, *, watch: bool, as_json: bool) -> None:
-    """Show what the machine takes, took and costs, and how that is known."""
+    """Show the power that the machine takes, and what it costs."""
     if context.invoked_subcommand is not None:
         return
     data_dir = data_dir.expanduser().absolute()

@@ -2,7 +2,7 @@
 import click
 
 from atre.errors import UpdateError, UpdateProblem
-from atre.terminal.language import in_french
+from atre.terminal.language import in_french, lang_option
 
 # For scripts: 3 not to be trusted, 4 not there, 5 no room, 6 not now, 7 damaged, 8 not for us.
 _STATUS = {
@@ -42,5 +42,6 @@ class UpdateGroup(click.Group):
 
 
 @click.group(cls=UpdateGroup)
+@lang_option
 def update() -> None:
     """Update the box: look, install, keep, go back."""

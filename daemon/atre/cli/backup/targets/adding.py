@@ -26,7 +26,7 @@ _label = click.option("--label", metavar="NAME", help="What to call it.  [defaul
 @data_dir_option
 @lang_option
 def add_disk(disk: str, label: str | None, data_dir: Path) -> None:
-    """Back up to a disk that is plugged in; `atre backup targets` lists them."""
+    """Back up to a disk that is plugged in. `atre backup targets` lists them."""
     with opened(data_dir, makes=True) as door:
         found = door.targets(DescribeTargets()).disks
         named = next((each for each in found if disk in (each.id, each.label)), None)
@@ -68,7 +68,7 @@ def add_sftp(
     fingerprint: str | None,
     data_dir: Path,
 ) -> None:
-    """Back up to a folder of a server; the box's own key must be let in there first."""
+    """Back up to a folder of a server. The box's own key must be let in there first."""
     with opened(data_dir, makes=True) as door:
         server = door.change(AskSftpHost(host=host, port=port))
         if not isinstance(server, SftpHost):

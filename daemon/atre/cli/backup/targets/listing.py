@@ -39,7 +39,10 @@ _SHEET = {
 @lang_option
 @click.pass_context
 def targets(context: click.Context, data_dir: Path, *, as_json: bool) -> None:
-    """The places for backups, when each was last backed up to and proven, and the disks there."""
+    """The places for backups, and the disks that are plugged in.
+
+    Each with when it was last backed up to, and last proven.
+    """
     if context.invoked_subcommand is not None:
         return
     with opened(data_dir, makes=True) as door:
