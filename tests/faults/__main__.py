@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import click
+from tests.benchmarks.section import write_section
 from tests.faults.all_faults import FAULTS
 from tests.faults.cuts import run_cuts
 from tests.faults.fault import Fault
@@ -48,7 +49,8 @@ def main(
             f'make fault-check ARGS="--first-seed {first_seed} --worlds {worlds} '
             f'--cuts {per_world}"'
         )
-        page_file.write_text(page(_facts(at_once), tally, happened, command=command), "utf-8")
+        text = page(_facts(at_once), tally, happened, command=command)
+        write_section(page_file, "fault-check", text)
     if tally.failures or not all(each.is_survived for each in happened):
         sys.exit(1)
 
