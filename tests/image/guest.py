@@ -122,3 +122,24 @@ def powered_on(machine: Machine) -> Iterator[Guest]:
     finally:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def restarted_until(machine: Machine, words: str, *, limit_s: float) -> Iterator[Guest]:
+    """The machine, switched on again whenever it starts anew, once ``words`` are on its console.
+
+    Each start is one of the whole firmware: ``machine`` ends at restarts. Raises AssertionError
+    after ``limit_s`` in all.
+    """
+    began = time.monotonic()
+    while True:
+        with powered_on(machine) as guest:
+            while words not in guest.console() and guest.process.poll() is None:
+                waited = time.monotonic() - began
+                assert waited < limit_s, (
+                    f"no {words!r} after {waited:.0f} s:\n{guest.console()[-3000:]}"
+                )
+                time.sleep(0.5)
+            if words in guest.console():
+                yield guest
+                return
