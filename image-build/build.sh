@@ -3,10 +3,12 @@
 # with nothing but apt and pip; README.md beside this file says what it makes and how long it takes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-build=$PWD/build/image
 here=image-build
+# shellcheck source=/dev/null
+. image-build/architecture.sh
+build=$ATRE_BUILD
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml | head -1)
-name=atre-$version-x86-64
+name=atre-$version-$ATRE_MACHINE
 mkdir -p "$build"/{sources,wheels,slot,logs,out}
 [ "$(id -u)" = 0 ] || { echo "image: this needs root: it makes file systems of another Debian" >&2; exit 1; }
 
@@ -35,6 +37,7 @@ step_once() {
     # shellcheck disable=SC2086
     cat $inputs | sha256sum >"$stamp"
 }
+lists() { echo "$here/$1.txt" "$here/$1.$ATRE_ARCH.txt"; }
 in_tools() { "$here/enter" "$build/tools" "$build" "$@"; }
 
 fetch_llama() {
@@ -49,10 +52,10 @@ make_llama() { rm -f "$build"/wheels/llama_cpp_python-* && in_tools /src/$here/s
 
 : >"$build/times.txt"
 .ci/install-test-packages image-packages.txt
-step_once tools "$here/debian.sh $here/tools-packages.txt" "$here/debian.sh" "$build/tools" "$here/tools-packages.txt"
+step_once tools "$here/debian.sh $(lists tools-packages)" "$here/debian.sh" "$build/tools" "$here/tools-packages.txt"
 step_once sources ".ci/constraints.txt" fetch_llama
-step_once llama "$here/steps/llama.sh $here/tools-packages.txt $build/sources/sha256" make_llama
-step_once base "$here/debian.sh $here/packages.txt" "$here/debian.sh" "$build/base" "$here/packages.txt" \
+step_once llama "$here/steps/llama.sh $(lists tools-packages) $build/sources/sha256" make_llama
+step_once base "$here/debian.sh $(lists packages)" "$here/debian.sh" "$build/base" "$here/packages.txt" \
     --skip=cleanup/apt --dpkgopt='path-exclude=/etc/kernel/postinst.d/*'
 step authority in_tools /src/$here/steps/authority.sh
 step wheels "$here/steps/wheels.sh" "$build/wheels" "$build/pip"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Make a tree of Debian 13 in the folder $1 out of the packages that the list $2 names; further
-# arguments go to mmdebstrap. The archive is the one of this machine's own apt.
+# Make a tree of Debian 13 for ATRE_ARCH in the folder $1 out of the packages that the list $2 names and
+# the list beside it with that architecture in its name; further arguments go to mmdebstrap. The archive
+# is the one of this machine's own apt.
 set -euo pipefail
 tree=$1 list=$2
 shift 2
@@ -22,10 +23,10 @@ trap 'rm -rf "$work"' EXIT
 # How this machine reaches the archive (a proxy, say) counts for the tree too while it is made.
 apt-config dump Acquire --format '%F "%v";%n' |
     grep -iE '::(proxy[^ ]*|retries|timeout|check-valid-until|check-date) "[^"]' >"$work/acquire" || true
-packages=$(grep -vE '^(#|$)' "$list" | paste -sd,)
+packages=$(grep -hvE '^(#|$)' "$list" "${list%.txt}.$ATRE_ARCH.txt" | paste -sd,)
 
 rm -rf "$tree"
-mmdebstrap --quiet --mode=root --variant=apt --format=directory --include="$packages" \
+mmdebstrap --quiet --architectures="$ATRE_ARCH" --mode=root --variant=apt --format=directory --include="$packages" \
     --hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr \
     --aptopt='APT::Install-Recommends "false"' --aptopt="$work/acquire" \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \

@@ -7,6 +7,7 @@ nothing but Python, since it runs before anything of this project is installed.
 
 import hashlib
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from dataclasses import dataclass, field
 from email.parser import HeaderParser
 from pathlib import Path
 
-ARCHITECTURE = "x86-64"
+# Of image-build/architectures; build.sh sets it.
+MACHINE = os.environ.get("ATRE_MACHINE", "x86-64")
 _LONGEST_NAME = 80  # in characters; some packages put the whole text there
 
 
@@ -150,7 +152,7 @@ def main(build: Path, version: str) -> None:
         *python_packages(root, build / "wheels"),
         *factory_model(root),
     ]
-    stem = f"atre-{version}-{ARCHITECTURE}"
+    stem = f"atre-{version}-{MACHINE}"
     out = build / "out"
     sbom = json.dumps(cyclonedx(components, version), indent=1, ensure_ascii=False)
     (out / f"{stem}.cdx.json").write_text(f"{sbom}\n")

@@ -2,7 +2,9 @@
 # Make the updates that `make image-test` tries, unless they are of the built image already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-build=$PWD/build/image
+# shellcheck source=/dev/null
+. image-build/architecture.sh
+build=$ATRE_BUILD
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml | head -1)
 [ -e "$build/disk.raw" ] || { echo "image: there is no image to try; make image builds it" >&2; exit 1; }
 [ "$build/trials/version" -nt "$build/disk.raw" ] && exit 0

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Print the manifest of a bundle: ``manifest.py VERSION [release.toml]``. Needs Python alone."""
 
+import os
 import sys
 import time
 import tomllib
 from pathlib import Path
 
-COMPATIBLE = "atre-x86-64"
+# Of image-build/architectures; build.sh sets it.
+COMPATIBLE = f"atre-{os.environ.get('ATRE_MACHINE', 'x86-64')}"
 _IMAGES = {"boot": "boot.vfat", "root": "root.img", "verity": "verity.img"}
 
 

@@ -7,7 +7,7 @@ rm -f /build/disk.raw
 esp=/build/esp
 rm -rf "$esp"
 mkdir -p "$esp/EFI/BOOT" "$esp/atre"
-grub-mkimage --format=x86_64-efi --prefix=/atre --output="$esp/EFI/BOOT/BOOTX64.EFI" --config=/src/image-build/boot/early.cfg \
+grub-mkimage --format="$ATRE_GRUB" --prefix=/atre --output="$esp/EFI/BOOT/$ATRE_LOADER" --config=/src/image-build/boot/early.cfg \
     part_gpt fat normal linux boot loadenv test regexp probe echo sleep reboot configfile true serial terminal
 cp /src/image-build/boot/grub.cfg "$esp/atre/"
 PYTHONPATH=/src/daemon /build/root/opt/atre/.venv/bin/python -c '
@@ -18,4 +18,5 @@ atre = Path("/build/esp/atre")
 (atre / "try.env").write_bytes(write_try("none"))'
 
 systemd-repart --empty=create --size=auto --offline=yes --sector-size=512 --dry-run=no --no-pager --seed=random \
+    --architecture="$ATRE_MACHINE" \
     --definitions=/src/image-build/disk.d /build/disk.raw

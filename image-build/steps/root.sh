@@ -14,10 +14,11 @@ python3 -m venv /opt/atre/.venv
 /opt/atre/.venv/bin/python -m pip uninstall --quiet --yes pip
 rm -f /opt/atre
 
-cp -r --no-preserve=ownership /src/image-build/root/. /src/systemd/appliance/. "$root/"
+cp -r --no-preserve=ownership /src/image-build/root/. /src/systemd/appliance/{etc,usr} "$root/"
 install -m 644 -t "$root/etc/polkit-1/rules.d" /src/systemd/50-atre-disks.rules
 install -m 644 -t "$root/usr/lib/systemd/system" /src/systemd/atre-rapl.service
-install -m 644 -D -t "$root/etc/rauc" /src/image-build/rauc/system.conf
+mkdir -p "$root/etc/rauc"
+sed "s/@machine@/$ATRE_MACHINE/" /src/image-build/rauc/system.conf >"$root/etc/rauc/system.conf"
 install -m 644 -t "$root/etc/dbus-1/system.d" /src/image-build/rauc/atre-rauc.conf
 install -m 644 "${ATRE_KEYRING:-/build/development-ca/ca.crt}" "$root/etc/rauc/keyring.pem"
 ln -s /opt/atre/.venv/bin/{atre,atre-boot-choice} "$root/usr/bin/"
@@ -52,8 +53,7 @@ systemctl --root="$root" --quiet enable systemd-networkd systemd-resolved media.
     chrony smartmontools atre.service atre-ready.service atre-rapl.service atre-network.service \
     atre-provision.service atre-stick.path atre-disks.timer atre-clock.service \
     atre-console@tty1.service atre-health-gate.service efi.automount
-systemctl --root="$root" --quiet disable systemd-networkd-wait-online.service nginx.service nut-server.service \
-    nut-monitor.service
+systemctl --root="$root" --quiet disable systemd-networkd-wait-online.service nut-server.service nut-monitor.service
 systemctl --root="$root" set-default multi-user.target
 
 # What packages put into /var is copied to the office's partition at the first start.
@@ -63,5 +63,9 @@ rm -rf "$root/var/lib/apt" "$root/var/cache/apt" "$root/var/lib/dpkg" "$root"/va
 rm -rf "$root/usr/share/factory/var"
 mv "$root/var" "$root/usr/share/factory/var"
 mkdir "$root/var"
+find "$root/root" -mindepth 1 -type d -empty -delete # systemd-tmpfiles makes /root/.ssh
 rm -rf "${root:?}"/boot/* "$root"/{vmlinuz,initrd.img}{,.old} "$root"/{src,build,lib32,libx32} \
     "$root/etc/apt" "$root/usr/lib/dracut" "${root:?}/tmp/"*
+
+# Two boxes of one image share no key, name or log: what is found is in the log of this step.
+python3 /src/image-build/sealed.py "$root"

@@ -18,7 +18,7 @@ else
     probe --set=atre_data --part-uuid "(\$atre_disk,gpt3)"
     probe --set=atre_hash --part-uuid "(\$atre_disk,gpt4)"
 fi
-set atre_cmdline="root=/dev/mapper/root rootfstype=erofs ro roothash=$hash systemd.verity_root_data=PARTUUID=\$atre_data systemd.verity_root_hash=PARTUUID=\$atre_hash systemd.gpt_auto=0 systemd.default_device_timeout_sec=300 console=ttyS0,115200 console=tty0 quiet loglevel=4 systemd.show_status=no"
+set atre_cmdline="root=/dev/mapper/root rootfstype=erofs ro roothash=$hash systemd.verity_root_data=PARTUUID=\$atre_data systemd.verity_root_hash=PARTUUID=\$atre_hash systemd.gpt_auto=0 systemd.default_device_timeout_sec=300 console=$ATRE_SERIAL,115200 console=tty0 quiet loglevel=4 systemd.show_status=no"
 CFG
 mkfs.vfat -C -n BOOT --invariant "$slot/boot.vfat" $((96 * 1024))
 mcopy -i "$slot/boot.vfat" "$slot/vmlinuz" "$slot/initrd.img" "$slot/slot.cfg" ::/

@@ -30,7 +30,7 @@ authority=/build/development-ca
 rauc --cert=$authority/bundle.crt --key=$authority/bundle.key bundle /tmp/bundle "$trials/compatible.raucb"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=somebody else" \
     -keyout /tmp/other.key -out /tmp/other.crt
-sed -i 's/^compatible=.*/compatible=atre-x86-64/' manifest.raucm
+sed -i "s/^compatible=.*/compatible=atre-$ATRE_MACHINE/" manifest.raucm
 rauc --cert=/tmp/other.crt --key=/tmp/other.key bundle /tmp/bundle "$trials/stranger.raucb"
 size=$(stat -c %s "$trials/small.raucb")
 head -c $((size / 2)) "$trials/small.raucb" >"$trials/truncated.raucb"

@@ -9,7 +9,7 @@ rm -f "$wheels"/atre-*.whl
 "${pip[@]}" wheel --no-deps --wheel-dir "$wheels" .
 platforms=()
 for platform in manylinux_2_34 manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014 linux; do
-    platforms+=(--platform "${platform}_x86_64")
+    platforms+=(--platform "${platform}_$ATRE_WHEELS")
 done
 "${pip[@]}" download --dest "$wheels" --find-links "$wheels" --only-binary=:all: "${platforms[@]}" \
     --implementation cp --python-version 3.13 --constraint .ci/constraints.txt "$wheels"/atre-*.whl

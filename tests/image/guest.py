@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from tests.image.machine import Machine
+from tests.image.tpm import chip
 
 _PATIENCE_S = 120.0
 
@@ -115,13 +116,14 @@ def powered_on(machine: Machine) -> Iterator[Guest]:
     """The machine from the power button on; its power is cut at the end if it still runs."""
     for left in (machine.serial, machine.monitor, machine.shell):
         left.unlink(missing_ok=True)
-    process = subprocess.Popen(machine.command())
-    try:
-        _wait_for_monitor(machine, process)
-        yield Guest(machine, process)
-    finally:
-        process.kill()
-        process.wait()
+    with chip(machine.tpm, machine.chip):
+        process = subprocess.Popen(machine.command())
+        try:
+            _wait_for_monitor(machine, process)
+            yield Guest(machine, process)
+        finally:
+            process.kill()
+            process.wait()
 
 
 @contextmanager

@@ -28,9 +28,10 @@ class Machine:
     ``disk`` is raw or, by its ending, qcow2. ``credentials`` are systemd's, handed over by the
     firmware as a hypervisor does (systemd.system-credentials(7)): units and drop-ins of a test
     come to the image that way, which stays as it is shipped. ``sticks`` are raw images of USB
-    sticks. ``lan`` is the socket of a ``Wire``. ``write_log`` records what is written to the disk,
-    which is raw then (QEMU's blklogwrites; README.md beside this file). ``snapshot`` names a state
-    of the running machine kept in ``disk``.
+    sticks. ``tpm`` is the folder that a TPM2 remembers in: the same folder is the same chip.
+    ``lan`` is the socket of a ``Wire``. ``write_log`` records what is written to the disk, which is
+    raw then (QEMU's blklogwrites; README.md beside this file). ``snapshot`` names a state of the
+    running machine kept in ``disk``.
     ``is_careful``: what was flushed is on this host's disk, and what was not may be lost with
     QEMU's process, as a drive's cache is lost with the power. ``ends_at_restart``: the process ends
     where the machine would start anew.
@@ -40,6 +41,7 @@ class Machine:
     work: Path
     credentials: Mapping[str, str] = field(default_factory=dict)
     sticks: Sequence[Path] = ()
+    tpm: Path | None = None
     lan: Path | None = None
     write_log: Path | None = None
     snapshot: str | None = None
@@ -61,6 +63,11 @@ class Machine:
     def shell(self) -> Path:
         """The second serial port, as a socket."""
         return self.work / "shell.sock"
+
+    @property
+    def chip(self) -> Path:
+        """The socket of the process that is its TPM."""
+        return self.work / "tpm.sock"
 
     def command(self) -> list[str]:
         """The arguments of QEMU; makes the firmware's variables where they are missing."""
@@ -90,6 +97,7 @@ class Machine:
             "-device", "qemu-xhci,id=usb",
             *self._lan_options(),
             *self._stick_options(),
+            *self._chip_options(),
             *self._credential_options(),
             *(["-no-reboot"] if self.ends_at_restart else []),
             *(["-loadvm", self.snapshot] if self.snapshot else []),
@@ -122,6 +130,14 @@ class Machine:
             device = f"usb-storage,bus=usb.0,drive=stick{number},removable=on"
             options += ["-drive", drive, "-device", device]
         return options
+
+    def _chip_options(self) -> list[str]:
+        if self.tpm is None:
+            return []
+        return [
+            "-chardev", f"socket,id=chip,path={self.chip}",
+            "-tpmdev", "emulator,id=tpm,chardev=chip", "-device", "tpm-crb,tpmdev=tpm",
+        ]  # fmt: skip
 
     def _credential_options(self) -> list[str]:
         options = []

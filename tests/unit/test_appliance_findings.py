@@ -43,6 +43,7 @@ def test_updates_on_the_home_page(changes: dict[str, Any], expected: list[str]) 
         ({"factory_reset": FactoryReset(ordered_at=0.0, by="Marie")}, ["reset_pending"]),
         ({"presence": Presence(means=PresenceMeans.CONSOLE, ends_at=0.0)}, ["presence_code"]),
         ({"disk_problem": Sentence("Unknown.", "Inconnu.")}, []),
+        ({"data_problem": Sentence("It is locked.", "C’est fermé.")}, ["data_closed"]),
     ],
 )  # fmt: skip
 def test_the_machine_on_the_home_page(changes: dict[str, Any], expected: list[str]) -> None:

@@ -14,6 +14,7 @@ from atre.choices.owner_mark import set_mark
 from atre.config import default_runtime_dir
 from atre.console.console import Console, facts
 from atre.console.screen import HEIGHT, WIDTH, Facts, draw, url
+from atre.disks.data_partition import PROBLEMS
 from atre.reset import factory, presence
 from atre.reset.presence import Uptime
 from atre.sentence import Sentence
@@ -49,6 +50,7 @@ def test_a_phone_opens_the_claim_by_address_with_the_code() -> None:
         replace(READY, name="a" * 40 + ".local", addresses=("192.168.100.150",) * 4),
         replace(READY, news=Sentence("A stick was read. " * 6, "Une clé USB a été lue. " * 6)),
         replace(OWNED, word="7F3AK2M9PQ"),
+        *(replace(READY, problem=problem) for problem in PROBLEMS.values()),
     ],
 )
 def test_everything_fits_on_the_smallest_screen(shown: Facts, language: str) -> None:
@@ -68,6 +70,16 @@ def test_it_says_how_to_claim_in_the_languages_of_the_office() -> None:
     assert "Code de" not in draw(replace(READY, language="en"))
     assert "sur l’étiquette" in draw(replace(READY, code=None, language="fr"))
     assert "7F3A-K2M9" not in draw(OWNED)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+def test_a_box_without_its_data_says_so_and_asks_nobody_to_claim_it(problem: Sentence) -> None:
+    drawn = " ".join(draw(replace(READY, problem=problem)).split())
+    assert " ".join(problem.text.split()) in drawn
+    assert " ".join(problem.text_fr.split()) in drawn
+    assert str(READY.code) not in drawn
+    assert "192.168.1.50" in drawn
+    assert "█" not in drawn
 
 
 class _Look:

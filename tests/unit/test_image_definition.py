@@ -3,6 +3,7 @@
 
 import configparser
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -72,10 +73,116 @@ def test_a_bundle_brings_what_the_slots_take() -> None:
     assert labels == set(partitions()) - {"esp"}
 
 
-def test_nothing_to_log_in_with_or_to_build_with_is_in_the_image() -> None:
-    packages = set(
-        re.findall(r"^[a-z0-9][\w.+-]+$", (BUILD / "packages.txt").read_text(), re.MULTILINE)
+ARCHITECTURES = sorted(path.stem for path in (BUILD / "architectures").glob("*.env"))
+
+
+def settings(architecture: str) -> dict[str, str]:
+    text = (BUILD / f"architectures/{architecture}.env").read_text()
+    return dict(re.findall(r"^(ATRE_\w+)=(\S+)$", text, flags=re.MULTILINE))
+
+
+def packages(kind: str, architecture: str) -> list[str]:
+    texts = [(BUILD / f"{kind}{middle}.txt").read_text() for middle in ("", f".{architecture}")]
+    return re.findall(r"^[a-z0-9][\w.+-]+$", "\n".join(texts), flags=re.MULTILINE)
+
+
+def test_both_architectures_say_the_same_things_of_themselves() -> None:
+    assert ARCHITECTURES == ["amd64", "arm64"]
+    amd64, arm64 = map(settings, ARCHITECTURES)
+    assert amd64.keys() == arm64.keys()
+    assert not set(amd64.items()) & set(arm64.items())
+    # The names that firmware looks for: UEFI 2.10, 3.5.1.1.
+    assert (amd64["ATRE_LOADER"], arm64["ATRE_LOADER"]) == ("BOOTX64.EFI", "BOOTAA64.EFI")
+    used = set(re.findall(r"\bATRE_[A-Z]+", _definition()))
+    assert amd64.keys() <= used, "nothing is set that nothing reads"
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_an_architecture_has_its_own_kernel_and_loader_once(architecture: str) -> None:
+    of_image, of_tools = (
+        packages("packages", architecture),
+        packages("tools-packages", architecture),
     )
+    for each in (of_image, of_tools):
+        assert len(each) == len(set(each))
+    assert f"linux-image-{architecture}" in of_image
+    loaders = {name for name in of_tools if name.startswith("grub-efi-")}
+    assert loaders == {f"grub-efi-{architecture}-bin"}
+    assert settings(architecture)["ATRE_GRUB"].endswith("-efi")
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_bundle_is_taken_by_boxes_of_its_own_architecture(architecture: str) -> None:
+    machine = settings(architecture)["ATRE_MACHINE"]
+    manifest = subprocess.run(
+        [sys.executable, BUILD / "rauc/manifest.py", "1.2.3"],
+        capture_output=True, text=True, check=True, env=os.environ | {"ATRE_MACHINE": machine},
+    ).stdout  # fmt: skip
+    root, rauc = (BUILD / name for name in ("steps/root.sh", "rauc/system.conf"))
+    (program,) = re.findall(r'^sed "(.+)" \S+system\.conf', root.read_text(), flags=re.MULTILINE)
+    system = subprocess.run(
+        ["sed", program.replace("$ATRE_MACHINE", machine), rauc],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    for text in (manifest, system):
+        assert re.findall("^compatible=(.+)$", text, flags=re.MULTILINE) == [f"atre-{machine}"]
+
+
+def test_no_step_names_an_architecture_itself() -> None:
+    named = re.findall(r"^.*(?:x86.64|amd64|aarch64|arm64|BOOTX64).*$", _definition(), re.MULTILINE)
+    # But for what manifest.py and inventory.py take where nobody says.
+    assert not [line for line in named if "'x86-64'" not in line and '"x86-64"' not in line]
+
+
+def _definition() -> str:
+    """Everything that builds the image and is the same for each architecture."""
+    places = ["*.sh", "enter", "*.py", "steps/*", "disk.d/*", "data.d/*/*", "rauc/*", "boot/*"]
+    return "\n".join(path.read_text() for place in places for path in sorted(BUILD.glob(place)))
+
+
+def test_another_architecture_is_refused_in_words() -> None:
+    done = subprocess.run(
+        [BUILD / "build.sh"], env=os.environ | {"ATRE_ARCH": "s390x"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "no definition for s390x" in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("grub-script-check"), reason="grub-common is not installed")
+@pytest.mark.parametrize("name", ["grub.cfg", "early.cfg"])
+def test_grub_understands_every_line(name: str) -> None:
+    done = subprocess.run(
+        ["grub-script-check", BUILD / "boot" / name], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+def test_systemd_understands_the_image_s_own_units(tmp_path: Path) -> None:
+    units = sorted((BUILD / "root").rglob("*/systemd/system/*"))
+    assert {"atre-ready.service", "media.mount"} <= {path.name for path in units}
+    for path in units:
+        text = re.sub(r"(?m)^(ExecStart(?:Pre)?=)\S+", r"\1/bin/true", path.read_text())
+        (tmp_path / path.name).write_text(text)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *tmp_path.iterdir()],
+        env=os.environ | {"SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not [line for line in done.stderr.splitlines() if str(tmp_path) in line]
+    rights = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20",
+         tmp_path / "atre-ready.service"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert rights.returncode == 0, rights.stdout
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_nothing_to_log_in_with_or_to_build_with_is_in_the_image(architecture: str) -> None:
+    of_image = set(packages("packages", architecture))
     assert {
         "rauc",
         "rauc-service",
@@ -84,13 +191,13 @@ def test_nothing_to_log_in_with_or_to_build_with_is_in_the_image() -> None:
         "udisks2",
         "smartmontools",
         "nut-server",
-    } <= packages
+    } <= of_image
     assert (
         not {"openssh-server", "dropbear", "gcc", "build-essential", "python3-pip", "sudo"}
-        & packages
+        & of_image
     )
-    # One responder for names on the LAN: the box's own.
-    assert "avahi-daemon" not in packages
+    # One responder for names on the LAN, and one holder of the certificate's key: the box's own.
+    assert not {name for name in of_image if name.startswith(("avahi", "nginx"))}
 
 
 @pytest.mark.parametrize("path", SHELL, ids=lambda path: path.name)

@@ -9,14 +9,17 @@ from contextlib import closing
 import pytest
 from flask.testing import FlaskClient
 from msgspec.structs import replace
+from tests.appliance_stand_in import MACHINE, ApplianceStandIn
 from werkzeug.test import TestResponse
 
 from atre.choices.owner_mark import waits_for_owner
 from atre.config import Config
+from atre.sentence import Sentence
 from atre_web import create_app
 from atre_web.accounts import people, settings
 from atre_web.accounts.database import connect
 from atre_web.accounts.door import Door, open_door
+from atre_web.appliance.client import APPLIANCE
 
 LOOPBACK = "http://127.0.0.1:8765"
 TLS = "https://127.0.0.1:8443"
@@ -95,6 +98,16 @@ def test_every_page_of_a_box_without_owner_leads_to_the_claim(
         assert (answer.status_code, answer.headers["Location"]) == (303, "/claim")
     assert f'value="{door.claim_code}"' in get(stranger, str(door.claim_path)).text
     assert stranger.get("/v1/models").status_code == 401
+
+
+def test_a_box_that_cannot_open_its_data_does_not_pass_for_new(stranger: FlaskClient) -> None:
+    stranger.application.extensions[APPLIANCE] = ApplianceStandIn()
+    assert 'role="alert"' not in get(stranger, "/claim").text
+    locked = Sentence("The data is locked.", "Les données sont fermées.")
+    machine = ApplianceStandIn(replace(MACHINE, data_problem=locked))
+    stranger.application.extensions[APPLIANCE] = machine
+    page = get(stranger, "/claim").text
+    assert locked.text in page or locked.text_fr in page
 
 
 def test_claiming_signs_in_and_shows_the_recovery_codes_once(

@@ -21,6 +21,7 @@ from atre.ipc.backup_replies import (
     JobKind,
     JobState,
     KeyListing,
+    RecoverySheet,
     RepositoryKey,
     RestorePhase,
     RestoreState,
@@ -64,6 +65,11 @@ DISK = DiskReport(
 )  # fmt: skip
 
 
+SHEET = RecoverySheet(
+    unit="0a1b2c3d", key="7F3AK", payload="ATRE 0a1b2c3d 7F3AK", made_at=1.8e9, is_confirmed=False
+)
+
+
 class Backups:
     """Answers as ``atred`` would, and notes what it was told to do."""
 
@@ -71,6 +77,7 @@ class Backups:
         self.overview = OVERVIEW
         self.done: list[object] = []
         self.is_slow = False
+        self.printed = SHEET
 
     def describe(self, **_: float) -> BackupOverview:
         if self.is_slow:
@@ -88,6 +95,10 @@ class Backups:
     def start(self, order: BackupOrder) -> BackupJob:
         self.done.append(order)
         return BackupJob(id="1", kind=JobKind.THIN, target=order.target, state=JobState.RUNNING)
+
+    def sheet(self, *, renew: bool) -> RecoverySheet:
+        assert not renew
+        return self.printed
 
     def keys(self, target: str) -> KeyListing:
         self.done.append(target)
@@ -181,6 +192,20 @@ def test_a_rule_within_its_limits_is_kept(manager: FlaskClient, backups: Backups
         is_on=True, hour=3, keep_hourly=1, keep_daily=2, keep_weekly=3, keep_monthly=4,
         drill_every_days=5,
     )  # fmt: skip
+
+
+def test_the_key_of_an_encrypted_disk_is_on_the_sheet(
+    manager: FlaskClient, backups: Backups
+) -> None:
+    plain = manager.post("/backups/sheet", data={"current": PASSWORD}).text
+    assert SHEET.key in plain
+    assert "Clé du disque" not in plain
+    backups.printed = replace(SHEET, disk_key="dbfiugbr-cvtjjeld")
+    encrypted = manager.post("/backups/sheet", data={"current": PASSWORD}).text
+    assert "<code>dbfiugbr-cvtjjeld</code>" in encrypted
+    wrong = manager.post("/backups/sheet", data={"current": "un autre"})
+    assert wrong.status_code == 403
+    assert "dbfiugbr" not in wrong.text
 
 
 def test_only_a_manager_s_key_can_be_removed(manager: FlaskClient, backups: Backups) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from atre.config import Config
+from atre.disks.data_partition import data_problem
 from atre.disks.health import Disks
 from atre.errors import EngineUnavailableError, StorageError
 from atre.ipc.appliance_messages import (
@@ -94,6 +95,7 @@ class ApplianceVerbs:
             network=self._trial.state(),
             disks=disks,
             disk_problem=disk_problem,
+            data_problem=data_problem(),
         )
 
     def _order_reset(self, request: OrderFactoryReset) -> Appliance:

@@ -28,6 +28,7 @@ from atre.backup.restore import preview
 from atre.backup.swap import confirm, order, undo
 from atre.backup.target import Targets, ready
 from atre.discovery.host_name import load_box_id
+from atre.disks.data_partition import disk_key
 from atre.errors import BackupError, BackupProblem, MediaError, StorageError
 from atre.ipc.backup_messages import (
     AddKey,
@@ -228,7 +229,8 @@ class BackupVerbs:
 
     def _show_sheet(self, request: ShowSheet) -> RecoverySheet:
         unit = load_box_id(self.place.state_dir)
-        return show_sheet(self.place.secrets_dir, unit, renew=request.renew)
+        sheet = show_sheet(self.place.secrets_dir, unit, renew=request.renew)
+        return replace(sheet, disk_key=disk_key())
 
     def _confirm_sheet(self, request: ConfirmSheet) -> BackupOverview:
         confirm_sheet(self.place.secrets_dir, typed_key(request.key))

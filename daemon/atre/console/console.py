@@ -11,6 +11,7 @@ from atre.choices import claim_note
 from atre.choices.owner_mark import waits_for_owner
 from atre.config import default_runtime_dir
 from atre.console.screen import Facts, draw
+from atre.disks.data_partition import data_problem
 from atre.errors import AtreError
 from atre.ipc.appliance_messages import PresenceMeans
 from atre.ipc.client import ManagementClient
@@ -33,6 +34,7 @@ def facts(data_dir: Path, now: Uptime) -> Facts:
         serial=factory.serial(data_dir),
         language=setup.provision.office.language if setup else "",
         news=news.read(state_dir, now.boot_id),
+        problem=data_problem(),
     )
     try:
         box = ManagementClient(runtime_dir / "atred.sock").describe()

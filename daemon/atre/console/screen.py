@@ -20,7 +20,8 @@ class Facts:
     """What is known of the box; ``language`` is "" where nobody chose one.
 
     ``addresses`` are without brackets. ``code`` is the claim code of this start, None where the
-    label has it. ``word`` is what was made for a lost password.
+    label has it. ``word`` is what was made for a lost password. ``problem`` is why the box runs
+    without its data.
     """
 
     is_ready: bool
@@ -33,6 +34,7 @@ class Facts:
     language: str = ""
     word: str | None = None
     news: Sentence | None = None
+    problem: Sentence | None = None
 
 
 def url(facts: Facts) -> str | None:
@@ -51,7 +53,8 @@ def url(facts: Facts) -> str | None:
 def draw(facts: Facts) -> str:
     """The whole screen, with what clears it before."""
     address = url(facts)
-    code = _code(address) if facts.is_ready and address else []
+    # A box that cannot open its data is not to be claimed as if it were new.
+    code = _code(address) if facts.is_ready and address and not facts.problem else []
     room = WIDTH - max((len(line) for line in code), default=0) - 2
     text = [line for part in _text(facts) for line in textwrap.wrap(part, room) or [""]]
     rows = max(len(text), len(code))
@@ -85,14 +88,15 @@ def _paragraphs(facts: Facts, *, french: bool) -> list[str]:
         said = _STARTING.spoken(french=french)
     elif url(facts) is None:
         said = _NO_NETWORK.spoken(french=french)
-    elif facts.waits_for_owner:
+    elif facts.waits_for_owner and facts.problem is None:
         said = _CLAIM.spoken(french=french).format(
             url=_shown(facts), code=facts.code or _ON_LABEL.spoken(french=french)
         )
     else:
         said = _OPEN.spoken(french=french).format(url=_shown(facts))
     news = [facts.news.spoken(french=french)] if facts.news else []
-    return [*said.split("\n"), *news]
+    problem = [facts.problem.spoken(french=french)] if facts.problem else []
+    return [*problem, *said.split("\n"), *news]
 
 
 def _shown(facts: Facts) -> str:

@@ -119,7 +119,8 @@ class Appliance(Message, frozen=True, kw_only=True):
     ``serial`` is what must be typed before a factory reset, and names the file on a USB stick.
     ``disk_problem`` says why nothing is known of the disks, None where something is.
     ``lost_password_file`` and ``reset_file`` are the names such a stick's file must have; the one
-    line of the first is a word of its writer's own, which is then the code.
+    line of the first is a word of its writer's own, which is then the code. ``data_problem`` says
+    why the box runs without its data, None where it has it.
     """
 
     is_image: bool
@@ -131,6 +132,7 @@ class Appliance(Message, frozen=True, kw_only=True):
     network: NetworkState
     disks: list[DiskHealth]
     disk_problem: Sentence | None
+    data_problem: Sentence | None = None
 
 
 class OrderFactoryReset(Message, frozen=True, kw_only=True):

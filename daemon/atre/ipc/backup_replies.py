@@ -238,13 +238,17 @@ class RestorePreview(Message, frozen=True):
 
 
 class RecoverySheet(Message, frozen=True):
-    """What is printed: the key in groups, and ``payload`` for the QR code."""
+    """What is printed: the key in groups, and ``payload`` for the QR code.
+
+    ``disk_key`` opens the box's own data on another machine, "" where it is not encrypted.
+    """
 
     unit: str
     key: str
     payload: str
     made_at: float
     is_confirmed: bool
+    disk_key: str = ""
 
 
 class RepositoryKey(Message, frozen=True):

@@ -6,17 +6,20 @@ check() { return 255; } # only where it is asked for
 
 depends() { echo systemd-initrd systemd-veritysetup tpm2-tss; }
 
-# Disks of mini-PCs and of virtual machines, and what the slots and the data are made of. Without loop,
-# systemd-repart would make the data in memory and copy it.
+# Disks of mini-PCs and of virtual machines, and what the slots and the data are made of, for every
+# architecture: dracut leaves out what a kernel has not. Without loop, systemd-repart would make the
+# data in memory and copy it.
 installkernel() {
     hostonly="" instmods nvme ahci ata_piix sd_mod vmd usb_storage uas xhci_pci ehci_pci \
-        mmc_block sdhci_pci sdhci_acpi virtio_blk virtio_pci virtio_scsi \
-        loop dm_verity dm_crypt erofs ext4 overlay aesni_intel sha256_ssse3 xts
+        mmc_block sdhci_pci sdhci_acpi sdhci_of_dwcmshc dw_mmc_rockchip \
+        virtio_blk virtio_pci virtio_scsi virtio_mmio \
+        loop dm_verity dm_crypt erofs ext4 overlay xts \
+        aesni_intel sha256_ssse3 aes_ce_blk sha2_ce
 }
 
 install() {
     inst_multiple bash basename blkid cat cp e2fsck echo mkdir mke2fs mkfs.ext4 mount \
-        readlink sleep systemctl systemd-repart udevadm umount
+        mv readlink rm sleep sync systemctl systemd-cryptenroll systemd-repart udevadm umount
     inst_multiple -o resize2fs systemd-growfs /usr/lib/systemd/systemd-growfs \
         /usr/bin/systemd-cryptsetup /usr/lib/systemd/systemd-cryptsetup /etc/mke2fs.conf
     inst_libdir_file "libfdisk.so.*" "libcryptsetup.so.*" "cryptsetup/*.so"

@@ -68,6 +68,15 @@ def _disk(finding: Finding) -> Said:
     )
 
 
+def _data(finding: Finding) -> Said:
+    return (
+        _spoken(finding),
+        gettext("Ne mettez rien d’important dans ce boîtier d’ici là."),
+        "/help",
+        gettext("Ce qu’il faut faire"),
+    )
+
+
 def _spoken(finding: Finding) -> str:
     return said(Sentence(finding.en, finding.fr))
 
@@ -82,6 +91,7 @@ APPLIANCE_WORDS: dict[Code, Callable[[Finding], Said]] = {
     "update_rolled_back": _rolled_back,
     "update_security": _security,
     "update_ready": _ready,
+    "data_closed": _data,
     "disk_failing": _disk,
     "disk_wear": _disk,
 }

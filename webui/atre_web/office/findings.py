@@ -25,6 +25,7 @@ LEVELS: tuple[Level, ...] = ("urgent", "attention", "advice")
 Code = Literal[
     "engine_down",
     "box_down",
+    "data_closed",
     "reset_pending",
     "disk_failing",
     "ups_ending",
@@ -215,6 +216,8 @@ def _appliance(facts: Facts) -> Iterator[Finding]:
     found = facts.machine
     if found is None:
         return
+    if found.data_problem is not None:
+        yield Finding("data_closed", "urgent", found.data_problem.text, found.data_problem.text_fr)
     if found.factory_reset is not None:
         by = found.factory_reset.by
         yield Finding("reset_pending", "urgent", by, by, {"at": found.factory_reset.ordered_at})

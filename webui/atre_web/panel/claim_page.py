@@ -10,8 +10,10 @@ from atre_web.accounts.on_link import is_on_link, own_networks
 from atre_web.accounts.passwords import MIN_CHARS
 from atre_web.accounts.problem import AccountError
 from atre_web.accounts.sign_in import Opened
+from atre_web.appliance.client import appliance_or_none
 from atre_web.panel.account_texts import sentence, too_many_tries
 from atre_web.panel.form import admit, caller, field
+from atre_web.panel.wording import said
 
 blueprint = Blueprint("claim", __name__)
 
@@ -70,9 +72,13 @@ def _welcome(taken: Taken) -> Response:
 def _page(status: int = 200, *, problem: str | None = None, code: str) -> Response:
     connection = current.connection()
     now = claim.state(connection)
+    machine = appliance_or_none()
+    # A box that cannot open its data looks new: who knows better must read why.
+    data_problem = said(machine.data_problem) if machine and machine.data_problem else None
     body = render_template(
         "claim.html",
         problem=problem,
+        data_problem=data_problem,
         code=code,
         least=MIN_CHARS,
         is_open=now.is_open(current.uptime()),

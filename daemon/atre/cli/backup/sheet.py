@@ -52,6 +52,10 @@ def sheet(path: Path | None, data_dir: Path, *, renew: bool, confirm: bool, as_j
     click.echo(say(f"Box {reply.unit}", f"Boîtier {reply.unit}"))
     click.echo(reply.key)
     segno.make(reply.payload, error="m").terminal(compact=True)
+    if reply.disk_key:
+        click.echo(
+            say(f"Key of the disk: {reply.disk_key}", f"Clé du disque\u00a0: {reply.disk_key}")
+        )
     click.echo(
         say(
             "Print it or write it down, keep it away from the box, then: atre backup sheet "
