@@ -20,7 +20,8 @@ class Facts:
     """What is known of the box; ``language`` is "" where nobody chose one.
 
     ``addresses`` are without brackets. ``code`` is the claim code of this start, None where the
-    label has it. ``word`` is what was made for a lost password.
+    label has it. ``word`` is what was made for a lost password. ``bench`` is how far the unit's
+    burn-in or sealing is.
     """
 
     is_ready: bool
@@ -33,6 +34,7 @@ class Facts:
     language: str = ""
     word: str | None = None
     news: Sentence | None = None
+    bench: Sentence | None = None
 
 
 def url(facts: Facts) -> str | None:
@@ -82,7 +84,7 @@ def _paragraphs(facts: Facts, *, french: bool) -> list[str]:
     if facts.word is not None:
         said = _WORD.spoken(french=french).format(word=facts.word)
     elif not facts.is_ready:
-        said = _STARTING.spoken(french=french)
+        said = "" if facts.bench else _STARTING.spoken(french=french)
     elif url(facts) is None:
         said = _NO_NETWORK.spoken(french=french)
     elif facts.waits_for_owner:
@@ -91,8 +93,8 @@ def _paragraphs(facts: Facts, *, french: bool) -> list[str]:
         )
     else:
         said = _OPEN.spoken(french=french).format(url=_shown(facts))
-    news = [facts.news.spoken(french=french)] if facts.news else []
-    return [*said.split("\n"), *news]
+    more = facts.bench or facts.news
+    return [*(said.split("\n") if said else ()), *([more.spoken(french=french)] if more else ())]
 
 
 def _shown(facts: Facts) -> str:
