@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A flashed unit on the bench, without its hours: what tests of it share."""
 
+import itertools
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from atre.sentence import Sentence
 from atre.stick.names import SWEEP, TAKEN
 from atre_web.accounts import passwords
 
+_ENOUGH_SLEEPS = 1000
 CODE = "7F3AK2M9PQ4T"
 ORDERED = "[bench]\nburn_in_minutes = 30\nseal = true\n"
 DOUBT = Sentence("The disk is slow.", "Le disque est lent.")
@@ -52,11 +54,13 @@ class FakeTest:
         return replace(order, has_passed=self.has_passed, said=self.said)
 
 
-def start(config: Config, place: Path, test: FakeTest) -> bool | None:
+def start(config: Config, place: Path, test: FakeTest, *, has_stick: bool = True) -> bool | None:
     """A start of the box; None for one that ended with the machine off."""
+    sleeps = itertools.count()
 
     def sleep(_seconds: float) -> None:
-        for path in place.glob("*.to-stick"):  # the writer, with a stick
+        assert next(sleeps) < _ENOUGH_SLEEPS, "it waits for ever"
+        for path in place.glob("*.to-stick") if has_stick else ():  # the writer
             path.unlink()
             (place / TAKEN).touch()
         if (place / SWEEP).exists():

@@ -68,6 +68,8 @@ def test_the_screen_says_how_far_a_burn_in_is() -> None:
     assert len({said.text for said in BENCH.values()}) == len(BENCH) - 1
     assert all(said.text != said.text_fr for said in BENCH.values())
     assert "starting" not in draw(Facts(is_ready=False, bench=BENCH["runs"]))
+    worst = draw(replace(READY, bench=BENCH["doubts"], news=_DOUBTS[0]))
+    assert worst.rstrip().endswith("N° ATRE-2611-0042"), "nothing is cut off"
 
 
 def test_the_screen_knows_of_it_from_the_unit_until_it_is_somebody_s(tmp_path: Path) -> None:
@@ -99,7 +101,7 @@ def test_a_phone_opens_the_claim_by_address_with_the_code() -> None:
         replace(READY, name="a" * 40 + ".local", addresses=("192.168.100.150",) * 4),
         replace(READY, news=Sentence("A stick was read. " * 6, "Une clé USB a été lue. " * 6)),
         replace(OWNED, word="7F3AK2M9PQ"),
-        *(replace(READY, bench=said) for said in BENCH.values()),
+        *(replace(READY, bench=said, news=_DOUBTS[0]) for said in BENCH.values()),
         *(Facts(is_ready=False, serial="AT-0001", bench=said) for said in BENCH.values()),
     ],
 )

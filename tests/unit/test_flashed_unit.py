@@ -133,6 +133,14 @@ def test_a_unit_that_passed_is_sealed_and_goes_off(config: Config, place: Path) 
     assert certificate.key == read_signed(config.data_dir / "factory/burn-in.json").unit.key
 
 
+def test_a_stick_that_was_pulled_out_holds_nothing_up_for_ever(config: Config, place: Path) -> None:
+    provision(config)
+    assert start(config, place, FakeTest(), has_stick=False) is None
+    assert {path.name for path in place.iterdir()} == {
+        SWEEP, "AT-0001-burn-in.json.to-stick", "AT-0001-sealed.json.to-stick",
+    }  # fmt: skip
+
+
 def test_the_label_s_code_claims_a_unit_that_sealed_itself(config: Config, place: Path) -> None:
     provision(config)
     start(config, place, FakeTest())

@@ -21,7 +21,7 @@ class Facts:
 
     ``addresses`` are without brackets. ``code`` is the claim code of this start, None where the
     label has it. ``word`` is what was made for a lost password. ``bench`` is how far the unit's
-    burn-in or sealing is.
+    burn-in or sealing is, which whoever stands at a reseller's bench wants to know before all else.
     """
 
     is_ready: bool
@@ -83,8 +83,10 @@ def _text(facts: Facts) -> list[str]:
 def _paragraphs(facts: Facts, *, french: bool) -> list[str]:
     if facts.word is not None:
         said = _WORD.spoken(french=french).format(word=facts.word)
+    elif facts.bench is not None:
+        said = facts.bench.spoken(french=french)
     elif not facts.is_ready:
-        said = "" if facts.bench else _STARTING.spoken(french=french)
+        said = _STARTING.spoken(french=french)
     elif url(facts) is None:
         said = _NO_NETWORK.spoken(french=french)
     elif facts.waits_for_owner:
@@ -93,8 +95,8 @@ def _paragraphs(facts: Facts, *, french: bool) -> list[str]:
         )
     else:
         said = _OPEN.spoken(french=french).format(url=_shown(facts))
-    more = facts.bench or facts.news
-    return [*(said.split("\n") if said else ()), *([more.spoken(french=french)] if more else ())]
+    news = [facts.news.spoken(french=french)] if facts.news else []
+    return [*said.split("\n"), *news]
 
 
 def _shown(facts: Facts) -> str:
