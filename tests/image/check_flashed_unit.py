@@ -40,7 +40,7 @@ def tested_and_sealed(disk: Path, work: Path, *, limit_s: float) -> dict[str, fl
     again.write_text(provision.read_text().replace(TEST, SEAL))
     second = make_stick(work / "second.img", again)
     machine = Machine(disk=disk, work=work, credentials=CREDENTIALS)
-    times = {}
+    times: dict[str, float] = {}
     with powered_on(machine) as guest:
         shell = Shell(machine.shell)
         shell.wait_until_up(limit_s)

@@ -42,7 +42,7 @@ _DOUBTS = (
 ) * 3
 _ORDER = Order(burn_in_minutes=30, seal=True, boot_id="boot-1")
 BENCH = {
-    name: words(replaced(_ORDER, **changes), progress, "boot-1")
+    name: said
     for name, changes, progress in (
         ("waits", {}, None),
         ("begins", {"phase": Phase.RUNNING}, None),
@@ -55,6 +55,7 @@ BENCH = {
         ("tested", {"phase": Phase.ENDED, "has_passed": True, "seal": False}, None),
         ("seals", {"phase": Phase.SEALING}, None),
     )
+    if (said := words(replaced(_ORDER, **changes), progress, "boot-1"))
 }
 
 
@@ -65,6 +66,8 @@ def test_the_screen_says_how_far_a_burn_in_is() -> None:
     assert BENCH["failed"].text.startswith("NOT fit for sale: The disk writes 31 MB")
     assert "NOT sealed: The disk" in BENCH["doubts"].text
     assert BENCH["tested"].text == "The test has passed."
+    sold = replaced(_ORDER, phase=Phase.ENDED, has_passed=True, said=_DOUBTS)
+    assert words(sold, None, "boot-2") is None, "the office wants to know how to claim it"
     assert len({said.text for said in BENCH.values()}) == len(BENCH) - 1
     assert all(said.text != said.text_fr for said in BENCH.values())
     assert "starting" not in draw(Facts(is_ready=False, bench=BENCH["runs"]))

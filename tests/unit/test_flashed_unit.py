@@ -8,12 +8,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from tests.unit.flashed import CODE, DOUBT, ORDERED, FakeTest, Off, phase, provision, start
 
 from atre.atred.bench_start import BenchStart
 from atre.burn_in.report import read_signed
 from atre.choices.owner_mark import set_mark
 from atre.choices.unit_file import adopted, in_toml
+from atre.cli import main as atre
 from atre.config import Config
 from atre.errors import BurnInError, ConfigError
 from atre.ipc.message import Message
@@ -254,6 +256,8 @@ def test_a_machine_that_is_no_appliance_does_not_seal_itself(
     order = bench.read(config.data_dir)
     assert order
     assert "type: atre seal" in order.said[0].text
+    assert CliRunner().invoke(atre, ["seal", "--data-dir", str(config.data_dir)]).exit_code == 0
+    assert phase(config) is None, "nothing of it is told at the office"
 
 
 def test_sealing_goes_on_wherever_the_power_was_cut(

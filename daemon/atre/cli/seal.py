@@ -10,6 +10,7 @@ import msgspec
 
 from atre.choices.unit_file import read_unit_file
 from atre.errors import ConfigError
+from atre.provision import bench
 from atre.sealing.rules import Wishes
 from atre.sealing.seal import Sealed
 from atre.sealing.seal import seal as seal_unit
@@ -45,6 +46,8 @@ def seal(
     given = read_unit_file(unit_file) if unit_file else None
     with _alone(data_dir) as is_alone:
         done = seal_unit(data_dir, given, wishes, is_alone=is_alone)
+        if done.is_sealed:
+            bench.forget(data_dir)
     click.echo(msgspec.json.format(msgspec.json.encode(done)) if as_json else _told(done))
     if not done.is_sealed:
         sys.exit(1)

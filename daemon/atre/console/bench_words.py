@@ -25,14 +25,20 @@ _CUT = Sentence(
     f"L’essai a été COUPÉ{_NBSP}: le courant a manqué, ou la machine s’est éteinte seule. Pour le "
     "refaire, augmentez attempt dans atre-provision.toml.",
 )
+_PASSED = Sentence("The test has passed.", "L’essai est réussi.")
 _SEALING = Sentence(
     "Being sealed. Leave the stick in: the unit switches itself off.",
     "Scellage en cours. Laissez la clé USB : le boîtier s’éteint seul.",
 )
 
 
-def words(order: Order, progress: Progress | None, boot_id: str) -> Sentence:
-    """``boot_id`` tells a test that runs from one that ended with an earlier start."""
+def words(order: Order, progress: Progress | None, boot_id: str) -> Sentence | None:
+    """None where there is nothing to say any more.
+
+    ``boot_id`` tells a test that runs from one that ended with an earlier start of the machine.
+    """
+    if order.phase is Phase.ENDED and order.has_passed and order.boot_id != boot_id:
+        return None  # sold without being sealed, it says at the office how to claim it
     if order.phase is Phase.RUNNING:
         return _running(progress) if order.boot_id == boot_id else _CUT
     if order.phase is Phase.ENDED:
@@ -56,12 +62,12 @@ def _running(progress: Progress | None) -> Sentence:
 
 
 def _ended(order: Order) -> Sentence:
+    if order.has_passed and not order.said:
+        return _PASSED
     first = (
-        Sentence("The test has passed.", "L’essai est réussi.")
+        Sentence("The test has passed, NOT sealed:", f"Essai réussi, PAS scellé{_NBSP}:")
         if order.has_passed
         else Sentence("NOT fit for sale:", f"PAS bon pour la vente{_NBSP}:")
     )
-    if order.has_passed and order.seal:
-        first = Sentence("The test has passed, NOT sealed:", f"Essai réussi, PAS scellé{_NBSP}:")
     said = (first, *order.said[:_MAX_SAID])
     return Sentence(" ".join(each.text for each in said), " ".join(each.text_fr for each in said))
