@@ -3,6 +3,7 @@
 
 import os
 import signal
+import socket
 from pathlib import Path
 from typing import cast
 
@@ -13,9 +14,12 @@ from tests.unit.flashed import FakeTest, provision, start
 
 from atre.burn_in import session
 from atre.burn_in.report import Report, read_signed
+from atre.burn_in.run import Probes
 from atre.burn_in.smart import reported
 from atre.choices.owner_mark import set_mark
 from atre.config import Config
+from atre.engine_plan import EnginePlan
+from atre.hardware.machine import Memory
 from atre.provision import bench
 from atre.provision.bench import Order, Phase
 from atre.reset.presence import Uptime
@@ -162,11 +166,20 @@ def test_the_last_step_touches_no_other_unit(
 # The burn-in itself
 
 
+def _without_engine(
+    data_dir: Path, memory: Memory, plan: EnginePlan | None, no_plan: str
+) -> Probes:
+    """Its own tests have the engine write; here it is enough that there is a plan for it."""
+    assert plan is not None, no_plan
+    return session.probes_of(data_dir, memory, None, "left out")
+
+
 def test_the_real_test_of_a_unit_signs_its_report(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "_testable_bytes", lambda _memory: 2**16)
     monkeypatch.setattr(session, "_DISK_BYTES", 2**16)
+    monkeypatch.setattr(carry_out, "probes_of", _without_engine)
     config = replace(config, profiles_dir=Path(__file__).parents[2] / "hardware-profiles")
     provision(config)
     config.runtime_dir.mkdir()
@@ -187,6 +200,22 @@ def test_a_shutdown_is_heard_from_the_first_moment(
     order = Order(burn_in_minutes=30, seal=True, phase=Phase.RUNNING)
     assert carry_out.tested(config, order).phase is Phase.STOPPED
     assert not (config.data_dir / "factory" / "burn-in.json").exists()
+
+
+def test_systemd_waits_for_a_test_and_no_longer_for_the_box(
+    config: Config, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "120000000")
+        provision(config)
+        start(config, place, FakeTest())
+        heard = []
+        while not heard or heard[-1] != "WATCHDOG_USEC=120000000\nWATCHDOG=1":
+            heard.append(systemd.recv(4096).decode())
+    assert heard[0] == "WATCHDOG_USEC=900000000"
+    assert "EXTEND_TIMEOUT_USEC=900000000\nWATCHDOG=1" in heard[1:-1]
 
 
 def test_a_drive_is_known_by_what_root_s_unit_asked(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ memory, disk and processor are the test's. A unit that is to be sealed never ser
 was switched off.
 """
 
+import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -37,8 +38,7 @@ _log = logging.getLogger(__name__)
 _LOOK_S = 1.0
 # A stick is plugged in again within this, or the report stays in the unit.
 _STICK_PATIENCE_S = 600.0
-# systemd.service(5): a start may take so much longer each time that this is said.
-_LONGER = "EXTEND_TIMEOUT_USEC=900000000"
+_PATIENCE_US = 900_000_000
 
 
 class Bench:
@@ -63,7 +63,8 @@ class Bench:
         once the machine goes off.
         """
         try:
-            return self._go_on()
+            with _patience():
+                return self._go_on()
         except (AtreError, OSError) as error:
             said = error.sentence if isinstance(error, AtreError) else _disk(error)
             _log.error("%s", said.text)
@@ -109,7 +110,7 @@ class Bench:
 
     def _seal(self, order: Order) -> None:
         """Only a unit that may not be sealed comes back from here."""
-        notify(_LONGER)
+        _go_on_waiting()
         has_report = (self._data_dir / FOLDER / REPORT).exists()
         without = order.burn_in_minutes is None and not has_report
         if not self._place.is_dir():
@@ -126,14 +127,14 @@ class Bench:
             self._wait_for_stick()
         (self._place / SWEEP).touch()
         while True:
-            notify(_LONGER)
+            _go_on_waiting()
             self._sleep(_LOOK_S)
 
     def _wait_for_stick(self) -> None:
         """A stick that is plugged in again has the report laid out anew (``atre.stick.read``)."""
         waited_s = 0.0
         while not outgoing.was_taken(self._place) and waited_s < _STICK_PATIENCE_S:
-            notify(_LONGER)
+            _go_on_waiting()
             self._sleep(_LOOK_S)
             waited_s += _LOOK_S
 
@@ -144,15 +145,34 @@ class Bench:
             _log.error("%s", error)
 
 
+@contextlib.contextmanager
+def _patience() -> Iterator[None]:
+    """Have systemd's watchdog wait as long as a model's file is read, until the box serves."""
+    usual = os.environ.get("WATCHDOG_USEC", "")
+    if not usual.isdecimal():
+        yield
+        return
+    notify(f"WATCHDOG_USEC={_PATIENCE_US}")
+    try:
+        yield
+    finally:
+        notify(f"WATCHDOG_USEC={usual}", "WATCHDOG=1")
+
+
+def _go_on_waiting() -> None:
+    """sd_notify(3): a start may take so much longer each time that this is said."""
+    notify(f"EXTEND_TIMEOUT_USEC={_PATIENCE_US}", "WATCHDOG=1")
+
+
 def tested(config: Config, order: Order) -> Order:
     """The burn-in with the model that the box would answer with, and what came of it."""
     note = ProgressNote(config.runtime_dir)
 
     def tell(step: Step, _done: float, left_s: float) -> None:
         note.tell(Progress(step, left_s))
-        notify(_LONGER)
+        _go_on_waiting()
 
-    notify(_LONGER)
+    _go_on_waiting()
     try:
         with ended_by_sigterm():
             machine = detect()
