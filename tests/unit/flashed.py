@@ -54,7 +54,9 @@ class FakeTest:
         return replace(order, has_passed=self.has_passed, said=self.said)
 
 
-def start(config: Config, place: Path, test: FakeTest, *, has_stick: bool = True) -> bool | None:
+def start(
+    config: Config, place: Path, test: FakeTest, *, has_stick: bool = True, goes_off: bool = True
+) -> bool | None:
     """A start of the box; None for one that ended with the machine off."""
     sleeps = itertools.count()
 
@@ -63,7 +65,7 @@ def start(config: Config, place: Path, test: FakeTest, *, has_stick: bool = True
         for path in place.glob("*.to-stick") if has_stick else ():  # the writer
             path.unlink()
             (place / TAKEN).touch()
-        if (place / SWEEP).exists():
+        if (place / SWEEP).exists() and goes_off:
             raise Off
 
     try:

@@ -143,6 +143,16 @@ def test_a_stick_that_was_pulled_out_holds_nothing_up_for_ever(config: Config, p
     }  # fmt: skip
 
 
+def test_a_unit_that_cannot_go_off_serves_again_and_says_so(config: Config, place: Path) -> None:
+    provision(config)
+    assert start(config, place, FakeTest(), goes_off=False) is True
+    order = bench.read(config.data_dir)
+    assert order
+    assert order.phase is Phase.ENDED
+    assert "did not go off" in order.said[0].text
+    assert not (config.data_dir / "factory" / "sealed.json").exists()
+
+
 def test_the_label_s_code_claims_a_unit_that_sealed_itself(config: Config, place: Path) -> None:
     provision(config)
     start(config, place, FakeTest())

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from atre.backend_libraries import hiding
 from atre.burn_in.run import Step
 from atre.burn_in.session import burn_in, ended_by_sigterm, probes_of
-from atre.choices.unit_file import FOLDER, REPORT
+from atre.choices.unit_file import CERTIFICATE, FOLDER, REPORT
 from atre.config import Config
 from atre.errors import AtreError
 from atre.hardware.detect import detect
@@ -36,8 +36,8 @@ from atre.system.notify import notify
 _log = logging.getLogger(__name__)
 
 _LOOK_S = 1.0
-# A stick is plugged in again within this, or the report stays in the unit.
-_STICK_PATIENCE_S = 600.0
+# For a stick, or the report stays in the unit; and for the machine to go off.
+_WAIT_S = 600.0
 _PATIENCE_US = 900_000_000
 
 
@@ -59,8 +59,8 @@ class Bench:
     def lets_box_start(self) -> bool:
         """Carry out what is due; whether the box may serve now.
 
-        False is for a shutdown in the middle of a test. On a unit that was sealed this returns only
-        once the machine goes off.
+        False is for a shutdown in the middle of a test. On a unit that was sealed this does not
+        return: the machine goes off meanwhile.
         """
         try:
             with _patience():
@@ -109,7 +109,7 @@ class Bench:
         return order
 
     def _seal(self, order: Order) -> None:
-        """Only a unit that may not be sealed comes back from here."""
+        """Only a unit that may not be sealed, or did not go off, comes back from here."""
         _go_on_waiting()
         has_report = (self._data_dir / FOLDER / REPORT).exists()
         without = order.burn_in_minutes is None and not has_report
@@ -126,14 +126,18 @@ class Bench:
         if outgoing.lay_out(self._data_dir, self._place):
             self._wait_for_stick()
         (self._place / SWEEP).touch()
-        while True:
-            _go_on_waiting()
-            self._sleep(_LOOK_S)
+        self._wait(lambda: False)
+        # Whatever keeps the machine on must not keep the box from ever serving again.
+        (self._data_dir / FOLDER / CERTIFICATE).unlink(missing_ok=True)
+        bench.write(self._data_dir, replace(order, phase=Phase.ENDED, said=(_STILL_ON,)))
 
     def _wait_for_stick(self) -> None:
         """A stick that is plugged in again has the report laid out anew (``atre.stick.read``)."""
+        self._wait(lambda: outgoing.was_taken(self._place))
+
+    def _wait(self, is_over: Callable[[], bool]) -> None:
         waited_s = 0.0
-        while not outgoing.was_taken(self._place) and waited_s < _STICK_PATIENCE_S:
+        while not is_over() and waited_s < _WAIT_S:
             _go_on_waiting()
             self._sleep(_LOOK_S)
             waited_s += _LOOK_S
@@ -191,6 +195,12 @@ def tested(config: Config, order: Order) -> Order:
     return replace(order, has_passed=report.has_passed, said=said)
 
 
+_STILL_ON = Sentence(
+    "The system's own traces could not be cleared, or the machine did not go off. Order the "
+    "sealing again.",
+    "Les traces du système n’ont pas pu être effacées, ou la machine ne s’est pas éteinte. "
+    "Recommandez le scellage.",
+)
 _ONLY_APPLIANCE = Sentence(
     "Only the appliance seals itself. Here, stop the box and type: atre seal",
     "Seule l’appliance se scelle elle-même. Ici, arrêtez le boîtier et tapez\N{NO-BREAK SPACE}: "
