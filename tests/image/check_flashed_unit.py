@@ -41,8 +41,7 @@ def tested_and_sealed(disk: Path, work: Path, *, limit_s: float) -> dict[str, fl
     second = make_stick(work / "second.img", again)
     machine = Machine(disk=disk, work=work, credentials=CREDENTIALS)
     times: dict[str, float] = {}
-    with powered_on(machine) as guest:
-        shell = Shell(machine.shell)
+    with powered_on(machine) as guest, Shell(machine.shell) as shell:
         shell.wait_until_up(limit_s)
         plug_in(guest, first)
         phase_is(shell, "running", limit_s=limit_s)
@@ -55,7 +54,6 @@ def tested_and_sealed(disk: Path, work: Path, *, limit_s: float) -> dict[str, fl
         assert "✗ AT-0001" in kit("collect", told, units=units, fails=True)
         pull_out(guest, first)
         plug_in(guest, second)
-        shell.close()
         guest.process.wait(limit_s)
         assert guest.process.returncode == 0
         times["off_s"] = round(guest.age_s)
