@@ -211,7 +211,7 @@ def test_systemd_waits_for_a_test_and_no_longer_for_the_box(
         monkeypatch.setenv("WATCHDOG_USEC", "120000000")
         provision(config)
         start(config, place, FakeTest())
-        heard = []
+        heard: list[str] = []
         while not heard or heard[-1] != "WATCHDOG_USEC=120000000\nWATCHDOG=1":
             heard.append(systemd.recv(4096).decode())
     assert heard[0] == "WATCHDOG_USEC=900000000"
