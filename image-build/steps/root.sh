@@ -51,7 +51,7 @@ systemctl --root="$root" --quiet mask rauc-mark-good.service getty@.service seri
     ldconfig.service systemd-hwdb-update.service
 systemctl --root="$root" --quiet enable systemd-networkd systemd-resolved media.mount fstrim.timer nftables \
     chrony smartmontools atre.service atre-ready.service atre-rapl.service atre-network.service \
-    atre-provision.service atre-stick.path atre-disks.timer atre-clock.service \
+    atre-provision.service atre-stick.path atre-stick-write.path atre-seal.path atre-disks.timer atre-clock.service \
     atre-console@tty1.service atre-health-gate.service efi.automount
 systemctl --root="$root" --quiet disable systemd-networkd-wait-online.service nut-server.service nut-monitor.service
 systemctl --root="$root" set-default multi-user.target

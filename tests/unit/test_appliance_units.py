@@ -101,6 +101,8 @@ def test_no_service_of_the_box_has_a_right_beyond_its_user() -> None:
     rights = {name: dict(_settings(name))["CapabilityBoundingSet"] for name in with_rights}
     assert rights == {
         "atre-stick@.service": "CAP_SYS_ADMIN CAP_DAC_READ_SEARCH",  # mounts a stick, and reads it
+        "atre-stick-write.service": "CAP_SYS_ADMIN",  # mounts one to put a report onto it
+        "atre-seal.service": "CAP_DAC_OVERRIDE",  # clears what other programs kept
         "atre-disks.service": "CAP_SYS_ADMIN CAP_SYS_RAWIO",  # asks disks how they are
     }
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
+from atre.burn_in import session
 from atre.burn_in.findings import Findings
 from atre.burn_in.report import Report, read_signed, write_signed
 from atre.burn_in.results import (
@@ -26,7 +27,6 @@ from atre.burn_in.results import (
 )
 from atre.burn_in.unit import Unit, fingerprint, serial_number, unit, unit_key
 from atre.burn_in.verdict import has_passed, judge
-from atre.cli import burn_in as burn_in_command
 from atre.cli import main
 from atre.errors import BurnInError
 from atre.hardware.tree import Tree
@@ -217,8 +217,8 @@ def test_a_report_that_says_failed_or_is_false_ends_with_an_error(
 def test_a_short_burn_in_of_this_machine_is_kept_and_signed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(burn_in_command, "_testable_bytes", lambda _memory: 2**16)
-    monkeypatch.setattr(burn_in_command, "_DISK_BYTES", 2**16)
+    monkeypatch.setattr(session, "_testable_bytes", lambda _memory: 2**16)
+    monkeypatch.setattr(session, "_DISK_BYTES", 2**16)
     box, copy = tmp_path / "box", tmp_path / "SN-7.json"
     _, told = doctor(
         "--burn-in", "--minutes", "0.001", "--serial", "SN-7", "--report", str(copy), "--json",
@@ -241,7 +241,7 @@ def test_a_burn_in_that_is_cancelled_says_so_and_keeps_no_report(
         pytest.fail("SIGTERM was not heard")
 
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(burn_in_command, "run", interrupted)
+    monkeypatch.setattr(session, "run", interrupted)
     status, told = doctor("--burn-in", "--data-dir", str(tmp_path), "--lang", "en")
     assert (status, told) == (130, "Cancelled; nothing is kept.\n")
     assert not (tmp_path / "factory" / "burn-in.json").exists()

@@ -8,13 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as replaced
 
 from atre.choices import claim_note
 from atre.choices.owner_mark import set_mark
 from atre.config import default_runtime_dir
+from atre.console.bench_words import words
 from atre.console.console import Console, facts
 from atre.console.screen import HEIGHT, WIDTH, Facts, draw, url
 from atre.disks.data_partition import PROBLEMS
+from atre.provision import bench
+from atre.provision.bench import Order, Phase, Progress, ProgressNote
 from atre.reset import factory, presence
 from atre.reset.presence import Uptime
 from atre.sentence import Sentence
@@ -29,6 +33,57 @@ READY = Facts(
 )
 OWNED = replace(READY, waits_for_owner=False, code=None)
 EARLY = Uptime(100.0, "boot-1")
+_DOUBTS = (
+    Sentence(
+        "The disk writes 31 MB a second; an SSD writes several hundred. Check that it is the one "
+        "that was ordered.",
+        "Le disque écrit 31 Mo par seconde ; un SSD en écrit plusieurs centaines. Vérifiez que "
+        "c’est bien celui qui a été commandé.",
+    ),
+) * 3
+_ORDER = Order(burn_in_minutes=30, seal=True, boot_id="boot-1")
+BENCH = {
+    name: said
+    for name, changes, progress in (
+        ("waits", {}, None),
+        ("begins", {"phase": Phase.RUNNING}, None),
+        ("runs", {"phase": Phase.RUNNING}, Progress("engine", 754.0)),
+        ("was cut", {"phase": Phase.RUNNING, "boot_id": "boot-0"}, Progress("engine", 754.0)),
+        ("stopped", {"phase": Phase.STOPPED}, None),
+        ("cut", {"phase": Phase.CUT}, None),
+        ("failed", {"phase": Phase.ENDED, "said": _DOUBTS}, None),
+        ("doubts", {"phase": Phase.ENDED, "has_passed": True, "said": _DOUBTS}, None),
+        ("tested", {"phase": Phase.ENDED, "has_passed": True, "seal": False}, None),
+        ("seals", {"phase": Phase.SEALING}, None),
+    )
+    if (said := words(replaced(_ORDER, **changes), progress, "boot-1"))
+}
+
+
+def test_the_screen_says_how_far_a_burn_in_is() -> None:
+    assert "Test: engine, 13 min left" in BENCH["runs"].text
+    assert "moteur, encore 13" in BENCH["runs"].text_fr
+    assert BENCH["was cut"] == BENCH["cut"], "another start of the machine does not test"
+    assert BENCH["failed"].text.startswith("NOT fit for sale: The disk writes 31 MB")
+    assert "NOT sealed: The disk" in BENCH["doubts"].text
+    assert BENCH["tested"].text == "The test has passed."
+    sold = replaced(_ORDER, phase=Phase.ENDED, has_passed=True, said=_DOUBTS)
+    assert words(sold, None, "boot-2") is None, "the office wants to know how to claim it"
+    assert len({said.text for said in BENCH.values()}) == len(BENCH) - 1
+    assert all(said.text != said.text_fr for said in BENCH.values())
+    assert "starting" not in draw(Facts(is_ready=False, bench=BENCH["runs"]))
+    worst = draw(replace(READY, bench=BENCH["doubts"], news=_DOUBTS[0]))
+    assert worst.rstrip().endswith("N° ATRE-2611-0042"), "nothing is cut off"
+
+
+def test_the_screen_knows_of_it_from_the_unit_until_it_is_somebody_s(tmp_path: Path) -> None:
+    bench.write(tmp_path, replaced(_ORDER, phase=Phase.RUNNING))
+    assert facts(tmp_path, EARLY).bench == BENCH["begins"]
+    (tmp_path / "run").mkdir()
+    ProgressNote(tmp_path / "run").tell(Progress("engine", 754.0))
+    assert facts(tmp_path, EARLY).bench == BENCH["runs"]
+    (tmp_path / "atre.db").touch()
+    assert facts(tmp_path, EARLY).bench is None
 
 
 def test_a_phone_opens_the_claim_by_address_with_the_code() -> None:
@@ -51,6 +106,8 @@ def test_a_phone_opens_the_claim_by_address_with_the_code() -> None:
         replace(READY, news=Sentence("A stick was read. " * 6, "Une clé USB a été lue. " * 6)),
         replace(OWNED, word="7F3AK2M9PQ"),
         *(replace(READY, problem=problem) for problem in PROBLEMS.values()),
+        *(replace(READY, bench=said, news=_DOUBTS[0]) for said in BENCH.values()),
+        *(Facts(is_ready=False, serial="AT-0001", bench=said) for said in BENCH.values()),
     ],
 )
 def test_everything_fits_on_the_smallest_screen(shown: Facts, language: str) -> None:

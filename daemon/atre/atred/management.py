@@ -21,6 +21,7 @@ from atre import config as configuration
 from atre.atred.appliance_verbs import ApplianceVerbs
 from atre.atred.backup_calendar import BackupCalendar
 from atre.atred.backup_verbs import BackupVerbs
+from atre.atred.bench_start import BenchStart
 from atre.atred.certificate_verbs import CertificateVerbs
 from atre.atred.model_verbs import ModelVerbs
 from atre.atred.power_verbs import PowerVerbs
@@ -135,6 +136,7 @@ def main(config_path: Path, *, lifeline: bool) -> None:
         make_whole(config.data_dir)
         daemon.certificate.renew()
         daemon.preload.look()
+        daemon.bench_start.look()
         daemon.look_at_mac()
     daemon.close()
 
@@ -166,6 +168,7 @@ class ManagementDaemon:
         )
         self._media = MediaVerbs(config.state_dir, config.data_dir)
         restart = partial(nudge, config.runtime_dir / RESTART_BOX)
+        self.bench_start = BenchStart(config.data_dir, self._models, restart)
         self._backups = BackupVerbs(
             config.data_dir,
             self._media.targets,

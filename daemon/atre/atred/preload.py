@@ -19,11 +19,9 @@ from atre.ipc.model_messages import (
 )
 from atre.models.manifest import FACTORY
 from atre.provision import record
-from atre.system.durable import write_durably
 
 _log = logging.getLogger(__name__)
 
-_DONE = "preloaded"
 # A box is often provisioned long before it has a line.
 _RETRY_S = 15 * 60.0
 
@@ -44,7 +42,7 @@ class Preload:
         self._tried_s: float | None = None
 
     def look(self) -> None:
-        wanted = self._wanted()
+        wanted = record.model_to_come(self._state_dir)
         if wanted is None:
             return
         try:
@@ -52,29 +50,19 @@ class Preload:
         except (AtreError, OSError) as error:
             _log.warning("the model %s is not there yet: %s", wanted, error)
 
-    def _wanted(self) -> str | None:
-        provisioned = record.read(self._state_dir)
-        model = provisioned.provision.model if provisioned else None
-        if model is None or (self._state_dir / _DONE).exists():
-            return None
-        return model.preload
-
     def _go_on(self, wanted: str) -> None:
         listing = cast("ModelListing", self._models.answer(ListModels()))
         is_stored = wanted in {stored.name for stored in listing.stored}
         if listing.is_fixed or listing.chosen not in {FACTORY, wanted}:
-            self._be_done()  # somebody chose another one meanwhile
+            record.model_has_come(self._state_dir)  # somebody chose another one meanwhile
         elif is_stored:
             if listing.chosen != wanted:
                 self._models.answer(ChangeModel(model=wanted))
-            self._be_done()
+            # Once: from now on it is the managers' choice.
+            record.model_has_come(self._state_dir)
         elif (listing.job is None or listing.job.state is not JobState.RUNNING) and self._is_due():
             self._tried_s = self._clock()
             self._models.answer(PullModel(model=wanted))
 
     def _is_due(self) -> bool:
         return self._tried_s is None or self._clock() - self._tried_s >= _RETRY_S
-
-    def _be_done(self) -> None:
-        """Once: from now on it is the managers' choice."""
-        write_durably(self._state_dir / _DONE, b"")

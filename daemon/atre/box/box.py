@@ -120,7 +120,8 @@ class Box:
         with contextlib.ExitStack() as stack:
             make_directories(self._config)
             stack.enter_context(only_box_here(self._config))
-            carry_out_orders(self._config, make_directories)
+            if not carry_out_orders(self._config, make_directories):
+                return
             check_ports(self._config)
             # What the command line says is refused here, even where a choice counts in its place.
             sleep_choice.rules_of(sleep_choice.in_force(self._config).start)

@@ -18,7 +18,10 @@ class MemoryResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Smart(msgspec.Struct, frozen=True, kw_only=True):
-    """What the drive says of itself; ``wear_percent`` may pass 100."""
+    """What the drive says of itself; ``wear_percent`` may pass 100.
+
+    Where only root may ask it, another program did, ``asked_min_ago`` minutes ago.
+    """
 
     model: str = ""
     is_passed: bool | None = None
@@ -26,6 +29,7 @@ class Smart(msgspec.Struct, frozen=True, kw_only=True):
     media_errors: int | None = None
     temperature_c: int | None = None
     powered_on_h: int | None = None
+    asked_min_ago: int = 0
 
 
 class DiskResult(msgspec.Struct, frozen=True, kw_only=True):

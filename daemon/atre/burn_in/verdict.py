@@ -26,9 +26,13 @@ _SLOWER, _MUCH_SLOWER = 0.10, 0.25
 _NEAR_LIMIT_C = 5.0
 
 
-def judge(found: Findings) -> tuple[Remark, ...]:
-    """Every remark, the gravest first; without a fault the unit has passed."""
+def judge(found: Findings, cuts: int = 0) -> tuple[Remark, ...]:
+    """Every remark, the gravest first; without a fault the unit has passed.
+
+    ``cuts`` counts earlier tests of this unit that nobody ended.
+    """
     remarks = [
+        *_cuts(cuts),
         *_memory(found.memory),
         *_disk(found.disk),
         *_soak(found.soak, found.no_soak),
@@ -41,6 +45,20 @@ def judge(found: Findings) -> tuple[Remark, ...]:
 def has_passed(remarks: tuple[Remark, ...]) -> bool:
     """Whether there is no fault among the remarks."""
     return all(remark.grade != "fault" for remark in remarks)
+
+
+def _cuts(cuts: int) -> Iterator[Remark]:
+    if cuts:
+        yield Remark(
+            code="test_cut",
+            grade="doubt",
+            said=Sentence(
+                f"Earlier tests of this unit were cut off, {cuts} in number. If nobody pulled the "
+                "plug, look at the power adapter, the fan and the memory.",
+                f"Des essais précédents ont été coupés, au nombre de {cuts}. Si personne n’a "
+                "débranché le boîtier, regardez l’alimentation, le ventilateur et la mémoire.",
+            ),
+        )
 
 
 def _memory(found: MemoryResult) -> Iterator[Remark]:
@@ -120,6 +138,17 @@ def _smart(smart: Smart | None) -> Iterator[Remark]:
             ),
         )
         return
+    if smart.asked_min_ago:
+        yield Remark(
+            code="smart_earlier",
+            grade="note",
+            said=Sentence(
+                f"The drive was asked of its health {smart.asked_min_ago} min before the end of "
+                "the disk's test.",
+                f"La santé du disque a été demandée {smart.asked_min_ago}{_NBSP}min avant la fin "
+                "de l’essai du disque.",
+            ),
+        )
     wear, errors = smart.wear_percent or 0, smart.media_errors or 0
     if smart.is_passed is False or errors or wear >= _WORN_OUT_PERCENT:
         yield Remark(

@@ -16,6 +16,8 @@ from atre.system.durable import write_durably
 from atre.system.host_name import is_host_name
 
 FOLDER = "factory"
+# What the unit says of itself there, signed: how its burn-in went, and that it was sealed.
+REPORT, CERTIFICATE = "burn-in.json", "sealed.json"
 _SERIAL_FILE, _NAME_FILE, _CLAIM_FILE = "serial", "host-name", "claim-code"
 _MAX_BYTES = 2**14
 _SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")

@@ -2,24 +2,16 @@
 """``atre doctor --burn-in`` and ``--check-report``: a unit put to the test before it is sold."""
 
 import contextlib
-import datetime as dt
-import secrets
-import shutil
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 import click
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from atre import __version__
-from atre.burn_in.disk import DiskProbe
-from atre.burn_in.memory import MemoryProbe
-from atre.burn_in.power import PowerProbe
+from atre.burn_in import session
 from atre.burn_in.report import Report, write_signed
 from atre.burn_in.results import (
     DiskResult,
@@ -28,25 +20,14 @@ from atre.burn_in.results import (
     SoakResult,
     ThermalResult,
 )
-from atre.burn_in.run import Probes, Step, run
 from atre.burn_in.run import Progress as OnProgress
-from atre.burn_in.smart import read_smart
-from atre.burn_in.soak import SoakProbe
-from atre.burn_in.thermals import ThermalProbe
-from atre.burn_in.unit import unit, unit_key
-from atre.burn_in.verdict import has_passed, judge
-from atre.choices.unit_file import FOLDER
+from atre.burn_in.run import Step
+from atre.burn_in.unit import unit_key
 from atre.cli.detect import look
 from atre.hardware.detect import detect
-from atre.hardware.machine import Memory
 from atre.space.words import in_words
-from atre.system.ownership import give_to_owner
 from atre.terminal.language import in_french, say
 
-REPORT = "burn-in.json"
-# What the engine, the system and the disk's cache need while memory is tested.
-_TESTED_MEMORY = 0.75
-_DISK_BYTES = 4 * 2**30
 _INTERRUPTED = 130  # as shells say of SIGINT
 _NBSP = "\N{NO-BREAK SPACE}"
 
@@ -58,30 +39,22 @@ def burn_in(
 
     Ctrl-C or SIGTERM ends the command, and nothing is kept. Raises BurnInError, ConfigError.
     """
-    started_at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     data_dir.mkdir(parents=True, exist_ok=True)
-    key, me = unit_key(data_dir), unit(data_dir, serial)
     try:
-        with _ended_by_sigterm(), _progress() as on_progress:
-            found = run(_probes(data_dir, model), minutes * 60, on_progress)
+        with session.ended_by_sigterm(), _progress() as on_progress:
+            machine = detect()
+            found = look(machine, model, data_dir, is_here=True)
+            probes = session.probes_of(data_dir, machine.memory, found.plan, found.problem.text)
+            report = session.burn_in(
+                data_dir, probes, minutes=minutes, serial=serial, on_progress=on_progress
+            )
     except KeyboardInterrupt:
         click.echo(
             say("Cancelled; nothing is kept.", f"Arrêté{_NBSP}; rien n’est gardé."), err=True
         )
         sys.exit(_INTERRUPTED)
-    remarks = judge(found)
-    report = Report(
-        unit=me,
-        version=__version__,
-        started_at=started_at,
-        minutes=minutes,
-        has_passed=has_passed(remarks),
-        remarks=remarks,
-        findings=found,
-    )
-    for place in (data_dir / FOLDER / REPORT, *([to] if to else [])):
-        write_signed(report, key, place)
-    give_to_owner(data_dir / FOLDER, data_dir)
+    if to:
+        write_signed(report, unit_key(data_dir), to)
     return report
 
 
@@ -93,45 +66,6 @@ def show(report: Report, *, as_json: bool) -> None:
         click.echo("\n".join(_lines(report)))
     if not report.has_passed:
         sys.exit(1)
-
-
-def _probes(data_dir: Path, model: Path | None) -> Probes:
-    seed = secrets.randbits(32)
-    machine = detect()
-    inspection = look(machine, model, data_dir, is_here=True)
-    total = machine.memory.total_bytes or 0
-    return Probes(
-        memory=MemoryProbe(_testable_bytes(machine.memory), total, seed=seed),
-        disk=DiskProbe(
-            data_dir,
-            min(_DISK_BYTES, shutil.disk_usage(data_dir).free // 2),
-            seed=seed,
-            smart=read_smart,
-        ),
-        soak=SoakProbe(inspection.plan) if inspection.plan else None,
-        thermals=ThermalProbe(),
-        power=PowerProbe(),
-        no_soak=inspection.problem.text,
-    )
-
-
-def _testable_bytes(memory: Memory) -> int:
-    known = [each for each in (memory.available_bytes, memory.limit_bytes) if each is not None]
-    return int(min(known, default=0) * _TESTED_MEMORY)
-
-
-@contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends the test as Ctrl-C does: probes put away what they made."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

@@ -8,39 +8,16 @@ from pathlib import Path
 import click
 import msgspec
 
-from atre.burn_in.report import Report, read_signed
-from atre.burn_in.unit import unit
-from atre.choices.owner_mark import waits_for_owner
-from atre.choices.unit_file import FOLDER, adopt, adopted, read_unit_file
-from atre.cli.burn_in import REPORT
-from atre.errors import BurnInError, ConfigError
-from atre.models.verify import verify
-from atre.plan.planning import model_store
-from atre.sealing.rules import UnitState, Wishes, refusals
-from atre.sealing.traces import remove, traces
-from atre.sentence import NOTHING, Sentence
-from atre.system.ownership import give_to_owner
+from atre.choices.unit_file import read_unit_file
+from atre.errors import ConfigError
+from atre.provision import bench
+from atre.sealing.rules import Wishes
+from atre.sealing.seal import Sealed
+from atre.sealing.seal import seal as seal_unit
 from atre.terminal.language import in_french, lang_option, say
 from atre.terminal.options import data_dir_option, json_option
 
 _NBSP = "\N{NO-BREAK SPACE}"
-_NOT_TESTED = Sentence(
-    "The unit was not tested. Run `atre doctor --burn-in`, or seal it with --no-burn-in.",
-    "Le boîtier n’a pas été essayé. Lancez `atre doctor --burn-in`, ou scellez-le avec "
-    "--no-burn-in.",
-)
-
-
-class Sealed(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``atre seal --json`` prints. Nothing was changed where there are ``refusals``."""
-
-    is_sealed: bool
-    serial: str
-    name: str
-    key: str
-    models: tuple[str, ...]
-    refusals: tuple[Sentence, ...]
-    removed: tuple[str, ...] = ()
 
 
 @click.command()
@@ -66,55 +43,14 @@ def seal(
             f"{data_dir} ne contient pas de boîtier. Nommez le bon dossier avec --data-dir.",
         )
     wishes = Wishes(without_label=no_label, without_burn_in=no_burn_in)
+    given = read_unit_file(unit_file) if unit_file else None
     with _alone(data_dir) as is_alone:
-        done = _seal(data_dir, unit_file, wishes, is_alone=is_alone)
+        done = seal_unit(data_dir, given, wishes, is_alone=is_alone)
+        if done.is_sealed:
+            bench.forget(data_dir)
     click.echo(msgspec.json.format(msgspec.json.encode(done)) if as_json else _told(done))
     if not done.is_sealed:
         sys.exit(1)
-
-
-def _seal(data_dir: Path, unit_file: Path | None, wishes: Wishes, *, is_alone: bool) -> Sealed:
-    given = read_unit_file(unit_file) if unit_file else adopted(data_dir)
-    store = model_store(data_dir)
-    report, problem = _report(data_dir)
-    me = unit(data_dir, given.serial if given else "")
-    found = UnitState(
-        is_running=not is_alone,
-        is_claimed=(data_dir / "atre.db").exists() and not waits_for_owner(data_dir / "state"),
-        given=given,
-        key=me.key,
-        report=report,
-        report_problem=problem,
-        damage=tuple(each for model in store.manifests() for each in verify(store, model)),
-    )
-    why_not = refusals(found, wishes)
-    done = Sealed(
-        is_sealed=not why_not,
-        serial=me.serial,
-        name=given.name if given else "",
-        key=me.key,
-        models=tuple(store.names()),
-        refusals=why_not,
-    )
-    if why_not:
-        return done
-    if given:
-        adopt(data_dir, given)
-    give_to_owner(data_dir / FOLDER, data_dir)
-    removed = [
-        str(path.relative_to(data_dir)) for path in remove(traces(data_dir, store.partial_dir))
-    ]
-    return msgspec.structs.replace(done, removed=tuple(removed))
-
-
-def _report(data_dir: Path) -> tuple[Report | None, Sentence]:
-    path = data_dir / FOLDER / REPORT
-    if not path.exists():
-        return None, _NOT_TESTED
-    try:
-        return read_signed(path), NOTHING
-    except BurnInError as error:
-        return None, error.sentence
 
 
 @contextlib.contextmanager

@@ -10,11 +10,13 @@ from typing import IO
 from atre.choices import claim_note
 from atre.choices.owner_mark import waits_for_owner
 from atre.config import default_runtime_dir
+from atre.console.bench_words import words
 from atre.console.screen import Facts, draw
 from atre.disks.data_partition import data_problem
 from atre.errors import AtreError
 from atre.ipc.appliance_messages import PresenceMeans
 from atre.ipc.client import ManagementClient
+from atre.provision import bench
 from atre.provision import record as provisioned
 from atre.reset import factory, presence
 from atre.reset.presence import Uptime
@@ -29,12 +31,14 @@ def facts(data_dir: Path, now: Uptime) -> Facts:
     """What is known now; a box that does not answer is starting."""
     state_dir, runtime_dir = data_dir / "state", default_runtime_dir(data_dir)
     setup = provisioned.read(state_dir)
+    order = None if bench.has_owner(data_dir) else bench.read(data_dir)
     known = Facts(
         is_ready=False,
         serial=factory.serial(data_dir),
         language=setup.provision.office.language if setup else "",
         news=news.read(state_dir, now.boot_id),
         problem=data_problem(),
+        bench=words(order, bench.progress(runtime_dir), now.boot_id) if order else None,
     )
     try:
         box = ManagementClient(runtime_dir / "atred.sock").describe()

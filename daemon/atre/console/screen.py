@@ -21,7 +21,8 @@ class Facts:
 
     ``addresses`` are without brackets. ``code`` is the claim code of this start, None where the
     label has it. ``word`` is what was made for a lost password. ``problem`` is why the box runs
-    without its data.
+    without its data. ``bench`` is how far the unit's burn-in or sealing is, which whoever stands at
+    a reseller's bench wants to know before all else.
     """
 
     is_ready: bool
@@ -35,6 +36,7 @@ class Facts:
     word: str | None = None
     news: Sentence | None = None
     problem: Sentence | None = None
+    bench: Sentence | None = None
 
 
 def url(facts: Facts) -> str | None:
@@ -84,6 +86,8 @@ def _text(facts: Facts) -> list[str]:
 def _paragraphs(facts: Facts, *, french: bool) -> list[str]:
     if facts.word is not None:
         said = _WORD.spoken(french=french).format(word=facts.word)
+    elif facts.bench is not None:
+        said = facts.bench.spoken(french=french)
     elif not facts.is_ready:
         said = _STARTING.spoken(french=french)
     elif url(facts) is None:

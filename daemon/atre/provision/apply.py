@@ -7,15 +7,15 @@ import os
 import time
 from pathlib import Path
 
-from atre.choices.owner_mark import waits_for_owner
 from atre.choices.unit_file import adopt
 from atre.errors import ConfigError
 from atre.network import record as network_record
 from atre.network.link import NetworkdLink
 from atre.network.settings import network_file
-from atre.provision import record, signature
+from atre.provision import bench, record, signature
 from atre.provision.file import Provision, read
 from atre.provision.record import Provisioned
+from atre.system.boot_id import boot_id
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def apply_files(
     before = record.read(state_dir)
     if before is not None and before.sha256 == digest:
         return False
-    if _has_owner(data_dir):
+    if bench.has_owner(data_dir):
         raise ConfigError(
             "This box has an owner already: its managers change it in the panel. A factory reset "
             "makes it ready for another file.",
@@ -66,6 +66,8 @@ def apply_files(
         if found.unit is not None:
             adopt(data_dir, found.unit)
         _set_network(state_dir, found, link or NetworkdLink())
+        if found.bench is not None:
+            bench.give(data_dir, found.bench, boot_id())
         # Last: whatever is cut before is done again.
         provisioned = Provisioned(
             sha256=digest, is_signed=is_signed, applied_at=time.time(), provision=found
@@ -78,10 +80,6 @@ def apply_files(
             "redémarrez.",
         ) from error
     return True
-
-
-def _has_owner(data_dir: Path) -> bool:
-    return (data_dir / "atre.db").exists() and not waits_for_owner(data_dir / "state")
 
 
 def _set_network(state_dir: Path, found: Provision, link: NetworkdLink) -> None:

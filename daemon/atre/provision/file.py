@@ -39,6 +39,17 @@ class Reseller(_Table, frozen=True):
     id: _Id
 
 
+class Bench(_Table, frozen=True):
+    """What the unit does before it is sold, once; another ``attempt`` does it again.
+
+    Without ``burn_in_minutes`` it is not tested; ``seal`` makes it ready to be packed.
+    """
+
+    burn_in_minutes: Annotated[float, Meta(gt=0, le=7 * 24 * 60)] | None = None
+    seal: bool = False
+    attempt: Annotated[int, Meta(ge=1)] = 1
+
+
 class Model(_Table, frozen=True):
     """A model of the catalogue to fetch, and to use once it is there."""
 
@@ -58,6 +69,7 @@ class Provision(_Table, frozen=True):
     office: Office = Office()
     network: NetworkSettings | None = None
     reseller: Reseller | None = None
+    bench: Bench | None = None
     model: Model | None = None
     trust: Trust | None = None
     unit: UnitFile | None = None
@@ -103,6 +115,13 @@ def _check(found: Provision) -> None:
             raise _wrong(f"network.{error.param}", str(error), error.french) from error
     if found.trust is not None:
         _check_authority(found.trust.ca)
+    if found.bench is not None and found.bench.seal and found.unit is None:
+        raise _wrong(
+            "bench.seal",
+            "a unit without [unit] has no code on a label; make the file with the kit",
+            "un boîtier sans [unit] n’a pas de code sur une étiquette ; faites le "
+            "fichier avec le kit",
+        )
 
 
 def _check_authority(pem: str) -> None:

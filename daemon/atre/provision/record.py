@@ -10,6 +10,7 @@ from atre.provision.file import Provision
 from atre.system.durable import write_durably
 
 _FILE = "provision.json"
+_PRELOADED = "preloaded"
 _SYSTEM_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -33,6 +34,23 @@ def read(state_dir: Path) -> Provisioned | None:
 def write(state_dir: Path, provisioned: Provisioned) -> None:
     """Raises OSError."""
     write_durably(state_dir / _FILE, msgspec.json.encode(provisioned))
+
+
+def ordered_model(state_dir: Path) -> str | None:
+    """The model that the unit was to get."""
+    provisioned = read(state_dir)
+    model = provisioned.provision.model if provisioned else None
+    return model.preload if model else None
+
+
+def model_to_come(state_dir: Path) -> str | None:
+    """The model that is to be fetched and used, until that was done once."""
+    return None if (state_dir / _PRELOADED).exists() else ordered_model(state_dir)
+
+
+def model_has_come(state_dir: Path) -> None:
+    """Raises OSError."""
+    write_durably(state_dir / _PRELOADED, b"")
 
 
 def environment(

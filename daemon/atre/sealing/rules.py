@@ -23,7 +23,7 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True):
     """What was found. ``key`` is the fingerprint of the unit's own key.
 
     ``report_problem`` says why there is no ``report``; ``damage`` is a sentence for each file of a
-    model that is not whole.
+    model that is not whole. ``missing_model`` was ordered, and the unit answers with another.
     """
 
     is_running: bool
@@ -33,6 +33,7 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True):
     report: Report | None
     report_problem: Sentence
     damage: tuple[Sentence, ...]
+    missing_model: str = ""
 
 
 def refusals(found: UnitState, wishes: Wishes) -> tuple[Sentence, ...]:
@@ -92,6 +93,13 @@ def _burn_in(found: UnitState, wishes: Wishes) -> Iterator[Sentence]:
 
 
 def _models(found: UnitState) -> Iterator[Sentence]:
+    if found.missing_model:
+        yield Sentence(
+            f"The model that was ordered, {found.missing_model}, does not answer on this unit. "
+            "Have it fetched again, or order another one.",
+            f"Le modèle commandé, {found.missing_model}, ne répond pas sur ce boîtier. Faites-le "
+            "télécharger de nouveau, ou commandez-en un autre.",
+        )
     for problem in found.damage:
         yield Sentence(
             f"A model is damaged: {problem.text} Remove it and import it again.",

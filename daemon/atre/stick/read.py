@@ -18,7 +18,7 @@ from atre.provision.apply import apply_files
 from atre.reset import factory, order, presence
 from atre.reset.presence import Uptime
 from atre.sentence import Sentence
-from atre.stick import news
+from atre.stick import news, outgoing
 from atre.stick.names import (
     COPIED,
     PROVISION,
@@ -77,6 +77,9 @@ def do_asked(
             path.unlink()
     try:
         said, is_for_next_start = _do(data_dir, files, now)
+        if PROVISION in files:
+            # The stick that ordered a burn-in takes the report, as often as it is plugged in.
+            outgoing.lay_out(data_dir, folder)
     except AtreError as error:
         said, is_for_next_start = error.sentence, False
     news.tell(data_dir / "state", news.StickNews(now.boot_id, said))

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from atre.errors import AtreError, ConfigError
 from atre.terminal.language import in_french, lang_option, say
+from reseller_kit.collect import Collected, collect
 from reseller_kit.flash import Step, Written, flash
 from reseller_kit.label import Ports, labels
 from reseller_kit.records import Flashed, Records
@@ -151,6 +152,39 @@ def label_command(
         for serial in serials:
             records.forget_code(serial)
     click.echo(str(to))
+
+
+@kit.command("collect")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@_units_option
+@lang_option
+def collect_command(folders: tuple[Path, ...], units: Path) -> None:
+    """Take the units' reports from sticks, check their signatures and keep them."""
+    records = Records(units)
+    found = [each for folder in folders for each in collect(folder, records)]
+    for each in found:
+        click.echo("\n".join(_told(each)))
+    if not all(each.is_done for each in found):
+        sys.exit(1)
+
+
+def _told(found: Collected) -> list[str]:
+    mark, key = "✓" if found.is_done else "✗", found.key[:16]
+    report = found.report
+    tested = (
+        say("not tested", "pas essayé")
+        if report is None
+        else say("passed", "essai réussi")
+        if report.has_passed
+        else say("FAILED", "essai RATÉ")
+    )
+    sealed = say("sealed", "scellé") if found.certificate else say("NOT sealed", "PAS scellé")
+    colon = say(":", f"{_NBSP}:")
+    lines = [f"{mark} {found.serial}{colon} {tested}, {sealed}, {say('key', 'clé')} {key}"]
+    remarks = report.remarks if report else ()
+    return lines + [
+        f"    {each.said.spoken(french=in_french())}" for each in remarks if each.grade != "note"
+    ]
 
 
 def _disks(targets: tuple[str, ...], records: Records) -> dict[str, Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from atre.choices.unit_file import UnitFile, in_toml, read_unit_file
+from atre.choices.unit_file import CERTIFICATE, REPORT, UnitFile, in_toml, read_unit_file
 from atre.errors import ConfigError
 from atre.provision.file import read as read_provision
 from atre.stick.names import PROVISION
@@ -14,6 +14,7 @@ from atre.system.durable import write_durably
 from atre_web.accounts import claim_code, passwords
 
 _UNIT, _LABEL, _FLASH = "unit.toml", "label.json", "flash.json"
+_KEY = "key.txt"
 _NBSP = "\N{NO-BREAK SPACE}"
 
 
@@ -113,6 +114,22 @@ class Records:
     def note(self, serial: str, flashed: Flashed) -> None:
         """Keep what was done to a unit. Raises OSError."""
         self._write(serial, _FLASH, msgspec.json.format(msgspec.json.encode(flashed)))
+
+    def key(self, serial: str) -> str | None:
+        """The fingerprint of the unit's own key, once something that it signed was collected."""
+        try:
+            return (self._folder / serial / _KEY).read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def keep(self, serial: str, key: str, said: dict[str, bytes]) -> None:
+        """Keep what the unit said of itself, in place of what it said before. Raises OSError."""
+        self._write(serial, _KEY, f"{key}\n".encode())
+        for name in (REPORT, CERTIFICATE):
+            if name in said:
+                self._write(serial, name, said[name])
+            else:
+                (self._folder / serial / name).unlink(missing_ok=True)
 
     def _write(self, serial: str, name: str, content: bytes) -> None:
         write_durably(self._folder / serial / name, content)
