@@ -20,6 +20,8 @@ _RULES = (
     f"type='signal',interface='{DBUS}',member='NameOwnerChanged',arg0='{RAUC}'",
 )
 
+# For each slot RAUC starts our boot-choice program, which takes seconds on a box that loads a model.
+_CALL_S = 90.0
 # RAUC's result of an install: 0 is success; ours for a service that went away meanwhile.
 LOST = -1
 
@@ -82,7 +84,7 @@ class RaucBus:
         member: str,
         signature: str = "",
         body: list[Any] | None = None,
-        timeout_s: float = 10.0,
+        timeout_s: float = _CALL_S,
     ) -> list[Any]:
         return await self._bus.call(
             RAUC, _PATH, INSTALLER, member, signature, body, timeout_s=timeout_s
