@@ -20,7 +20,7 @@ _RULES = (
     f"type='signal',interface='{DBUS}',member='NameOwnerChanged',arg0='{RAUC}'",
 )
 
-# For each slot RAUC starts our boot-choice program, which takes seconds on a box that loads a model.
+# For each slot RAUC starts our boot-choice program: seconds, on a box that loads its model.
 _CALL_S = 90.0
 # RAUC's result of an install: 0 is success; ours for a service that went away meanwhile.
 LOST = -1
