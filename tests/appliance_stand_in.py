@@ -45,6 +45,7 @@ from atre.ipc.update_replies import (
 )
 from atre.sentence import Sentence
 from atre_web.appliance.client import APPLIANCE
+from atre_web.appliance.head_start import HEAD_STARTS, HeadStart
 from atre_web.panel.snapshot import Sources
 from atre_web.updates.blueprint import UPDATES
 
@@ -297,6 +298,8 @@ def played() -> dict[str, dict[str, object]]:
         name: {
             UPDATES: UpdatesStandIn(STATES[name]),
             APPLIANCE: ApplianceStandIn(machine, is_forgetful=True),
+            # A page that is opened again may not meet the change of the time before.
+            HEAD_STARTS: HeadStart(lambda _after_s, begin: begin()),
             "atre.panel": Sources(_Silent(), _Box(), None),
         }
         for name, machine in machines.items()

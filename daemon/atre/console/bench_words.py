@@ -28,7 +28,7 @@ _CUT = Sentence(
 _PASSED = Sentence("The test has passed.", "L’essai est réussi.")
 _SEALING = Sentence(
     "Being sealed. Leave the stick in: the unit switches itself off.",
-    "Scellage en cours. Laissez la clé USB : le boîtier s’éteint seul.",
+    "Scellage en cours. Laissez la clé USB\N{NO-BREAK SPACE}: le boîtier s’éteint seul.",
 )
 
 
