@@ -17,17 +17,19 @@ def _enter_the_code(page: "Page") -> None:
     page.locator("#person").wait_for()
 
 
-def _mistake_the_serial(page: "Page") -> None:
-    page.locator("#typed").fill(WRONG)
+def _order_reset(page: "Page", serial: str) -> None:
+    page.locator("#typed").fill(serial)
     page.locator("#current").fill(PASSWORD)
     page.locator("#current").press("Enter")
+
+
+def _mistake_the_serial(page: "Page") -> None:
+    _order_reset(page, WRONG)
     page.get_by_role("alert").wait_for()
 
 
 def _erase(page: "Page") -> None:
-    page.locator("#typed").fill("ATRE-7F3A-0042")
-    page.locator("#current").fill(PASSWORD)
-    page.locator("#current").press("Enter")
+    _order_reset(page, "ATRE-7F3A-0042")
     page.locator(".door").wait_for()
 
 

@@ -8,12 +8,14 @@ from typing import Any
 
 from tests.image.shell import Ran, Shell
 
-_ATRE = "LC_ALL=C.UTF-8 runuser -u atre -- /opt/atre/.venv/bin/atre"
+# In English, as the user that the box runs as.
+ATRE = "LC_ALL=C.UTF-8 runuser -u atre -- /opt/atre/.venv/bin/atre"
+DATA = "--data-dir /var/lib/atre"
 
 
 def atre(shell: Shell, arguments: str, *, limit_s: float = 900) -> Ran:
     """``atre ARGUMENTS --data-dir …``, in English."""
-    return shell.run(f"{_ATRE} {arguments} --data-dir /var/lib/atre", limit_s=limit_s)
+    return shell.run(f"{ATRE} {arguments} {DATA}", limit_s=limit_s)
 
 
 def update_status(shell: Shell) -> dict[str, Any]:

@@ -6,7 +6,6 @@ ATRE_CUTS is how many cuts there are of each kind, ATRE_SEED where they fall.
 
 import os
 import random
-from collections.abc import Callable
 from pathlib import Path
 from subprocess import TimeoutExpired
 
@@ -23,8 +22,6 @@ from tests.image.update import Written
 
 _SEED = int(os.environ.get("ATRE_SEED", "1"))
 _CUTS = int(os.environ.get("ATRE_CUTS", "8"))
-
-Prepare = Callable[[], moments.Moment]
 
 
 @pytest.fixture

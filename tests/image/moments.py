@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import TimeoutExpired
 
+from tests.image.box import ATRE, DATA
 from tests.image.first_start import wait_until_ready
 from tests.image.guest import Guest, powered_on
 from tests.image.machine import Machine, layer_over
 from tests.image.shell import CREDENTIALS, Shell
 
 _STATE = "before"
-_DATA = "--data-dir /var/lib/atre"
-_ATRE = "runuser -u atre -- /opt/atre/.venv/bin/atre"
 # The gate waits for the test, so that what it does begins when the test says.
 _HELD_GATE = (
     "[Service]\nExecStartPre=+/usr/bin/sh -c 'until [ -e /run/test-go ]; do sleep 0.2; done'\n"
@@ -52,7 +51,7 @@ def install(disk: Path, work: Path, stick: Path, *, limit_s: float) -> Moment:
         is_careful=True,
         ends_at_restart=True,
     )
-    begin = f"{_ATRE} update install usb {_DATA}"
+    begin = f"{ATRE} update install usb {DATA}"
     return _prepared("install", machine, begin, _is_off, limit_s=limit_s)
 
 
@@ -82,7 +81,7 @@ def factory_reset(disk: Path, work: Path, *, limit_s: float) -> Moment:
         "/opt/atre/.venv/bin/python -c 'from pathlib import Path; "
         'from atre.reset.factory import serial; print(serial(Path("/var/lib/atre")))\''
     )
-    begin = f'{_ATRE} reset --factory --serial "$({serial})" {_DATA}; systemctl restart atre'
+    begin = f'{ATRE} reset --factory --serial "$({serial})" {DATA}; systemctl restart atre'
     return _prepared("factory reset", machine, begin, _is_unclaimed, limit_s=limit_s)
 
 
