@@ -79,6 +79,17 @@ def test_only_the_box_itself_sees_the_network(name: str) -> None:
     assert [value for key, value in settings if key == "RestrictAddressFamilies"] == ["AF_UNIX"]
 
 
+def test_a_refused_system_call_ends_no_service() -> None:
+    """Libraries ask for more than they need; killed for it, the health gate had the box go back."""
+    ours = [*UNITS.glob("*.service"), *TREE.parent.glob("*.service")]
+    filtered = [path for path in ours if "\nSystemCallFilter=" in path.read_text("utf-8")]
+    assert len(filtered) > 10
+    killing = [
+        p.name for p in filtered if "\nSystemCallErrorNumber=EPERM\n" not in p.read_text("utf-8")
+    ]
+    assert killing == []
+
+
 def test_the_health_gate_sees_loopback_alone() -> None:
     settings = _settings(LOOPBACK)
     assert {("IPAddressAllow", "localhost"), ("IPAddressDeny", "any")} <= set(settings)
