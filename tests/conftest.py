@@ -81,6 +81,13 @@ def fake_hub() -> ModuleType:
     return importlib.import_module("tests.fake_hub")
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail a run of which every test was skipped: it has shown nothing."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and exitstatus == 0 and reporter.stats and not reporter.stats.get("passed"):
+        session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Print the counts, skips too, as the very last line."""
     utilities = sys.modules.get("llama_cpp._utils")
