@@ -42,13 +42,17 @@ def fake_bundle(
 
 
 class FakeInstaller:
-    """An ``Installer``; ``written`` is what the other slot begins with."""
+    """An ``Installer``; ``written`` is what the other slot begins with.
+
+    Like RAUC it knows the versions of what it wrote, not of the slot that was ``flashed``.
+    """
 
     compatible = _COMPATIBLE
 
     def __init__(self, running: Slot = "a", *, version: str = "1.0.0") -> None:
         self.choice = Choice(generation=0, good=running)
         self.running: Slot = running
+        self.flashed: Slot | None = running
         self.written = b""
         self.is_absent = False
         empty = SlotFacts("a", "", is_running=False, is_good=False, is_whole=True)
@@ -57,6 +61,11 @@ class FakeInstaller:
             other(running): replace(empty, slot=other(running)),
         }
 
+    @property
+    def version(self) -> str:
+        """What the running system says of itself."""
+        return self.slots[self.running].version
+
     def facts(self) -> SystemFacts:
         if self.is_absent:
             raise failure.absent()
@@ -64,6 +73,7 @@ class FakeInstaller:
             slots=tuple(
                 replace(
                     self.slots[slot],
+                    version="" if slot == self.flashed else self.slots[slot].version,
                     is_running=slot == self.running,
                     is_good=is_good(self.choice, slot),
                 )
@@ -93,6 +103,8 @@ class FakeInstaller:
         for percent in (0.2, 0.6, 1.0):
             on_progress(percent)
         self.written = b"root new"
+        if self.flashed == target:
+            self.flashed = None
         self.slots[target] = replace(
             self.slots[target], version=facts.version, installed_at=time.time()
         )

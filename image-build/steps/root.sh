@@ -48,7 +48,7 @@ done
 systemctl --root="$root" --quiet mask rauc-mark-good.service getty@.service serial-getty@.service getty.target \
     autovt@.service apt-daily.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
     systemd-firstboot.service systemd-repart.service ssh.service rescue.service \
-    ldconfig.service systemd-hwdb-update.service
+    ldconfig.service systemd-hwdb-update.service systemd-binfmt.service proc-sys-fs-binfmt_misc.automount
 systemctl --root="$root" --quiet enable systemd-networkd systemd-resolved media.mount fstrim.timer nftables \
     chrony smartmontools atre.service atre-ready.service atre-rapl.service atre-network.service \
     atre-provision.service atre-stick.path atre-stick-write.path atre-seal.path atre-disks.timer atre-clock.service \

@@ -84,10 +84,16 @@ def make_bundle(
 
 
 class RaucService(Closing):
-    """The service: ``address`` is its bus, ``slots`` the files that it writes to."""
+    """The service: ``address`` is its bus, ``devices`` are the slots that it writes to.
 
-    def __init__(self, work: Path, keys: Keys, *, running: str = "a") -> None:
+    ``before`` is a program that it runs before it writes.
+    """
+
+    def __init__(
+        self, work: Path, keys: Keys, *, running: str = "a", before: Path | None = None
+    ) -> None:
         self.work = work
+        self._before = f"pre-install={before}\n" if before else ""
         self._stack = ExitStack()
         self.address = f"unix:path={work / 'bus'}"
         self.boot_dir = work / "atre"
@@ -154,7 +160,7 @@ class RaucService(Closing):
         return (
             f"[system]\ncompatible={COMPATIBLE}\nbootloader=custom\n"
             f"statusfile={self.work / 'status'}\nmountprefix={self.work / 'mnt'}\n"
-            f"\n[handlers]\nbootloader-custom-backend={handler}\n"
+            f"\n[handlers]\n{self._before}bootloader-custom-backend={handler}\n"
             f"\n[keyring]\npath={keys.authority}\n{slots}"
         )
 

@@ -6,6 +6,7 @@ is refused here with that reason, and written in the tests of the image.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -112,13 +113,28 @@ def test_a_stranger_s_bundle_is_not_even_described(place: Place) -> None:
 
 @pytest.mark.skipif(bool(missing()), reason=missing())
 def test_where_the_kernel_cannot_check_a_bundle_it_says_so(tmp_path: Path) -> None:
-    if Path("/dev/mapper/control").exists():
+    with suppress(OSError), Path("/dev/mapper/control").open():
         pytest.skip("this kernel has device-mapper")
     keys = Keys(tmp_path / "keys", "release")
     with RaucService(tmp_path, keys) as service:
         rauc = Rauc(service.address)
         with pytest.raises(UpdateError, match="dm-verity"):
             rauc.install(make_bundle(tmp_path, keys, form="verity"), lambda _: None)
+        rauc.close()
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing())
+def test_a_bundle_that_cannot_be_read_to_its_end_costs_no_slot(tmp_path: Path) -> None:
+    """The program of the image that reads it is tried on the image, with one wrong bit."""
+    keys = Keys(tmp_path / "keys", "release")
+    with RaucService(tmp_path, keys, before=Path("/bin/false")) as service:
+        rauc = Rauc(service.address)
+        before = rauc.facts()
+        with pytest.raises(UpdateError) as refused:
+            rauc.install(make_bundle(tmp_path, keys), lambda _: None)
+        assert refused.value.problem is UpdateProblem.DAMAGED
+        assert rauc.facts() == before
+        assert service.read("boot.1", 8) == bytes(8)
         rauc.close()
 
 

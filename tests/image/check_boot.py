@@ -28,5 +28,9 @@ def test_its_model_answers(started: FirstStart) -> None:
     assert started.answered.json()["usage"]["completion_tokens"] > 0
 
 
+def test_its_programs_are_compiled_already(started: FirstStart) -> None:
+    assert not started.compiled
+
+
 def test_it_goes_off_cleanly(started: FirstStart) -> None:
     assert started.status == 0

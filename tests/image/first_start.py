@@ -18,6 +18,11 @@ from tests.image.wire import office_pc
 LOGIN, PASSWORD = "marie", "quatre mots à la suite"
 # What the first screen shows, from its characters: vcs(4).
 SCREEN = "iconv -f UTF-32LE -t UTF-8 /dev/vcsu1"
+# Python says so of each module that it has to compile.
+_COMPILED = (
+    "/opt/atre/.venv/bin/python -v -c 'import atre_web' 2>&1"
+    " | grep '^# code object from .*[.]py$' || true"
+)
 _ATRE = Path(sys.executable).with_name("atre")
 _READY = re.compile(r"READY Âtre (\S+) after ([\d.]+) s, data: (.+?)\r?\n")
 
@@ -40,6 +45,7 @@ class FirstStart:
     ready: Ready
     found: list[dict[str, Any]]
     screen: str
+    compiled: str
     claimed: Answer
     answered: Answer
     identity: dict[str, str]
@@ -65,6 +71,7 @@ def first_start(disk: Path, work: Path, *, limit_s: float) -> FirstStart:
         with Shell(box.shell) as shell:
             shell.wait_until_up(limit_s)
             screen = shell.must(SCREEN)
+            compiled = shell.must(_COMPILED)
             found = subprocess.run(
                 [*on_pc, _ATRE, "discover", "--json", "--timeout", "60"],
                 stdout=subprocess.PIPE, check=True,
@@ -87,6 +94,7 @@ def first_start(disk: Path, work: Path, *, limit_s: float) -> FirstStart:
             ready=ready,
             found=json.loads(found.stdout),
             screen=screen,
+            compiled=compiled,
             claimed=claimed,
             answered=answered,
             identity=identity,

@@ -117,7 +117,8 @@ def powered_on(machine: Machine) -> Iterator[Guest]:
     for left in (machine.serial, machine.monitor, machine.shell):
         left.unlink(missing_ok=True)
     with chip(machine.tpm, machine.chip):
-        process = subprocess.Popen(machine.command())
+        # A test that is killed takes its machine with it.
+        process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *machine.command()])
         try:
             _wait_for_monitor(machine, process)
             yield Guest(machine, process)

@@ -71,7 +71,7 @@ class Office:
             lambda: contextlib.nullcontext(self.stick),
         )
         around = Around(
-            version=system.running.version,
+            version=self.installer.version,
             boot_id=str(self.boot),
             back_up=self.back_up,
             drain=lambda: self.log.append("drain"),

@@ -31,6 +31,7 @@ from atre.updates.log_tail import log_tail
 from atre.updates.look import Sources
 from atre.updates.record import UpdateRecord
 from atre.updates.settle import go_back, settle
+from atre.updates.slot_versions import with_versions
 from atre.updates.trial import DEADLINE_S
 
 _log = logging.getLogger(__name__)
@@ -102,7 +103,9 @@ class UpdateVerbs:
                 is_good = running is not None and running.is_good
                 if is_recent or (is_good and not self.is_unsettled):
                     return known[1]
-            facts = self._installer.facts()
+            facts = with_versions(
+                self._installer.facts(), self._around.version, self.record.installed()
+            )
             self._known = (time.monotonic(), facts)
             return facts
 
@@ -242,7 +245,7 @@ class UpdateVerbs:
         is_newest = installed is not None and installed.slot == slot.slot
         return SlotReport(
             name=slot.slot,
-            version=self._around.version if slot.is_running else slot.version,
+            version=slot.version,
             state=_state(slot, system),
             is_running=slot.is_running,
             is_next=slot.slot == system.next,

@@ -79,6 +79,8 @@ _KNOWN = (
      _SIGNATURE, UpdateProblem.SIGNATURE),
     (r"No such file|does not exist|Failed to open", _NO_FILE, UpdateProblem.NO_BUNDLE),
     (r"too (small|large)|No space left|larger than|exceeds", _NO_ROOM, UpdateProblem.NO_ROOM),
+    # The image's own handler, which reads the bundle once to its end.
+    (r"pre-install handler", _DAMAGED, UpdateProblem.DAMAGED),
     (r"digest|checksum|mismatch|short read|Input/output", _DAMAGED, UpdateProblem.DAMAGED),
     (r"Already processing|busy", _BUSY, UpdateProblem.BUSY),
 )  # fmt: skip
