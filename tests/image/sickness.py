@@ -30,8 +30,9 @@ def _early(command: str) -> dict[str, str]:
 SICKNESSES = {
     # sysrq c: the kernel's own way to crash (Documentation/admin-guide/sysrq.rst).
     "panics": _early("echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger"),
-    # A systemd that crashed freezes, and pets no watchdog any more.
-    "hangs": _early("kill -SEGV 1; sleep infinity"),
+    # A systemd that stands still pets no watchdog (Documentation/admin-guide/cgroup-v2.rst).
+    "hangs": _early("echo 1 >/sys/fs/cgroup/init.scope/cgroup.freeze; sleep infinity"),
+    "systemd": _early("kill -SEGV 1; sleep infinity"),
     "engine": {
         **CREDENTIALS,
         "systemd.unit-dropin.atre-engine@.service": (

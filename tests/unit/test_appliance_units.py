@@ -170,6 +170,7 @@ def test_the_machine_starts_anew_when_it_hangs() -> None:
     manager = (TREE / "usr/lib/systemd/system.conf.d/atre-watchdog.conf").read_text()
     assert re.search(r"^RuntimeWatchdogSec=30s$", manager, re.MULTILINE)
     assert re.search(r"^RebootWatchdogSec=5min$", manager, re.MULTILINE)
+    assert re.search(r"^CrashAction=reboot$", manager, re.MULTILINE)
     assert re.search(
         r"^kernel\.panic = 10$", (TREE / "usr/lib/sysctl.d/60-atre.conf").read_text(), re.MULTILINE
     )
