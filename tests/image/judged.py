@@ -21,7 +21,8 @@ if database.exists():
     with sqlite3.connect(database) as opened:
         integrity = opened.execute("PRAGMA integrity_check").fetchone()[0]
         if integrity == "ok":
-            logins = [row[0] for row in opened.execute("SELECT login FROM people")]
+            named = "SELECT login FROM people WHERE login IS NOT NULL"
+            logins = [row[0] for row in opened.execute(named)]
 print(json.dumps({
     "slot": re.search(r"atre\.slot=(\w)", cmdline)[1],
     "is_trial": bool(re.search(r"atre\.trial=\S", cmdline)),
