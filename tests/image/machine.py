@@ -25,6 +25,8 @@ def free_port() -> int:
 class Machine:
     """One machine in full emulation with UEFI firmware; it reaches nobody outside.
 
+    It has one processor: where a kernel patches its own code while another processor runs it, full
+    emulation may show that one an instruction half written (seen as "Oops: int3", QEMU 7.2).
     ``disk`` is raw or, by its ending, qcow2. ``credentials`` are systemd's, handed over by the
     firmware as a hypervisor does (systemd.system-credentials(7)): units and drop-ins of a test
     come to the image that way, which stays as it is shipped. ``sticks`` are raw images of USB
@@ -83,7 +85,7 @@ class Machine:
         )
         return [
             "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max",
-            "-smp", "2", "-m", str(self.memory_mb),
+            "-smp", "1", "-m", str(self.memory_mb),
             "-display", "none", "-nodefaults", "-vga", "std",
             "-drive", code, "-drive", f"if=pflash,format=qcow2,file={variables}",
             *self._disk_options(),

@@ -4,11 +4,13 @@
 from tests.image.shell import CREDENTIALS
 
 _ON_TRIAL = r'grep -q "atre\.trial=[^ ]" /proc/cmdline'
+# Not in the initrd, whose systemd reads the same credentials.
 _EARLY = """\
 [Unit]
 Description=The test's sickness
 DefaultDependencies=no
 ConditionKernelCommandLine=!atre.trial=
+ConditionPathExists=!/etc/initrd-release
 After=local-fs.target
 Before=atre.service
 [Service]
