@@ -69,11 +69,13 @@ $(VULKAN)/.ready: pyproject.toml .ci/constraints.txt .ci/set-up .ci/set-up-vulka
 image: ## Build the image to flash, its update bundle and its bill of materials (Debian, root; the first time takes long)
 	@image-build/build.sh
 
-image-test: setup ## Try the built image in an emulated machine: start, claim, update, sick versions (an hour)
+# Two at a time: an emulated machine has one processor.
+image-test: setup ## Try the built image in emulated machines: start, claim, update, sick versions, power cuts (two hours)
 	@.ci/install-test-packages image-packages.txt
 	@image-build/trials.sh
-	@$(BIN)/python -m pytest -o python_files='check_*.py' tests/image $(ARGS)
-	@cat build/image/image-test.json
+	@rm -rf build/image/report
+	@$(BIN)/python -m pytest -n 2 -o python_files='check_*.py' tests/image $(ARGS)
+	@cat build/image/report/*.json
 
 factory-model: setup ## Train the factory model again (about an hour on two cores)
 	@image-build/factory-model/build.sh

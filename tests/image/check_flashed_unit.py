@@ -24,11 +24,11 @@ _ORDER = "/var/lib/atre/factory/bench.json"
 
 def test_a_flashed_unit_tests_and_seals_itself(disks: Path, limit_s: float, report: Report) -> None:
     disk = flashed(BUILD / "disk.raw", disks / "reseller.raw")
-    times = tested_and_sealed(disk, disks, limit_s=limit_s)
+    times = follow_the_page(disk, disks, limit_s=limit_s)
     report.note("burn-in and sealing", **times)
 
 
-def tested_and_sealed(disk: Path, work: Path, *, limit_s: float) -> dict[str, float]:
+def follow_the_page(disk: Path, work: Path, *, limit_s: float) -> dict[str, float]:
     """Take a flashed unit through the page; the seconds since power-on of its steps."""
     units = work / "units"
     (work / "all.toml").write_text(f"format = 1\n[bench]\n{TEST}\n")

@@ -49,8 +49,9 @@ def disks() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def report() -> Iterator[Report]:
-    """Times and cases, kept beside the image for docs/reliability.md."""
-    kept = Report(BUILD / "image-test.json")
+    """Times and cases, kept beside the image for docs/reliability.md; a file for each worker."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    kept = Report(BUILD / "report" / f"{worker}.json")
     yield kept
     kept.write()
 

@@ -18,4 +18,5 @@ class Report:
         self.write()
 
     def write(self) -> None:
+        self._path.parent.mkdir(exist_ok=True)
         self._path.write_text(json.dumps(self._notes, indent=1, ensure_ascii=False) + "\n")
