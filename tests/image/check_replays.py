@@ -72,7 +72,10 @@ def _replayed(
         check=False,
     )  # fmt: skip
     assert done.returncode == 0
-    report.note(f"replays: {name}", **json.loads(found.read_text()))
+    told = json.loads(found.read_text())
+    report.note(f"replays: {name}", **told)
+    assert told["replays"] == int(_REPLAYS), "the log holds fewer states: was everything recorded?"
+    assert told["data"].get("intact"), told["data"]
 
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the tools are Linux's")

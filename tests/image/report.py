@@ -12,7 +12,7 @@ class Report:
         self._path = path
         self._notes: dict[str, dict[str, object]] = {}
 
-    def note(self, name: str, **facts: object) -> None:
+    def note(self, name: str, /, **facts: object) -> None:
         """Keep these, also if a later check fails."""
         self._notes[name] = facts
         self.write()
