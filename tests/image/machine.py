@@ -11,8 +11,8 @@ from pathlib import Path
 
 _FIRMWARE = Path("/usr/share/OVMF")
 _LOG_OPTIONS = "log-sector-size=512,discard=unmap"
-# Merged requests of 1,024 pieces fail in blklogwrites, whose header is one more than pwritev(2) takes:
-# the guest saw I/O errors (QEMU 7.2).
+# A merged request of 1,024 pieces fails in blklogwrites: its header is one more than pwritev(2)
+# takes, and the guest sees an I/O error (QEMU 7.2).
 _DEVICE_OPTIONS = "write-zeroes=off,request-merging=off"
 DISK_BYTES = 12 * 2**30
 
