@@ -12,6 +12,8 @@ from atre.sentence import Sentence
 # A text console of a PC without a driver of its own has 80 × 25 characters.
 WIDTH, HEIGHT = 80, 25
 _QR_BORDER = 2
+# The kernel's own font has the characters of code page 437, and draws a block for these.
+_IN_FONT = str.maketrans({"…": "...", "’": "'", "“": '"', "”": '"'})
 _CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
 
@@ -58,7 +60,8 @@ def draw(facts: Facts) -> str:
     # A box that cannot open its data is not to be claimed as if it were new.
     code = _code(address) if facts.is_ready and address and not facts.problem else []
     room = WIDTH - max((len(line) for line in code), default=0) - 2
-    text = [line for part in _text(facts) for line in textwrap.wrap(part, room) or [""]]
+    parts = [part.translate(_IN_FONT) for part in _text(facts)]
+    text = [line for part in parts for line in textwrap.wrap(part, room) or [""]]
     rows = max(len(text), len(code))
     lines = [
         f"{text[row] if row < len(text) else '':{room}}  {code[row] if row < len(code) else ''}"
