@@ -2,6 +2,8 @@
 """`atre model` as it is typed, and what the box then plans to run."""
 
 import json
+import select
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
@@ -9,9 +11,12 @@ import click.testing
 import pytest
 
 from atre.cli import main as atre
-from atre.config import Config, default_profiles_dir
+from atre.config import Config, default_profiles_dir, default_runtime_dir
 from atre.hardware.machine import Cpu, Machine, Memory
+from atre.ipc.model_messages import Phase
 from atre.models import import_files
+from atre.models.change import ChangeStatus
+from atre.models.change_request import RequestSocket, write_status
 from atre.plan.planning import factory_model_path, model_store, plan_engine
 
 _MACHINE = Machine(
@@ -66,6 +71,31 @@ def test_a_model_is_imported_listed_verified_chosen_and_removed(
     assert run(data_dir, "use", "factory").exit_code == 0
     assert "free again" in run(data_dir, "remove", "essai").stdout
     assert json.loads(run(data_dir, "list", "--json").stdout)["models"] == []
+
+
+def test_a_box_that_ends_in_the_middle_of_a_change_keeps_nobody_waiting(
+    data_dir: Path, tmp_path: Path, tiny_gguf: ModuleType
+) -> None:
+    run(data_dir, "import", str(tiny_gguf.write_model(tmp_path / "essai.gguf")))
+    runtime_dir = default_runtime_dir(data_dir)
+    runtime_dir.mkdir(parents=True)
+    box = RequestSocket(runtime_dir)
+
+    def take_up_and_end() -> None:
+        select.select([box], [], [])
+        asked = box.next_request()
+        assert asked
+        status = ChangeStatus(request_id=asked.id, wanted=asked.name, phase=Phase.LOADING)
+        write_status(runtime_dir, status)
+        box.close()
+
+    with ThreadPoolExecutor() as threads:
+        ended = threads.submit(take_up_and_end)
+        refused = run(data_dir, "use", "essai")
+        ended.result()
+    assert refused.exit_code == 1
+    assert "The box stopped before it answered with essai" in refused.stderr
+    assert chosen(data_dir) == "factory"
 
 
 @pytest.fixture

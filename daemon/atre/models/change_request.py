@@ -39,6 +39,12 @@ class RequestSocket(Datagrams):
             return None
 
 
+def box_listens(runtime_dir: Path) -> bool:
+    """Whether a box runs there that can be asked."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asking:
+        return asking.connect_ex(str(_socket_path(runtime_dir))) == 0
+
+
 def ask_for_model(runtime_dir: Path, name: str) -> str | None:
     """Ask the running box; the request's id, None if no box runs there."""
     request = UseModel(id=secrets.token_hex(8), name=name)

@@ -10,7 +10,7 @@ from atre.config import default_runtime_dir
 from atre.errors import ModelStoreError
 from atre.ipc.model_messages import Phase
 from atre.models.change import ChangeStatus
-from atre.models.change_request import ask_for_model, read_status
+from atre.models.change_request import ask_for_model, box_listens, read_status
 from atre.models.manifest import FACTORY
 from atre.models.selection import Selection, read_applied
 from atre.sentence import counted
@@ -73,6 +73,7 @@ def _wait(runtime_dir: Path, request_id: str) -> ChangeStatus:
     taken_up_by_s = time.monotonic() + _TAKEN_UP_S
     with Console(stderr=True).status("") as shown:
         while True:
+            listens = box_listens(runtime_dir)  # before its last word is read
             status = read_status(runtime_dir, request_id)
             if status is None and time.monotonic() > taken_up_by_s:
                 raise ModelStoreError(
@@ -84,6 +85,14 @@ def _wait(runtime_dir: Path, request_id: str) -> ChangeStatus:
             if status is not None:
                 if status.phase in (Phase.DONE, Phase.FAILED):
                     return status
+                if not listens:
+                    raise ModelStoreError(
+                        f"The box stopped before it answered with {status.wanted}; the model "
+                        "before counts from its next start on. Start it, and try again.",
+                        f"Le boîtier s’est arrêté avant de répondre avec {status.wanted} ; le "
+                        "modèle précédent compte dès son prochain démarrage. Démarrez-le, et "
+                        "réessayez.",
+                    )
                 shown.update(_words(status))
             time.sleep(_POLL_S)
 
