@@ -11,16 +11,14 @@ RAUC = "de.pengutronix.rauc"
 INSTALLER = "de.pengutronix.rauc.Installer"
 _PATH = "/"
 
-# The handler writes to the EFI system partition, and a bundle's signature is computed over it all.
-_SLOW_S = 60.0
-
 _RULES = (
     f"type='signal',sender='{RAUC}',interface='{INSTALLER}',member='Completed'",
     f"type='signal',sender='{RAUC}',interface='{PROPERTIES}',member='PropertiesChanged'",
     f"type='signal',interface='{DBUS}',member='NameOwnerChanged',arg0='{RAUC}'",
 )
 
-# For each slot RAUC starts our boot-choice program: seconds, on a box that loads its model.
+# For each slot RAUC starts our boot-choice program, which may write to the EFI system partition:
+# seconds, on a box that loads its model. A bundle's signature is computed over all of it.
 _CALL_S = 90.0
 # RAUC's result of an install: 0 is success; ours for a service that went away meanwhile.
 LOST = -1
@@ -53,11 +51,11 @@ class RaucBus:
     async def inspect(self, bundle: str) -> dict[str, Any]:
         """RAUC's ``InspectBundle`` (1.10 or later), variants taken away."""
         body: list[Any] = [bundle, {}]
-        return dict(_plain((await self._call("InspectBundle", "sa{sv}", body, _SLOW_S))[0]))
+        return dict(_plain((await self._call("InspectBundle", "sa{sv}", body))[0]))
 
     async def info(self, bundle: str) -> tuple[str, str]:
         """Compatible and version, of an older RAUC."""
-        compatible, version = await self._call("Info", "s", [bundle], _SLOW_S)
+        compatible, version = await self._call("Info", "s", [bundle])
         return str(compatible), str(version)
 
     async def slots(self) -> list[tuple[str, dict[str, Any]]]:
@@ -65,10 +63,10 @@ class RaucBus:
 
     async def primary(self) -> str:
         """The name of the slot that starts next."""
-        return str((await self._call("GetPrimary", "", [], _SLOW_S))[0])
+        return str((await self._call("GetPrimary"))[0])
 
     async def mark(self, state: str, slot: str) -> None:
-        await self._call("Mark", "ss", [state, slot], _SLOW_S)
+        await self._call("Mark", "ss", [state, slot])
 
     async def install(self, bundle: str) -> int:
         """Write a bundle to the other slot; returns once RAUC says how it ended.
@@ -84,10 +82,9 @@ class RaucBus:
         member: str,
         signature: str = "",
         body: list[Any] | None = None,
-        timeout_s: float = _CALL_S,
     ) -> list[Any]:
         return await self._bus.call(
-            RAUC, _PATH, INSTALLER, member, signature, body, timeout_s=timeout_s
+            RAUC, _PATH, INSTALLER, member, signature, body, timeout_s=_CALL_S
         )
 
     def _hear(self, _path: str, interface: str, member: str, body: list[Any]) -> None:
