@@ -3,7 +3,6 @@
 
 import contextlib
 import os
-import stat
 import subprocess
 import sys
 import tempfile
@@ -11,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from atre.stick.names import COPIED, MAX_FILE_BYTES, is_asked
+from atre.stick.names import COPIED, is_asked
+from atre.stick.plain_file import read_plain
 
 _MAX_ENTRIES = 2000  # of the stick's top folder; more is not looked at
 _MAX_FILES = 8
@@ -44,18 +44,14 @@ def copy_asked(stick: Path, into: Path) -> list[str]:
 
 
 def _copy(source: Path, copied: Path) -> bool:
+    data = read_plain(source)
+    if data is None:
+        return False
     with contextlib.suppress(OSError):
-        # Not through a link, and no pipe or device that a file system may hold.
-        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return False
-            data = file.read(MAX_FILE_BYTES + 1)
-        if len(data) <= MAX_FILE_BYTES:
-            made = copied.with_name(f".{copied.name}")
-            made.write_bytes(data)
-            made.replace(copied)
-            return True
+        made = copied.with_name(f".{copied.name}")
+        made.write_bytes(data)
+        made.replace(copied)
+        return True
     return False
 
 

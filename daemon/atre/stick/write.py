@@ -8,7 +8,6 @@ what was laid out whatever comes of it: systemd starts it again as long as somet
 import contextlib
 import os
 import re
-import stat
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,8 @@ from pathlib import Path
 
 import click
 
-from atre.stick.names import MAX_FILE_BYTES, OUTGOING, PROVISION, TAKEN, may_go_out
+from atre.stick.names import OUTGOING, PROVISION, TAKEN, may_go_out
+from atre.stick.plain_file import read_plain
 
 _TIMEOUT_S = 30
 _WAITS_S = (0, 2, 4)
@@ -42,7 +42,7 @@ def collect(folder: Path) -> dict[str, bytes]:
     found = {}
     for path in sorted(folder.glob(f"*{OUTGOING}")):
         name = path.name.removesuffix(OUTGOING)
-        if may_go_out(name) and (data := _plain(path)) is not None:
+        if may_go_out(name) and (data := read_plain(path)) is not None:
             found[name] = data
         path.unlink()
     return found
@@ -50,10 +50,10 @@ def collect(folder: Path) -> dict[str, bytes]:
 
 def put(stick: Path, files: dict[str, bytes]) -> bool:
     """Write the files to a stick that has a provision file; whether it has. Raises OSError."""
-    if _plain(stick / PROVISION) is None:
+    if read_plain(stick / PROVISION) is None:
         return False
     for name, data in files.items():
-        if _plain(stick / name) == data:
+        if read_plain(stick / name) == data:
             continue
         made = stick / f".{name}"
         made.unlink(missing_ok=True)
@@ -103,20 +103,6 @@ def _is_mounted(mount: list[str]) -> bool:
         if subprocess.run(mount, check=False, timeout=_TIMEOUT_S).returncode == 0:
             return True
     return False
-
-
-def _plain(path: Path) -> bytes | None:
-    """What is in a plain file of no more than the allowed size; None for anything else."""
-    try:
-        # Not through a link, and no pipe or device.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        data = file.read(MAX_FILE_BYTES + 1)
-    return data if len(data) <= MAX_FILE_BYTES else None
 
 
 if __name__ == "__main__":
