@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from tests.fake_installer import FakeInstaller, fake_bundle
 
+from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.update_replies import Check
 from atre.sentence import Sentence
 from atre.system.slot import Started
 from atre.updates.gate import Clocks, HealthGate
-from atre.updates.probes import bounded, data, panel
+from atre.updates.probes import bounded, data, panel, services
 from atre.updates.record import UpdateRecord
 from atre.updates.trial import DEADLINE_S, Probe, Verdict, decide, examine
 
@@ -149,3 +150,19 @@ def test_a_panel_that_is_not_there_is_sick() -> None:
     told = panel(9)  # discard(9): nobody answers HTTP there
     assert told is not None
     assert "does not answer" in told.text
+
+
+def test_services_that_are_not_there_are_told_for_the_days_after(tmp_path: Path) -> None:
+    told = services(EngineClient(tmp_path / "engine"), ManagementClient(tmp_path / "management"))
+    assert told
+    assert told.text == "The box's management does not answer."
+    assert told.text_fr == "La gestion du boîtier ne répond pas."
+
+
+def test_an_engine_that_is_not_there_is_told_beside_a_management_that_is(tmp_path: Path) -> None:
+    management = ManagementClient(tmp_path / "management")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ManagementClient, "describe", lambda _self: None)
+        told = services(EngineClient(tmp_path / "engine"), management)
+    assert told
+    assert told.text == "The engine does not answer, or still loads its model."

@@ -4,10 +4,11 @@
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from atre.config import Config
-from atre.errors import AtreError
+from atre.errors import AtreError, EngineUnavailableError
 from atre.ipc.client import EngineClient, ManagementClient
 from atre.ipc.messages import ChatMessage, DiscoveryState, Finished, Generate, Priority, Sampling
 from atre.ipc.update_replies import Check
@@ -19,6 +20,14 @@ from atre.updates.trial import Probe
 _PANEL_S = 10.0
 # A model is loaded first, from a slow disk; a probe that hangs must not outlast the deadline.
 _LONGEST_S = 180.0
+# Read in the panel days later: not the words for who waits for an answer, who may ask again.
+_NO_MANAGEMENT = Sentence(
+    "The box's management does not answer.", "La gestion du boîtier ne répond pas."
+)
+_NO_ENGINE = Sentence(
+    "The engine does not answer, or still loads its model.",
+    "Le moteur ne répond pas, ou charge encore son modèle.",
+)
 
 
 def probes_of(config: Config) -> dict[Check, Probe]:
@@ -53,9 +62,14 @@ def data(data_dir: Path, *, needs_mount: bool = True) -> Sentence | None:
 
 def services(engine: EngineClient, management: ManagementClient) -> Sentence | None:
     """The engine has its model, and the management daemon answers."""
+    return _asked(management.describe, _NO_MANAGEMENT) or _asked(engine.describe, _NO_ENGINE)
+
+
+def _asked(describe: Callable[[], object], silent: Sentence) -> Sentence | None:
     try:
-        management.describe()
-        engine.describe()
+        describe()
+    except EngineUnavailableError:
+        return silent
     except AtreError as error:
         return error.sentence
     return None
