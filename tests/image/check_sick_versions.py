@@ -20,7 +20,8 @@ def test_a_sick_version_is_left_by_itself(
     written: Written, started: FirstStart, disks: Path, limit_s: float, report: Report, name: str
 ) -> None:
     disk = layer_over(written.disk, disks / f"{name}.qcow2")
-    box = Machine(disk=disk, work=disks, credentials=SICKNESSES[name], ends_at_restart=True)
+    sickness = SICKNESSES[name]
+    box = Machine(disk=disk, work=disks, credentials=sickness.credentials, ends_at_restart=True)
     began = time.monotonic()
     healthy = f"READY Âtre {started.ready.version} "
     with restarted_until(box, healthy, limit_s=3 * limit_s), Shell(box.shell) as shell:
@@ -31,5 +32,6 @@ def test_a_sick_version_is_left_by_itself(
     report.note(f"sick: {name}", back_s=back_s, reason=back["reason"]["text"])
     assert status["version"] == started.ready.version
     assert back["reason"]["text_fr"]
+    assert back["failed"] == sickness.failed
     assert back["log"]
     assert slots(status)["b"] == "failed"
