@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 VULKAN := build/vulkan
 
-.PHONY: help setup run test check fix bench load demo-backup fault-check screenshots vulkan-check image image-test factory-model evaluate-factory-model clean
+.PHONY: help setup run test check fix bench load demo-backup fault-check screenshots vulkan-check image image-boot image-test factory-model evaluate-factory-model clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -68,6 +68,10 @@ $(VULKAN)/.ready: pyproject.toml .ci/constraints.txt .ci/set-up .ci/set-up-vulka
 
 image: ## Build the image to flash, its update bundle and its bill of materials (Debian, root; the first time takes long)
 	@image-build/build.sh
+
+image-boot: setup ## Start the built image once in an emulated machine: READY, found, claimed, asked, switched off (five minutes)
+	@.ci/install-test-packages image-packages.txt
+	@$(BIN)/python -m pytest -o python_files='check_*.py' tests/image/check_boot.py $(ARGS)
 
 # Two at a time: an emulated machine has one processor.
 image-test: setup ## Try the built image in emulated machines: start, claim, update, sick versions, power cuts (two hours)

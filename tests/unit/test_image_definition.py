@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.unit.exposure import assert_exposed_at_most, needs_systemd
 
 BUILD = Path(__file__).parents[2] / "image-build"
 MIB = 2**20
@@ -158,7 +159,7 @@ def test_grub_understands_every_line(name: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+@needs_systemd
 def test_systemd_understands_the_image_s_own_units(tmp_path: Path) -> None:
     units = sorted((BUILD / "root").rglob("*/systemd/system/*"))
     assert {"atre-ready.service", "media.mount"} <= {path.name for path in units}
@@ -172,12 +173,7 @@ def test_systemd_understands_the_image_s_own_units(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert not [line for line in done.stderr.splitlines() if str(tmp_path) in line]
-    rights = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=20",
-         tmp_path / "atre-ready.service"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert rights.returncode == 0, rights.stdout
+    assert_exposed_at_most(tmp_path / "atre-ready.service", 20)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
