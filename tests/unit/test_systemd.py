@@ -1,20 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from tests.unit.exposure import assert_exposed_at_most, needs_systemd
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 
 
-_HAS_ANALYZE = pytest.mark.skipif(
-    not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed"
-)
-
-
-@_HAS_ANALYZE
+@needs_systemd
 @pytest.mark.parametrize(
     "name", ["atre.service", "atre-rapl.service", "atre-caps.service", "atre-nvidia-caps.service"]
 )
@@ -31,14 +26,9 @@ def test_the_unit_says_what_systemd_understands(tmp_path: Path, name: str) -> No
     assert done.returncode == 0
 
 
-@_HAS_ANALYZE
+@needs_systemd
 def test_the_box_has_few_rights() -> None:
-    done = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=20",
-         SYSTEMD / "atre.service"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout
+    assert_exposed_at_most(SYSTEMD / "atre.service", 20)
 
 
 def test_backups_reach_the_disks_that_are_mounted_while_the_box_runs() -> None:
@@ -54,21 +44,15 @@ def test_backups_reach_the_disks_that_are_mounted_while_the_box_runs() -> None:
     assert families >= {"AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK"}
 
 
-@_HAS_ANALYZE
+@needs_systemd
 def test_the_reader_of_energy_has_its_one_right_and_hardly_another() -> None:
     unit = SYSTEMD / "atre-rapl.service"
-    done = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=15", unit],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
+    assert_exposed_at_most(unit, 15)
     rights = [line for line in unit.read_text().splitlines() if "Capabilit" in line and "=" in line]
     assert {right.partition("=")[2] for right in rights} == {"CAP_DAC_READ_SEARCH"}
 
 
-@_HAS_ANALYZE
+@needs_systemd
 @pytest.mark.parametrize(
     ("name", "right", "writable"),
     [
@@ -84,13 +68,7 @@ def test_who_caps_power_has_one_right_and_may_write_nothing_else(
     name: str, right: str, writable: set[str]
 ) -> None:
     unit = SYSTEMD / name
-    done = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
+    assert_exposed_at_most(unit, 20)
     lines = [line for line in unit.read_text().splitlines() if re.match(r"\w+=", line)]
     assert {line.partition("=")[2] for line in lines if "Capabilit" in line} == {right}
     paths = [line.partition("=")[2] for line in lines if line.startswith("ReadWritePaths")]
@@ -114,15 +92,9 @@ def test_the_rule_for_disks_keeps_those_of_the_system_out_of_reach() -> None:
 _GATE = SYSTEMD / "appliance" / "usr" / "lib" / "systemd" / "system" / "atre-health-gate.service"
 
 
-@_HAS_ANALYZE
+@needs_systemd
 def test_the_health_gate_has_few_rights_and_its_failure_starts_the_machine_anew() -> None:
-    done = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=20", _GATE],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
+    assert_exposed_at_most(_GATE, 20)
     unit = _GATE.read_text()
     assert "FailureAction=reboot-force" in unit
     assert "update confirm --wait" in unit

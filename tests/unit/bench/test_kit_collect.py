@@ -8,26 +8,17 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.unit.flashed import ORDERED, FakeTest, start
+from tests.unit.bench.flashed import DOUBT, ORDERED, FakeTest, start
 
 from atre.config import Config
 from atre.provision.apply import apply_files
-from atre.sentence import Sentence
 from atre.stick import outgoing, write
-from atre_web.accounts import passwords
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "image-build" / "reseller"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "image-build" / "reseller"))
 
 from reseller_kit.commands import kit
 
-DOUBT = Sentence("The disk is slow.", "Le disque est lent.")
 REPORT, SEALED = "AT-0001-burn-in.json", "AT-0001-sealed.json"
-
-
-@pytest.fixture(autouse=True)
-def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "_MEMORY_KIB", 64)
-    monkeypatch.setattr(passwords, "_PASSES", 1)
 
 
 class Bench:

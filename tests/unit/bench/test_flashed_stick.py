@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
-from tests.unit.flashed import FakeTest, provision, start
+from tests.unit.bench.flashed import FakeTest, provision, start
 
 from atre.burn_in import session
 from atre.burn_in.report import Report, read_signed
@@ -27,28 +27,7 @@ from atre.sealing import carry_out, sweep
 from atre.stick import outgoing, write
 from atre.stick.names import SWEEP
 from atre.stick.read import do_asked
-from atre_web.accounts import passwords
 from atre_web.accounts.door import open_door
-
-
-@pytest.fixture(autouse=True)
-def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "_MEMORY_KIB", 64)
-    monkeypatch.setattr(passwords, "_PASSES", 1)
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """Where root's units look."""
-    (tmp_path / "run").mkdir()
-    return tmp_path / "run"
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    data_dir = tmp_path / "box"
-    return Config(data_dir=data_dir, runtime_dir=data_dir / "run", profiles_dir=data_dir)
-
 
 # The stick
 
@@ -180,7 +159,7 @@ def test_the_real_test_of_a_unit_signs_its_report(
     monkeypatch.setattr(session, "_testable_bytes", lambda _memory: 2**16)
     monkeypatch.setattr(session, "_DISK_BYTES", 2**16)
     monkeypatch.setattr(carry_out, "probes_of", _without_engine)
-    config = replace(config, profiles_dir=Path(__file__).parents[2] / "hardware-profiles")
+    config = replace(config, profiles_dir=Path(__file__).parents[3] / "hardware-profiles")
     provision(config)
     config.runtime_dir.mkdir()
     order = Order(burn_in_minutes=0.001, seal=True, phase=Phase.RUNNING, cuts=2)

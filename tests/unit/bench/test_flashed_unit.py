@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.unit.flashed import CODE, DOUBT, ORDERED, FakeTest, Off, phase, provision, start
+from tests.unit.bench.flashed import CODE, DOUBT, ORDERED, FakeTest, Off, phase, provision, start
 
 from atre.atred.bench_start import BenchStart
 from atre.burn_in.report import read_signed
@@ -28,30 +28,10 @@ from atre.provision.bench import Order, Phase
 from atre.sealing.certificate import read_certificate
 from atre.sealing.traces import traces
 from atre.stick.names import SWEEP
-from atre_web.accounts import claim, claim_code, passwords
+from atre_web.accounts import claim, claim_code
 from atre_web.accounts.claim import Form, Taken
 from atre_web.accounts.database import connect
 from atre_web.accounts.door import open_door
-
-
-@pytest.fixture(autouse=True)
-def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "_MEMORY_KIB", 64)
-    monkeypatch.setattr(passwords, "_PASSES", 1)
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """Where root's units look."""
-    (tmp_path / "run").mkdir()
-    return tmp_path / "run"
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    data_dir = tmp_path / "box"
-    return Config(data_dir=data_dir, runtime_dir=data_dir / "run", profiles_dir=data_dir)
-
 
 # The order
 
