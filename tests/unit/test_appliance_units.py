@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.unit.exposure import assert_exposed_at_most, needs_systemd
 
 TREE = Path(__file__).parents[2] / "systemd" / "appliance"
 UNITS = TREE / "usr" / "lib" / "systemd" / "system"
@@ -18,10 +19,12 @@ SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
 LOOPBACK = "atre-health-gate.service"
 NO_NETWORK = sorted(set(SERVICES) - {"atre.service", LOOPBACK})
 
-needs_systemd = pytest.mark.skipif(
-    not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed"
-)
 needs_nft = pytest.mark.skipif(not shutil.which("nft"), reason="nftables is not installed")
+
+
+def _units() -> list[Path]:
+    """Units of ours, not the folders of what is added to Debian's."""
+    return [path for path in UNITS.iterdir() if path.is_file()]
 
 
 def _settings(name: str) -> list[tuple[str, str]]:
@@ -33,7 +36,7 @@ def _settings(name: str) -> list[tuple[str, str]]:
 def copies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The units, with instances for the templates, and a program that is here for each other."""
     folder = tmp_path_factory.mktemp("units")
-    for unit in UNITS.iterdir():
+    for unit in _units():
         text = re.sub(r"/opt/atre/\.venv/bin/\w+", "/bin/true", unit.read_text())
         (folder / unit.name).write_text(text)
         if "@." in unit.name:
@@ -57,19 +60,14 @@ def test_systemd_understands_every_line_of_the_units(copies: Path) -> None:
 def test_whatever_can_be_enabled_is() -> None:
     preset = (TREE / "usr/lib/systemd/system-preset/60-atre.preset").read_text()
     enabled = set(re.findall(r"^enable ((?:atre|efi)\S*)", preset, re.MULTILINE))
-    installed = {unit.name for unit in UNITS.iterdir() if "[Install]" in unit.read_text()}
+    installed = {unit.name for unit in _units() if "[Install]" in unit.read_text()}
     assert enabled == installed | {"atre-rapl.service"}, "which is in the folder above"
 
 
 @needs_systemd
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_has_few_rights(copies: Path, name: str) -> None:
-    done = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=20",
-         copies / name.replace("@.", "@tty1.")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout
+    assert_exposed_at_most(copies / name.replace("@.", "@tty1."), 20)
 
 
 @pytest.mark.parametrize("name", NO_NETWORK)
@@ -192,6 +190,11 @@ def test_nft_understands_the_rules() -> None:
         ["nft", "-c", "-f", TREE / "etc/nftables.conf"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_rules_stay_until_the_machine_is_off() -> None:
+    # Empty: none of the commands in Debian's own unit (systemd.service(5), "ExecStop=").
+    assert ("ExecStop", "") in _pairs("nftables.service.d/atre.conf")
 
 
 class _House:
