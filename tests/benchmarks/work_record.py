@@ -5,12 +5,12 @@
 asks it by 1, 2, 4 and 8 streams, and keeps the records of work as the engine sent them.
 """
 
-import queue
 import random
 import socket
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -27,6 +27,7 @@ OUT = Path(__file__).parents[1] / "unit" / "work_records"
 STREAMS = (1, 2, 4, 8)
 _REQUESTS = 2
 _PAUSE_S = 0.8
+_SILENCE_S = 60.0
 _SEED = 5
 _decoder = msgspec.msgpack.Decoder(WorkDone)
 
@@ -48,35 +49,38 @@ def main() -> None:
 
 
 def _record(engine_socket: Path, num_streams: int) -> list[WorkDone]:
-    """What came while every stream asked its questions; the first records are of before."""
+    """What the engine tells until it has answered every question of the streams."""
+    begun_s = time.monotonic()
+    streams = [
+        threading.Thread(target=_ask, args=(engine_socket, num_streams, number))
+        for number in range(num_streams)
+    ]
+    for stream in streams:
+        stream.start()
+    records: list[WorkDone] = []
+    num_open = num_streams * _REQUESTS
+    for record in _heard(engine_socket):
+        # The first ones are of before: who begins to listen is told what it missed.
+        if record.begin_s >= begun_s:
+            records.append(record)
+            num_open -= len(record.ended)
+        if num_open == 0:
+            break
+    for stream in streams:
+        stream.join()
+    return records
+
+
+def _heard(engine_socket: Path) -> Iterator[WorkDone]:
+    """Each record as it comes. Raises TimeoutError if the engine tells nothing for long."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(_SILENCE_S)
         connection.connect(str(engine_socket))
         connection.sendall(encode_frame(WatchWork()))
-        heard: queue.SimpleQueue[WorkDone] = queue.SimpleQueue()
-        threading.Thread(target=_hear, args=(connection, heard), daemon=True).start()
-        time.sleep(_PAUSE_S)
-        begun_s = time.monotonic()
-        streams = [
-            threading.Thread(target=_ask, args=(engine_socket, num_streams, number))
-            for number in range(num_streams)
-        ]
-        for stream in streams:
-            stream.start()
-        for stream in streams:
-            stream.join()
-        time.sleep(_PAUSE_S)
-        connection.shutdown(socket.SHUT_RDWR)
-    records = []
-    while not heard.empty():
-        records.append(heard.get())
-    return [record for record in records if record.begin_s >= begun_s]
-
-
-def _hear(connection: socket.socket, heard: "queue.SimpleQueue[WorkDone]") -> None:
-    frames = FrameReader()
-    while data := connection.recv(65536):
-        for body in frames.feed(data):
-            heard.put(_decoder.decode(body))
+        frames = FrameReader()
+        while data := connection.recv(65536):
+            for body in frames.feed(data):
+                yield _decoder.decode(body)
 
 
 def _ask(engine_socket: Path, num_streams: int, number: int) -> None:
