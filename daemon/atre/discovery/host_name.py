@@ -30,7 +30,7 @@ def load_box_id(state_dir: Path) -> str:
 def load_host_label(state_dir: Path, box_id: str) -> str:
     """The host name without ``.local``, from ``state/host-name``.
 
-    At first use it is the one on the label, or ``atre-XXXX`` on a box without one.
+    At first use it is the one on the label, or ``atre-`` and four hex digits where there is none.
 
     What is kept there may have been renamed after a conflict, or chosen by hand; text that is no
     host name is replaced.

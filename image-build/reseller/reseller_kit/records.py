@@ -135,7 +135,7 @@ class Records:
         write_durably(self._folder / serial / name, content)
 
     def _new_name(self) -> str:
-        """``atre-XXXX`` that no other unit here has: two of them may stand in one office."""
+        """``atre-`` and four hex digits, no other unit's here: two may stand in one office."""
         taken = {self.unit(serial).name for serial in self.serials()}
         while (name := f"atre-{secrets.token_hex(2)}") in taken:
             pass
