@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atre.backup.keys import box_key
+from atre.backup.program import Program
 from atre.backup.swap import finish
 from atre.errors import BackupError, BackupProblem
 from atre.ipc.backup_messages import (
@@ -130,6 +131,34 @@ def test_somebody_else_in_the_servers_place_gets_nothing(
     with pytest.raises(BackupError, match="another key"):
         office.verbs.answer(CreateBackup(target="nas"))
     assert not list(server.backups.iterdir())
+
+
+def test_a_restic_that_ends_before_its_ssh_was_heard_hides_nothing(
+    server: "Server",
+    office_at_server: OfficeMaker,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    # Its words in that case, which comes about by chance.
+    mute = tmp_path / "restic"
+    mute.write_text(
+        "#!/bin/sh\necho 'Fatal: unable to start the sftp session, error: error receiving version "
+        "packet from server: server unexpectedly closed connection: unexpected EOF' >&2\nexit 1\n"
+    )
+    mute.chmod(0o755)
+    monkeypatch.setattr("atre.backup.work.find_program", lambda: Program(mute, "0.18.0"))
+    office = office_at_server("box")
+    office.fill()
+    assert office.target.is_present
+    inside = refusal(lambda: office.do(CreateBackup(target="nas")))
+    assert "unexpected EOF" in str(inside), "the server lets the box in: restic's word counts"
+    (server.directory / "authorized_keys").unlink()
+    shut = refusal(lambda: office.do(CreateBackup(target="nas")))
+    assert "Permission denied" in str(shut)
+    server.change_key(eventually)
+    changed = refusal(lambda: office.do(CreateBackup(target="nas")))
+    assert "another key" in str(changed)
 
 
 def _cut(server: "Server", office: "Office", eventually: Eventually) -> None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from atre.backup.damage import damaged
+from atre.backup.failure import error_for
 from atre.backup.key_slots import KeySlot, slot_of, slots_in, wrong_key
 from atre.backup.locks import Lock, is_restic, may_unlock
 from atre.backup.program import Program
@@ -20,10 +21,11 @@ from atre.backup.snapshot import StoredSnapshot
 from atre.errors import BackupError, BackupProblem
 from atre.ipc.backup_replies import BackupPolicy
 from atre.media.open_target import OpenTarget
-from atre.media.sftp_fetch import fetch_folder
+from atre.media.sftp_fetch import fetch_folder, why_shut
 
 _MAX_READ_BYTES = 256 * 2**20
 _FOLDER = "atre-"
+_SSH_FAILED = 255  # ssh(1), "EXIT STATUS"
 
 # Of the whole, if known: bytes done, bytes in all, and the seconds left, if known.
 Progress = Callable[[float | None, int, int, float | None], None]
@@ -260,7 +262,15 @@ class Repository:
                 raise self._wrong_key() from error
             if error.problem is BackupProblem.OTHER and self._is_gone():
                 raise _gone() from error
+            if error.problem is BackupProblem.TARGET_AWAY and self._folder is None:
+                raise self._away(error) from error
             raise
+
+    def _away(self, error: BackupError) -> BackupError:
+        """Of a server, asked again: restic may end before it has passed on what its ssh said."""
+        said = why_shut(self._target)
+        clearer = error_for(_SSH_FAILED, said) if said else error
+        return clearer if clearer.problem is BackupProblem.TARGET_AWAY else error
 
     def _wrong_key(self) -> BackupError:
         """Which keys would fit, from their files, which anybody may read."""
