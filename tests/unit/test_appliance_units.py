@@ -17,6 +17,8 @@ UNITS = TREE / "usr" / "lib" / "systemd" / "system"
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
 # The health gate asks the panel on loopback.
 LOOPBACK = "atre-health-gate.service"
+# Programs of the image that a machine for tests need not have.
+_ELSEWHERE = r"/opt/atre/\.venv/bin/\w+|/usr/bin/chronyc"
 NO_NETWORK = sorted(set(SERVICES) - {"atre.service", LOOPBACK})
 
 needs_nft = pytest.mark.skipif(not shutil.which("nft"), reason="nftables is not installed")
@@ -37,7 +39,7 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The units, with instances for the templates, and a program that is here for each other."""
     folder = tmp_path_factory.mktemp("units")
     for unit in _units():
-        text = re.sub(r"/opt/atre/\.venv/bin/\w+", "/bin/true", unit.read_text())
+        text = re.sub(_ELSEWHERE, "/bin/true", unit.read_text())
         (folder / unit.name).write_text(text)
         if "@." in unit.name:
             (folder / unit.name.replace("@.", "@tty1.")).write_text(text)
