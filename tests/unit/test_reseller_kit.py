@@ -342,8 +342,11 @@ def test_words_that_do_not_fit_are_refused_and_never_cut() -> None:
 def test_the_command_prints_labels_and_then_forgets_the_codes(tmp_path: Path) -> None:
     run(tmp_path, "prepare", "AT-1")
     pdf = tmp_path / "labels.pdf"
-    assert run(tmp_path, "label", "AT-1", "--to", str(pdf), "--forget")[0] == 0
+    status, told = run(tmp_path, "label", "AT-1", "--to", str(pdf), "--forget")
+    assert status == 0
+    assert f"{pdf} shows the codes: delete it" in told
     assert pdf.read_bytes().startswith(b"%PDF")
+    assert pdf.stat().st_mode & 0o777 == 0o600
     status, told = run(tmp_path, "label", "AT-1", "--to", str(pdf))
     assert status == 1
     assert "not kept any more" in told

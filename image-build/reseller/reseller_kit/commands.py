@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from atre.errors import AtreError, ConfigError
+from atre.system.durable import write_durably
 from atre.terminal.language import in_french, lang_option, say
 from reseller_kit.collect import Collected, collect
 from reseller_kit.flash import Step, Written, flash
@@ -145,13 +146,22 @@ def label_command(
             sheet=page,
             skip=skip,
         )
-        to.write_bytes(drawn)
+        write_durably(to, drawn)  # for nobody else's eyes: it shows the codes
     except (OSError, ValueError) as error:
         raise ConfigError(f"{to}: {error}", f"{to}{_NBSP}: {error}") from error
     if forget:
         for serial in serials:
             records.forget_code(serial)
     click.echo(str(to))
+    if forget:
+        click.echo(
+            say(
+                f"{to} shows the codes: delete it once it is printed. Nobody else has them now.",
+                f"{to} montre les codes{_NBSP}: supprimez-le une fois imprimé. Personne d’autre ne "
+                "les a plus.",
+            ),
+            err=True,
+        )
 
 
 @kit.command("collect")
