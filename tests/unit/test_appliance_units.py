@@ -3,6 +3,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,8 +18,6 @@ UNITS = TREE / "usr" / "lib" / "systemd" / "system"
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
 # The health gate asks the panel on loopback.
 LOOPBACK = "atre-health-gate.service"
-# Programs of the image that a machine for tests need not have.
-_ELSEWHERE = r"/opt/atre/\.venv/bin/\w+|/usr/bin/chronyc"
 NO_NETWORK = sorted(set(SERVICES) - {"atre.service", LOOPBACK})
 
 needs_nft = pytest.mark.skipif(not shutil.which("nft"), reason="nftables is not installed")
@@ -39,7 +38,7 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The units, with instances for the templates, and a program that is here for each other."""
     folder = tmp_path_factory.mktemp("units")
     for unit in _units():
-        text = re.sub(_ELSEWHERE, "/bin/true", unit.read_text())
+        text = re.sub(r"/opt/atre/\.venv/bin/\w+", "/bin/true", unit.read_text())
         (folder / unit.name).write_text(text)
         if "@." in unit.name:
             (folder / unit.name.replace("@.", "@tty1.")).write_text(text)
@@ -174,6 +173,22 @@ def test_the_machine_starts_anew_when_it_hangs() -> None:
     assert re.search(
         r"^kernel\.panic = 10$", (TREE / "usr/lib/sysctl.d/60-atre.conf").read_text(), re.MULTILINE
     )
+
+
+@pytest.mark.parametrize(("chronyc", "is_set"), [("true", True), ("false", False)])
+def test_the_clock_counts_as_set_once_chrony_says_so(
+    tmp_path: Path, chronyc: str, *, is_set: bool
+) -> None:
+    mark = tmp_path / "synchronized"
+    command = dict(_settings("atre-clock.service"))["ExecStart"]
+    for there, here in (
+        ("/usr/bin/chronyc", chronyc),
+        ("/run/systemd/timesync/synchronized", str(mark)),
+    ):
+        assert there in command
+        command = command.replace(there, here)
+    done = subprocess.run(shlex.split(command), check=False)
+    assert (mark.exists(), done.returncode == 0) == (is_set, is_set)
 
 
 def test_the_ports_of_the_box_need_no_right() -> None:
